@@ -1,0 +1,1 @@
+"""What the stages, the tests and the app share: one concept a file."""

@@ -1,0 +1,72 @@
+"""`train`: the training recipe."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from spotimes.params.load import Frozen
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Augmentation(Frozen):
+    """What happens to a training image, anew in every epoch.
+
+    Attributes:
+        flip: mirror left and right, half of the time.
+        shift: shift by up to so many pixels on each axis; black comes in at the edges.
+    """
+
+    flip: bool
+    shift: Annotated[int, Field(ge=0, le=64)]
+
+
+class Optimizer(Frozen):
+    """SGD with Nesterov momentum under a one-cycle rate.
+
+    Attributes:
+        peak_learning_rate: the rate at the end of the warm-up.
+        warmup: the share of all steps in which the rate rises in a line; it then falls as a cosine
+            to zero.
+        momentum: of SGD.
+        weight_decay: decoupled; each step shrinks the kernels by this times the rate.
+    """
+
+    peak_learning_rate: Annotated[float, Field(gt=0, le=10)]
+    warmup: Share
+    momentum: Share
+    weight_decay: Annotated[float, Field(ge=0, lt=1)]
+
+
+class Train(Frozen):
+    """The recipe.
+
+    Attributes:
+        epochs: passes over the training images.
+        batch_size: images a step; what does not fill a last batch sits out the epoch.
+        seed: of the weights, the order and the augmentation.
+        threads: of TensorFlow. Part of the recipe: another count gives other bytes.
+        label_smoothing: the share of a label's weight that is spread over all classes.
+        averaging: the decay, a step, of the moving average of weights that is validated and kept;
+            0 keeps the weights as they are.
+        keep: `last` keeps the weights after the last epoch, `best` those of the epoch with the
+            best validation accuracy.
+        patience: stop after so many epochs without a better validation accuracy; null never stops.
+    """
+
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    batch_size: Annotated[int, Field(ge=1, le=65_536)]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    threads: Annotated[int, Field(ge=1, le=256)]
+    optimizer: Optimizer
+    augmentation: Augmentation
+    label_smoothing: Share
+    averaging: Share
+    keep: Literal["best", "last"]
+    patience: Annotated[int, Field(ge=1)] | None
+
+    @model_validator(mode="after")
+    def _patience_needs_best(self) -> "Train":
+        if self.patience is not None and self.keep == "last":
+            raise ValueError("patience needs keep: best, else the latest, worse weights stay")
+        return self

@@ -1,0 +1,32 @@
+"""`versions`: what the bytes of the models depend on besides the code."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from spotimes.errors import InputError
+from spotimes.params.load import Frozen
+
+
+class Versions(Frozen):
+    """The packages whose change retrains; a test holds them equal to requirements.txt."""
+
+    tensorflow: str
+    keras: str
+    numpy: str
+    h5py: str
+
+    def check_installed(self) -> None:
+        """Compares the installed packages with these.
+
+        Raises:
+            InputError: one is missing or has another version.
+        """
+        for name, wanted in self:
+            try:
+                installed = version(name)
+            except PackageNotFoundError:
+                installed = "none"
+            if installed != wanted:
+                raise InputError(
+                    f"versions.{name}: params.yaml wants {wanted}, installed is {installed}; "
+                    "`make .venv` installs what requirements.txt pins"
+                )

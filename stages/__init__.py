@@ -1,0 +1,1 @@
+"""The pipeline's stages, one a file: `python -m stages.NAME` from the repository's root."""
