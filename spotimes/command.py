@@ -10,6 +10,7 @@ from spotimes.errors import InputError
 MENDS = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space",
+    errno.EFBIG: "allow larger files (ulimit -f)",
     errno.EACCES: "permit it",
     errno.EPERM: "permit it",
     errno.EROFS: "make it writable",
@@ -24,8 +25,8 @@ def run(name: str, main: Callable[[], None]) -> None:
         main: the command. An exception other than those below is a defect and keeps its traceback.
 
     Raises:
-        SystemExit: always. `InputError` gives 2, and so does an `OSError` that names a full disk,
-            a quota or a missing permission; `KeyboardInterrupt` gives 130, and `SIGTERM` 143, both
+        SystemExit: always. `InputError` gives 2, and so does an `OSError` that says that a file
+            may not be written there; `KeyboardInterrupt` gives 130, and `SIGTERM` 143, both
             after the clean-up that `with` and `finally` do.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

@@ -58,8 +58,8 @@ def write_prepared(folder: Path, card: Card, splits: Mapping[SplitName, Split]) 
         beside.mkdir()
         atomic.write_json(beside / "dataset.json", card.model_dump())
         for name in SPLITS:
-            np.save(beside / f"{name}_images.npy", splits[name].images, allow_pickle=False)
-            np.save(beside / f"{name}_labels.npy", splits[name].labels, allow_pickle=False)
+            _save(beside / f"{name}_images.npy", splits[name].images)
+            _save(beside / f"{name}_labels.npy", splits[name].labels)
 
 
 def load_card(folder: Path = PREPARED) -> Card:
@@ -86,6 +86,12 @@ def load_split(name: SplitName, folder: Path = PREPARED) -> Split:
     if labels.min() < 0 or labels.max() >= classes:
         raise InputError(f"{folder}: {name}: a label is not within 0 to {classes - 1}")
     return Split(images, labels)
+
+
+def _save(path: Path, array: npt.NDArray[Scalar]) -> None:
+    # To a file opened for writing alone, NumPy writes by itself and loses a full disk's errno.
+    with path.open("w+b") as stream:
+        np.save(stream, array, allow_pickle=False)
 
 
 def _load(path: Path, dtype: type[Scalar], dimensions: int) -> npt.NDArray[Scalar]:

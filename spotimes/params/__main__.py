@@ -1,0 +1,31 @@
+"""`python -m spotimes.params`: checks all of params.yaml, before the hours that a run may take."""
+
+from spotimes import command
+from spotimes.params.benchmark import Benchmark
+from spotimes.params.evaluate import Evaluate
+from spotimes.params.load import Frozen, load_group
+from spotimes.params.network import Network
+from spotimes.params.prepare import Prepare
+from spotimes.params.quantize import Quantize
+from spotimes.params.train import Train
+from spotimes.params.versions import Versions
+
+KINDS: dict[str, type[Frozen]] = {
+    "versions": Versions,
+    "prepare": Prepare,
+    "network": Network,
+    "train": Train,
+    "quantize": Quantize,
+    "benchmark": Benchmark,
+    "evaluate": Evaluate,
+}
+
+
+def main() -> None:
+    """Checks every group."""
+    for name, kind in KINDS.items():
+        load_group(name, kind)
+
+
+if __name__ == "__main__":
+    command.run("params", main)
