@@ -1,0 +1,56 @@
+"""What makes a training run repeat, and the fingerprint that says where it will.
+
+Bit for bit on one kind of CPU with one number of threads. Across kinds it does not: TensorFlow
+blocks its contractions by the caches' sizes and uses the CPU's approximate reciprocal square root.
+"""
+
+import hashlib
+import sys
+from pathlib import Path
+
+from spotimes import host
+from spotimes.frameworks import keras, tf
+from spotimes.params.versions import Versions
+
+
+def make_deterministic(seed: int, threads: int) -> None:
+    """Seeds every generator and pins TensorFlow to deterministic kernels and so many threads.
+
+    Must come before TensorFlow's first operation: its thread pools are made once.
+
+    Raises:
+        RuntimeError: TensorFlow has already made its thread pools with another count.
+    """
+    tf.config.set_visible_devices([], "GPU")  # the fingerprint speaks of CPUs alone
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(seed)
+
+
+def fingerprint(versions: Versions, threads: int) -> dict[str, object]:
+    """Describes all that the trained bytes depend on besides the repository's content.
+
+    Returns:
+        `cpu` family, `isa`, `caches_kib`, `system`, `threads` and `versions`. Where all are equal,
+        training gives the same bytes.
+    """
+    machine = host.describe()
+    return {
+        "cpu": machine["family"],
+        "isa": machine["isa"],
+        "caches_kib": machine["caches_kib"],
+        "system": machine["system"],
+        "threads": threads,
+        "versions": versions.model_dump(),
+    }
+
+
+def code_digest() -> str:
+    """SHA-256 over the project's own modules that are imported by now, by name and content."""
+    digest = hashlib.sha256()
+    for name in sorted(sys.modules):
+        file = getattr(sys.modules[name], "__file__", None)
+        if file and name.split(".")[0] in ("spotimes", "stages"):
+            digest.update(f"{name}\n".encode() + Path(file).read_bytes())
+    return digest.hexdigest()

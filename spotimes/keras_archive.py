@@ -1,0 +1,65 @@
+"""Byte-stable .keras files."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from spotimes import atomic
+from spotimes.frameworks import keras
+
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip archive can hold
+
+
+def save(model: keras.Model, path: Path) -> None:
+    """Writes `model` so that equal weights and architecture give equal bytes.
+
+    Keras stamps the archive with the time in two places, `date_saved` in metadata.json and each
+    member's date, and with addresses in memory, `shared_object_id` in config.json, by which layers
+    share an object. Dates are fixed here, and addresses numbered in the order that they occur in.
+
+    Args:
+        model: a built model, not compiled: an optimizer would be saved with it.
+        path: ends in .keras.
+    """
+    with atomic.replacing(path) as beside:
+        as_saved = beside.with_name(f"{beside.name}.keras")  # Keras insists on the suffix
+        try:
+            model.save(as_saved)
+            beside.write_bytes(_stable(as_saved.read_bytes()))
+        finally:
+            as_saved.unlink(missing_ok=True)
+
+
+def _stable(archive: bytes) -> bytes:
+    stable = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(archive)) as source,
+        zipfile.ZipFile(stable, "w", zipfile.ZIP_STORED) as target,
+    ):
+        for name in sorted(source.namelist()):
+            content = source.read(name)
+            if name == "metadata.json":
+                content = _json({**json.loads(content), "date_saved": "1980-01-01@00:00:00"})
+            elif name == "config.json":
+                content = _json(_numbered(json.loads(content), {}))
+            target.writestr(zipfile.ZipInfo(name, EPOCH), content)
+    return stable.getvalue()
+
+
+def _numbered(config: Any, numbers: dict[int, int]) -> Any:
+    if isinstance(config, list):
+        return [_numbered(item, numbers) for item in config]
+    if not isinstance(config, dict):
+        return config
+    return {
+        key: numbers.setdefault(value, len(numbers) + 1)
+        if key == "shared_object_id"
+        else _numbered(value, numbers)
+        for key, value in config.items()
+    }
+
+
+def _json(content: Any) -> bytes:
+    return json.dumps(content).encode()
