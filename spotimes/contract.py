@@ -1,0 +1,61 @@
+"""What a .tflite file says of itself: its classes and how it wants a picture.
+
+One file is all that a device needs: `labels.txt` and `contract.json` lie in a zip archive behind
+the model's flatbuffer, where TFLite Model Metadata keeps associated files.
+"""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+from spotimes.errors import InputError
+
+LABELS = "labels.txt"
+CONTRACT = "contract.json"
+COLOURS = {"grey": 1, "rgb": 3}
+
+
+class Contract(NamedTuple):
+    """Classes and input of an image classifier.
+
+    Attributes:
+        class_names: one for each output, in the outputs' order.
+        height: of the input, in pixels.
+        width: of the input, in pixels.
+        colour: `rgb` or `grey`.
+        resize: how a picture of another size is fitted; `squash` stretches it to the input's size.
+        scale: what a pixel, 0 to 255, is divided by to give the network's real-valued input.
+    """
+
+    class_names: tuple[str, ...]
+    height: int
+    width: int
+    colour: str
+    resize: str
+    scale: int
+
+
+def read_contract(path: Path) -> Contract:
+    """Reads the contract out of a .tflite file that `spotimes.metadata.embedded` wrote.
+
+    Raises:
+        InputError: the file is missing, holds no contract, or a broken one.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            class_names = tuple(archive.read(LABELS).decode().splitlines())
+            fields = json.loads(archive.read(CONTRACT))
+        contract = Contract(class_names, **fields)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
+        raise InputError(
+            f"{path}: holds no class names and input contract; `dvc repro quantize` makes one "
+            "that does"
+        ) from error
+    if not class_names or contract.colour not in COLOURS:
+        raise InputError(
+            f"{path}: its class names or its colour, {contract.colour!r}, are unusable"
+        )
+    return contract
