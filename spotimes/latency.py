@@ -1,0 +1,199 @@
+"""Latency of models that are compared: interleaved rounds, and ratios with an interval."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from spotimes.classifier import load_interpreter
+from spotimes.errors import InputError
+
+Times = npt.NDArray[np.int64]
+RESAMPLES = 2000
+# Of fewer values not even the range holds the median in 95% of all cases: 1 - 2 / 2**5 < 0.95.
+FEWEST_ROUNDS = 6
+
+
+class Ratio(NamedTuple):
+    """How much slower one model is than another.
+
+    Attributes:
+        median: over the rounds, of the ratio of both models' median latency in that round.
+        low: lower end of its 95% interval.
+        high: upper end.
+    """
+
+    median: float
+    low: float
+    high: float
+
+    @property
+    def interval_width(self) -> float:
+        """The interval's width as a share of the median."""
+        return (self.high - self.low) / self.median
+
+
+def interleaved_rounds(
+    models: Mapping[str, Path], threads: int, warmup_seconds: float, round_ms: float, seed: int = 0
+) -> Iterator[dict[str, Times]]:
+    """Times the models by turns, without end; each round has an order of its own.
+
+    Args:
+        models: .tflite files by name. Each gets one random input.
+        threads: of the runtime, for each model.
+        warmup_seconds: how long each runs before the first round.
+        round_ms: how long each runs in a round, but at least once.
+        seed: of the inputs and of the order.
+
+    Yields:
+        A round: for each name, in the order of `models`, the nanoseconds of each invocation. An
+        invocation is `Interpreter.invoke()`, so Python's call, below a microsecond, is part of it.
+
+    Raises:
+        InputError: a file is missing or the runtime cannot run it.
+    """
+    generator = np.random.default_rng(seed)
+    invocations = {
+        name: _ready(path, threads, generator, int(warmup_seconds * 1e9))
+        for name, path in models.items()
+    }
+    names = list(models)
+    while True:
+        times = {
+            names[index]: timed(invocations[names[index]], int(round_ms * 1e6))
+            for index in generator.permutation(len(names))
+        }
+        yield {name: times[name] for name in names}
+
+
+def timed(invoke: Callable[[], None], nanoseconds: int) -> Times:
+    """Calls `invoke` until `nanoseconds` have gone by, at least once.
+
+    Returns:
+        int64, shape (calls,): the nanoseconds of each call.
+    """
+    clock, times = time.perf_counter_ns, []
+    end = clock() + nanoseconds
+    while True:
+        start = clock()
+        invoke()
+        stop = clock()
+        times.append(stop - start)
+        if stop >= end:
+            return np.array(times)
+
+
+def until_narrow(
+    rounds: Iterable[Mapping[str, Times]],
+    slower: str,
+    faster: str,
+    min_rounds: int,
+    interval_width: float,
+    budget_seconds: float,
+    clock: Callable[[], float] = time.monotonic,
+) -> list[Mapping[str, Times]]:
+    """Takes rounds until the interval of the ratio of two models is narrow enough.
+
+    Args:
+        rounds: such as `interleaved_rounds` gives.
+        slower: the model whose latency is divided by that of `faster`.
+        faster: the other.
+        min_rounds: the fewest rounds to stop at for a narrow interval.
+        interval_width: the widest interval, as a share of the ratio, to stop at.
+        budget_seconds: the longest time from the first round's end on.
+        clock: tells seconds.
+
+    Returns:
+        The rounds taken, at least `FEWEST_ROUNDS`, whatever the budget.
+    """
+    taken: list[Mapping[str, Times]] = []
+    check, end = max(min_rounds, FEWEST_ROUNDS), 0.0
+    for times in rounds:
+        taken.append(times)
+        end = end or clock() + budget_seconds
+        if len(taken) < FEWEST_ROUNDS:
+            continue
+        if clock() >= end:
+            break
+        if len(taken) >= check:
+            if ratio(taken, slower, faster).interval_width <= interval_width:
+                break
+            # Growing steps keep the bootstrap's share of the time small.
+            check = len(taken) + max(10, len(taken) // 5)
+    return taken
+
+
+def ratio(rounds: Iterable[Mapping[str, Times]], slower: str, faster: str) -> Ratio:
+    """The ratio of two models' latency, with a 95% interval.
+
+    A round's two medians were taken within milliseconds of each other, so what slows the machine
+    down for longer cancels in their ratio. The interval is the percentile bootstrap (Efron 1979)
+    of the median over rounds, seeded.
+
+    Args:
+        rounds: such as `until_narrow` gives, at least two.
+        slower: the numerator's name.
+        faster: the denominator's.
+    """
+    ratios = np.array([np.median(times[slower]) / np.median(times[faster]) for times in rounds])
+    middle = float(np.median(ratios))
+    interval = stats.bootstrap(
+        (ratios,),
+        np.median,
+        n_resamples=RESAMPLES,
+        batch=max(1, 2_000_000 // len(ratios)),  # bounds the memory
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return Ratio(middle, float(interval.low), float(interval.high))
+
+
+def summary(rounds: Iterable[Mapping[str, Times]], name: str) -> dict[str, float]:
+    """A model's latency in milliseconds.
+
+    Returns:
+        `median_ms`, the median round's median; over all invocations `mean_ms`, `p95_ms`, `p99_ms`
+        (these include each round's first invocations, which find other models' data in the caches)
+        and their number, `invocations`.
+    """
+    own = [times[name] for times in rounds]
+    together = np.concatenate(own) / 1e6
+    p95, p99 = np.percentile(together, [95, 99])
+    return {
+        "median_ms": float(np.median([np.median(times) for times in own]) / 1e6),
+        "mean_ms": float(together.mean()),
+        "p95_ms": float(p95),
+        "p99_ms": float(p99),
+        "invocations": len(together),
+    }
+
+
+def _ready(
+    path: Path, threads: int, generator: np.random.Generator, nanoseconds: int
+) -> Callable[[], None]:
+    """Loads a model, gives it an input and warms it up."""
+    interpreter = load_interpreter(path, threads)
+    for tensor in interpreter.get_input_details():
+        interpreter.set_tensor(tensor["index"], _noise(tensor, generator))
+    invoke: Callable[[], None] = interpreter.invoke
+    try:
+        timed(invoke, nanoseconds)
+    except RuntimeError as error:
+        raise InputError(f"{path}: cannot be run: {error}") from error
+    return invoke
+
+
+def _noise(tensor: Mapping[str, Any], generator: np.random.Generator) -> npt.NDArray[Any]:
+    dtype: np.dtype[Any] = np.dtype(tensor["dtype"])
+    shape = tuple(tensor["shape"])
+    if dtype.kind == "f":
+        return generator.random(shape).astype(dtype)
+    if dtype.kind in "iu" and dtype.itemsize == 1:
+        limits = np.iinfo(dtype)
+        return generator.integers(limits.min, limits.max, shape, dtype, endpoint=True)
+    # Wider integers may be indices, of which only 0 is surely allowed.
+    return np.zeros(shape, dtype)

@@ -1,0 +1,104 @@
+"""Measures what the models cost on this machine: latency, first inference and memory.
+
+In: models/model_fp32.tflite, models/model_int8.tflite and `benchmark.extra_models`.
+Out: metrics/benchmark.json, with the host that it was measured on.
+Takes 10 to 40 seconds on two cores: until the speedup's interval is narrow enough, or
+`benchmark.budget_seconds` are over.
+Expect an INT8 model 2 to 4 times as fast as the FP32 one where the CPU multiplies bytes (VNNI,
+dot-product instructions), and less elsewhere. The figures are this machine's of this minute: only
+ratios can be compared with another run.
+"""
+
+import os
+from importlib.metadata import version
+from pathlib import Path
+
+from tqdm import tqdm
+
+from spotimes import atomic, command, host, latency, process_cost
+from spotimes.errors import InputError
+from spotimes.params.benchmark import Benchmark
+from spotimes.params.load import load_group
+
+PARAMS = ("benchmark",)
+
+FP32 = Path("models/model_fp32.tflite")
+INT8 = Path("models/model_int8.tflite")
+METRICS = Path("metrics/benchmark.json")
+
+
+def main() -> None:
+    """The stage."""
+    params = load_group("benchmark", Benchmark)
+    models = {"fp32": FP32, "int8": INT8, **extra_models(params.extra_models)}
+    machine = {
+        **host.describe(),
+        "ai_edge_litert": version("ai-edge-litert"),
+        "load_average": os.getloadavg()[0],  # before the measurement adds to it
+    }
+
+    costs = {
+        name: process_cost.measure(path, params.threads, params.processes)
+        for name, path in tqdm(models.items(), desc="fresh processes", unit="model")
+    }
+    endless = latency.interleaved_rounds(
+        models, params.threads, params.warmup_seconds, params.round_ms
+    )
+    about = f"rounds, at most {params.budget_seconds:g} s"
+    with tqdm(endless, desc=about, unit="round") as progress:
+        rounds = latency.until_narrow(
+            progress,
+            "fp32",
+            "int8",
+            params.min_rounds,
+            params.interval_width,
+            params.budget_seconds,
+        )
+
+    figures = {name: latency.summary(rounds, name) | costs[name]._asdict() for name in models}
+    speedup = latency.ratio(rounds, "fp32", "int8")
+    atomic.write_json(
+        METRICS,
+        {
+            "fp32": figures["fp32"],
+            "int8": figures["int8"],
+            "speedup": {
+                **speedup._asdict(),
+                "interval_width": speedup.interval_width,
+                "rounds": len(rounds),
+            },
+            "extra": {
+                name: {
+                    **figures[name],
+                    "ratio_to_int8": latency.ratio(rounds, name, "int8")._asdict(),
+                }
+                for name in list(models)[2:]
+            },
+            "threads": params.threads,
+            "host": machine,
+        },
+    )
+    print(
+        f"INT8 {figures['int8']['median_ms']:.4g} ms, FP32 {figures['fp32']['median_ms']:.4g} ms, "
+        f"speedup {speedup.median:.3g} ({speedup.low:.3g} to {speedup.high:.3g})"
+    )
+    if speedup.interval_width > params.interval_width:
+        print(
+            f"the time budget ended while this interval was still {speedup.interval_width:.1%} wide"
+        )
+
+
+def extra_models(paths: list[str]) -> dict[str, Path]:
+    """The further models by file name.
+
+    Raises:
+        InputError: two have one name.
+    """
+    models = {Path(path).name: Path(path) for path in paths}
+    if len(models) < len(paths):
+        raise InputError("params.yaml: benchmark.extra_models: two files have the same name")
+    return models
+
+
+if __name__ == "__main__":
+    command.run("benchmark", main)

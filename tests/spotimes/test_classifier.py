@@ -1,0 +1,139 @@
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from spotimes import classifier
+from spotimes.classifier import Classifier
+from spotimes.errors import InputError
+
+ROOT = Path(__file__).parents[2]
+FP32 = ROOT / "models/model_fp32.tflite"
+INT8 = ROOT / "models/model_int8.tflite"
+
+INPUT = {"index": 0, "shape": np.array([1, 4, 4, 3]), "dtype": np.int8}
+OUTPUT = {"index": 1, "shape": np.array([1, 2]), "dtype": np.int8, "quantization": (1 / 256, -128)}
+
+
+def pictures(count: int) -> npt.NDArray[np.uint8]:
+    """Every value of a pixel occurs."""
+    height, width, channels = Classifier(INT8).image_shape
+    shape = (count, height, width, channels)
+    return np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+
+
+def run_litert(path: Path, tensor: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    interpreter = Interpreter(model_path=str(path))
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], tensor)
+    interpreter.invoke()
+    result: npt.NDArray[Any] = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    return result
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, inputs: list[Any], outputs: list[Any]) -> None:
+    class Model:
+        def get_input_details(self) -> list[Any]:
+            return inputs
+
+        def get_output_details(self) -> list[Any]:
+            return outputs
+
+    monkeypatch.setattr(classifier, "load_interpreter", lambda *_: Model())
+
+
+def test_int8_is_fed_pixel_minus_128_and_dequantized() -> None:
+    images = pictures(2)
+    expected = [
+        (run_litert(INT8, (image.astype(np.int16) - 128).astype(np.int8)[np.newaxis]) + 128.0) / 256
+        for image in images
+    ]
+    probabilities = Classifier(INT8).probabilities(images)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_array_equal(probabilities, np.concatenate(expected))
+
+
+def test_fp32_is_fed_pixel_over_255() -> None:
+    images = pictures(2)
+    expected = [
+        run_litert(FP32, image[np.newaxis].astype(np.float32) / np.float32(255)) for image in images
+    ]
+    probabilities = Classifier(FP32, threads=2).probabilities(images)
+    np.testing.assert_allclose(probabilities, np.concatenate(expected), rtol=1e-6)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_tenth_of_a_per_cent_of_scale_leaves_every_quantized_pixel_the_same() -> None:
+    pixels = np.arange(256)
+    for scale in (0.999 / 255, 1 / 255, 1.001 / 255):
+        quantized = np.clip(np.round(pixels / 255 / scale) - 128, -128, 127)
+        np.testing.assert_array_equal(quantized, pixels - 128)
+
+
+def test_no_images_give_no_rows() -> None:
+    model = Classifier(INT8)
+    assert model.probabilities(pictures(0)).shape == (0, model.classes)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((1, 32, 32, 3), np.float32),
+        np.zeros((32, 32, 3), np.uint8),
+        np.zeros((1, 31, 32, 3), np.uint8),
+        np.zeros((1, 32, 32, 1), np.uint8),
+    ],
+)
+def test_other_images_are_refused(images: npt.NDArray[Any]) -> None:
+    with pytest.raises(InputError, match=r"not uint8 of shape \(images, 32, 32, 3\)"):
+        Classifier(INT8).probabilities(images)
+
+
+@pytest.mark.parametrize("kept", [0, 100, 20_000])
+def test_a_damaged_file_is_refused(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(INT8.read_bytes()[:kept])
+    with pytest.raises(InputError, match=r"model\.tflite: is no \.tflite file"):
+        Classifier(path)
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "model.tflite"):
+        with pytest.raises(InputError, match="no such file"):
+            Classifier(path)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "message"),
+    [
+        ([INPUT, INPUT], [OUTPUT], "2 inputs and 1 outputs"),
+        ([INPUT], [OUTPUT, OUTPUT], "1 inputs and 2 outputs"),
+        ([INPUT | {"shape": np.array([1, 48])}], [OUTPUT], r"int8 of shape \[1, 48\]"),
+        ([INPUT | {"shape": np.array([8, 4, 4, 3])}], [OUTPUT], r"of shape \[8, 4, 4, 3\]"),
+        ([INPUT | {"dtype": np.uint8}], [OUTPUT], "the input is uint8"),
+        ([INPUT], [OUTPUT | {"shape": np.array([1, 2, 2, 2])}], "the output is int8 of shape"),
+        ([INPUT], [OUTPUT | {"quantization": (0.0, 0)}], "the output is int8 without a scale"),
+        ([INPUT | {"quantization": (1.0, -128)}], [OUTPUT], "scale 1 and zero point -128"),
+        ([INPUT | {"quantization": (1 / 255, 0)}], [OUTPUT], "zero point 0, not 1/255 and -128"),
+    ],
+)
+def test_what_is_no_image_classifier_is_refused(
+    monkeypatch: pytest.MonkeyPatch, inputs: list[Any], outputs: list[Any], message: str
+) -> None:
+    pretend(monkeypatch, [{"quantization": (1 / 255, -128)} | each for each in inputs], outputs)
+    with pytest.raises(InputError, match=message):
+        Classifier(Path("some.tflite"))
+
+
+def test_the_device_needs_only_numpy_and_litert() -> None:
+    code = "import sys, spotimes.classifier; print(*{name.split('.')[0] for name in sys.modules})"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "numpy" in loaded
+    assert not {"tensorflow", "keras", "pandas", "scipy", "dvc", "pydantic", "yaml"} & set(loaded)

@@ -1,0 +1,79 @@
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from spotimes.errors import InputError
+from stages import benchmark
+
+ROOT = Path(__file__).parents[2]
+QUICK = {
+    "threads": 1,
+    "warmup_seconds": 0,
+    "round_ms": 0.2,
+    "min_rounds": 3,
+    "interval_width": 0.9,
+    "budget_seconds": 0.5,
+    "processes": 1,
+    "extra_models": [],
+}
+COSTS = {
+    "median_ms",
+    "mean_ms",
+    "p95_ms",
+    "p99_ms",
+    "invocations",
+    "first_inference_ms",
+    "peak_rss_bytes",
+    "rss_before_load_bytes",
+}
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "models").mkdir()
+    for path in (benchmark.FP32, benchmark.INT8):
+        shutil.copy(ROOT / path, tmp_path / path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(extra_models: list[str]) -> dict[str, Any]:
+    params = {"benchmark": QUICK | {"extra_models": extra_models}}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    benchmark.main()
+    found: dict[str, Any] = json.loads(benchmark.METRICS.read_text())
+    return found
+
+
+def test_what_is_measured(repository: Path) -> None:
+    shutil.copy(benchmark.INT8, "other.tflite")
+    found = run(["other.tflite"])
+    assert found["fp32"].keys() == found["int8"].keys() == COSTS
+    speedup = found["speedup"]
+    assert speedup["low"] <= speedup["median"] <= speedup["high"]
+    width = (speedup["high"] - speedup["low"]) / speedup["median"]
+    assert speedup["interval_width"] == pytest.approx(width, abs=1e-4)
+    assert speedup["rounds"] >= 6
+    other = found["extra"]["other.tflite"]
+    assert other.keys() == COSTS | {"ratio_to_int8"}
+    assert other["ratio_to_int8"].keys() == {"median", "low", "high"}
+    assert found["threads"] == 1
+    assert {"cpu", "isa", "ai_edge_litert", "load_average"} <= found["host"].keys()
+
+
+def test_a_broken_extra_model_leaves_nothing(repository: Path) -> None:
+    Path("broken.tflite").write_bytes(benchmark.INT8.read_bytes()[:1000])
+    for name, message in (("broken.tflite", "is no .tflite file"), ("none.tflite", "no such file")):
+        with pytest.raises(InputError, match=f"{name}: {message}"):
+            run([name])
+    assert not benchmark.METRICS.parent.exists()
+
+
+def test_extra_models_need_names_of_their_own() -> None:
+    assert benchmark.extra_models(["a/one.tflite"]) == {"one.tflite": Path("a/one.tflite")}
+    with pytest.raises(InputError, match="two files have the same name"):
+        benchmark.extra_models(["a/one.tflite", "b/one.tflite"])
