@@ -1,0 +1,44 @@
+"""Budgets: what the device allows, beside what was measured."""
+
+from collections.abc import Mapping
+
+from spotimes.metrics import Verdict
+from spotimes.params.evaluate import Budgets
+
+LOWER_LIMITS = ("top1",)
+
+
+def verdicts(
+    budgets: Budgets, measured: Mapping[str, float | None], reasons: Mapping[str, str]
+) -> dict[str, Verdict]:
+    """Compares each budget with its measure.
+
+    Args:
+        budgets: the limits; those that are None are left out.
+        measured: by budget; None where it could not be measured.
+        reasons: why not, by budget.
+
+    Returns:
+        By budget; a limit that is reached exactly is met.
+    """
+    found = {}
+    for name, limit in budgets:
+        if limit is None:
+            continue
+        value = measured[name]
+        if value is None:
+            reason = reasons.get(name, "not measured")
+            found[name] = Verdict(limit=limit, measured=None, met=None, reason=reason)
+        else:
+            met = value >= limit if name in LOWER_LIMITS else value <= limit
+            found[name] = Verdict(limit=limit, measured=value, met=met)
+    return found
+
+
+def sentence(name: str, verdict: Verdict) -> str:
+    """Says in one line how a budget stands."""
+    bound = "at least" if name in LOWER_LIMITS else "at most"
+    wanted = f"{name}: {bound} {verdict.limit:.8g} wanted"
+    if verdict.measured is None:
+        return f"{wanted}, not measured: {verdict.reason}"
+    return f"{wanted}, measured {verdict.measured:.6g}: {'met' if verdict.met else 'NOT met'}"

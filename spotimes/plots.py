@@ -1,0 +1,200 @@
+"""The pictures of the model card: PNG files whose bytes depend on the numbers alone."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from PIL import Image
+
+from spotimes import atomic
+from spotimes.dataset import Split
+from spotimes.metrics import Benchmark, Evaluation, Quantization
+
+# Okabe and Ito's colours (2008), which the colour-blind tell apart as well.
+BLUE, ORANGE, PURPLE, GREY = "#0072B2", "#E69F00", "#CC79A7", "#999999"
+STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e5e5e5",
+    "legend.frameon": False,
+    "text.parse_math": False,  # a class may be called US$
+}
+PARTS = ("weights", "quantization", "metadata", "rest")
+
+
+def training_curves(history: pd.DataFrame, path: Path) -> None:
+    """Draws loss and accuracy over the epochs.
+
+    Args:
+        history: columns `epoch`, `loss`, `accuracy`, `val_loss`, `val_accuracy`.
+        path: the PNG to write.
+    """
+    with _figure(path, (8, 3.2)) as figure:
+        left, right = figure.subplots(1, 2)
+        for axes, column, label in (
+            (left, "loss", "loss (cross-entropy)"),
+            (right, "accuracy", "top-1 accuracy"),
+        ):
+            axes.plot(history.epoch, history[column], color=ORANGE, label="training")
+            axes.plot(history.epoch, history[f"val_{column}"], color=BLUE, label="validation")
+            axes.set(xlabel="epoch", ylabel=label)
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.legend()
+        right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+
+
+def confusion(matrix: npt.NDArray[np.int64], class_names: list[str], path: Path) -> None:
+    """Draws a confusion matrix, each row as percentages of the images of its class.
+
+    Args:
+        matrix: shape (classes, classes): images by actual class, one a row, and predicted one.
+        class_names: one for each class.
+        path: the PNG to write.
+    """
+    percent = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    count = len(class_names)
+    side = min(14.0, 2.2 + 0.48 * count)
+    with _figure(path, (side, side * 0.9)) as figure:
+        axes = figure.subplots()
+        # The root shows the few per cent off the diagonal.
+        axes.imshow(np.sqrt(percent), cmap="Blues", vmin=0, vmax=10, interpolation="nearest")
+        axes.set_xticks(range(count), class_names, rotation=45, ha="right", rotation_mode="anchor")
+        axes.set_yticks(range(count), class_names)
+        axes.tick_params(labelsize=min(10, 50 * side / count))
+        axes.set(xlabel="predicted by the INT8 model", ylabel="actual")
+        axes.set_title("per cent of the images of each class", fontsize=10, loc="left")
+        axes.grid(False)
+        axes.spines[:].set_visible(False)
+        if count <= 25:
+            for row, column in np.argwhere(percent >= 0.05):
+                share = percent[row, column]
+                text = f"{share:.1f}" if share < 99.95 else "100"
+                colour = "white" if share > 30 else "black"
+                axes.text(column, row, text, color=colour, ha="center", va="center", fontsize=8)
+
+
+def class_accuracy(result: Evaluation, path: Path) -> None:
+    """Draws both models' accuracy on each class, the easiest class on top."""
+    names = sorted(result.int8.class_top1, key=lambda name: result.int8.class_top1[name])
+    rows = np.arange(len(names))
+    with _figure(path, (8, 1.2 + 0.28 * len(names))) as figure:
+        axes = figure.subplots()
+        fp32 = [result.fp32.class_top1[name] for name in names]
+        int8 = [result.int8.class_top1[name] for name in names]
+        axes.hlines(rows, np.minimum(fp32, int8), np.maximum(fp32, int8), color=GREY)
+        axes.plot(fp32, rows, "D", color=ORANGE, label="FP32", markersize=6)
+        axes.plot(int8, rows, "o", color=BLUE, label="INT8", markersize=6)
+        for model, colour in ((result.fp32, ORANGE), (result.int8, BLUE)):
+            axes.axvline(model.top1, color=colour, linestyle=":", zorder=0)
+        axes.set_yticks(rows, names)
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.set_xlabel("top-1 accuracy on the test images of the class (dotted: on all images)")
+        figure.legend(loc="outside upper center", ncols=2)
+
+
+def cost(size: Quantization, benchmark: Benchmark, path: Path) -> None:
+    """Draws both models' file, latency and memory; the arena where both models' is known."""
+    costs = (benchmark.fp32, benchmark.int8)
+    parts = {
+        part: [getattr(model.bytes, part) / 1000 for model in (size.fp32, size.int8)]
+        for part in PARTS
+    }
+    resident = {
+        "before loading": [model.rss_before_load_bytes / 1e6 for model in costs],
+        "model": [(model.peak_rss_bytes - model.rss_before_load_bytes) / 1e6 for model in costs],
+    }
+    panels = [
+        ("file (kB)", parts),
+        ("median latency (ms)", {"": [model.median_ms for model in costs]}),
+        ("peak RSS (MB)", resident),
+    ]
+    if size.fp32.arena_bytes is not None and size.int8.arena_bytes is not None:
+        arenas = [size.fp32.arena_bytes / 1000, size.int8.arena_bytes / 1000]
+        panels.append(("microcontroller RAM (kB)", {"": arenas}))
+    with _figure(path, (8, 3.4)) as figure:
+        for axes, (title, stack) in zip(figure.subplots(1, len(panels)), panels, strict=True):
+            _stacked_bars(axes, stack)
+            axes.set_title(title, fontsize=9)
+
+
+def examples(
+    test: Split, probabilities: npt.NDArray[np.float32], class_names: list[str], path: Path
+) -> None:
+    """Draws up to 8 images that the model gets right and 8 that it does not, drawn by lot.
+
+    Args:
+        test: the images and their labels.
+        probabilities: the model's, shape (images, classes).
+        class_names: one for each class.
+        path: the PNG to write.
+    """
+    right = probabilities.argmax(axis=1) == test.labels
+    generator = np.random.default_rng(0)
+    with _figure(path, (8, 3.4)) as figure:
+        for half, chosen, title in zip(
+            figure.subfigures(2, 1), (right, ~right), ("right", "wrong"), strict=True
+        ):
+            among = np.flatnonzero(chosen)
+            picks = generator.choice(among, min(8, len(among)), replace=False)
+            half.suptitle(title, x=0.01, ha="left", fontsize=10, weight="bold")
+            for axes, pick in zip(half.subplots(1, 8), picks, strict=False):
+                answer = probabilities[pick].argmax()
+                share = f"{class_names[answer]} {probabilities[pick, answer]:.0%}"
+                actual = class_names[test.labels[pick]]
+                pixels = test.images[pick].squeeze()
+                axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+                axes.set_title(share if chosen is right else f"{share}\nis {actual}", fontsize=8)
+            for axes in half.axes:
+                axes.set_axis_off()
+
+
+def _stacked_bars(axes: Axes, stack: Mapping[str, list[float]]) -> None:
+    """One bar for each model, of the parts in `stack`; their sum stands on top."""
+    colours = (BLUE, ORANGE, PURPLE, GREY) if len(stack) > 2 else (GREY, BLUE)[-len(stack) :]
+    top = np.zeros(2)
+    for (part, heights), colour in zip(stack.items(), colours, strict=True):
+        axes.bar(("FP32", "INT8"), heights, 0.7, top, color=colour, label=part)
+        top += heights
+    for place, value in enumerate(top):
+        text = f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+        axes.text(place, value, text, ha="center", va="bottom")
+    axes.set(xlim=(-0.6, 1.6), ylim=(0, max(top) * 1.1 or 1))
+    axes.grid(False, axis="x")
+    if len(stack) > 1:
+        handles, labels = axes.get_legend_handles_labels()
+        # Upside down, as the parts are stacked; below the axes, where no bar is.
+        axes.legend(
+            handles[::-1],
+            labels[::-1],
+            loc="upper center",
+            bbox_to_anchor=(0.5, -0.1),
+            fontsize=8,
+            handlelength=1,
+        )
+
+
+@contextmanager
+def _figure(path: Path, inches: tuple[float, float]) -> Iterator[Figure]:
+    """Gives an empty figure and writes it, whole or not at all, in 100 dots an inch."""
+    with mpl.rc_context({**mpl.rcParamsDefault, **STYLE}):
+        figure = Figure(inches, dpi=100, layout="constrained")
+        yield figure
+        drawn = BytesIO()
+        figure.savefig(drawn, format="png")
+    # A palette makes the file half as large; what is not copied is Matplotlib's version, which
+    # would change the bytes.
+    palette = Image.open(drawn).convert("RGB").quantize(256, kmeans=4)
+    palette.info.clear()
+    with atomic.replacing(path) as beside:
+        palette.save(beside, format="png", optimize=True)

@@ -1,0 +1,120 @@
+"""Measures what the models get right on the test split, and whether the budgets are met.
+
+In: models/model_fp32.tflite, models/model_int8.tflite, the test split of data/prepared, which no
+other stage reads, and the metrics of the other stages.
+Out: metrics/evaluate.json, metrics/confusion.csv (INT8; `dvc plots show`), metrics/plots/*.png and
+the model card, models/README.md.
+Takes about 10 seconds on two cores.
+Expect the INT8 model within half a point of the FP32 one and the same answer for 98% of images.
+
+`python -m stages.evaluate --check` only reads metrics/evaluate.json: it names each budget and exits
+with 1 if one is not met.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from tqdm import tqdm
+
+from spotimes import atomic, budgets, command, evaluation, metrics, model_card, plots, statistics
+from spotimes.classifier import Classifier
+from spotimes.dataset import PREPARED, Split, load_card, load_split
+from spotimes.errors import InputError
+from spotimes.params.evaluate import Evaluate
+from spotimes.params.load import load_group
+from spotimes.params.network import Network
+
+PARAMS = ("network", "evaluate")
+
+FP32 = Path("models/model_fp32.tflite")
+INT8 = Path("models/model_int8.tflite")
+METRICS = Path("metrics/evaluate.json")
+CONFUSION = Path("metrics/confusion.csv")
+PLOTS = Path("metrics/plots")
+MODEL_CARD = Path("models/README.md")
+BATCH = 500
+
+
+def main() -> None:
+    """Runs the stage, or the check."""
+    parser = argparse.ArgumentParser(prog="python -m stages.evaluate")
+    parser.add_argument("--check", action="store_true", help="only say whether the budgets are met")
+    if parser.parse_args().check:
+        check()
+    else:
+        evaluate()
+
+
+def evaluate() -> None:
+    """Measures, and writes every output."""
+    params = load_group("evaluate", Evaluate)
+    network = load_group("network", Network)
+    prepared = metrics.load("prepare", metrics.Preparation)
+    training = metrics.load("train", metrics.Training)
+    history = metrics.load_history()
+    size = metrics.load("quantize", metrics.Quantization)
+    cost = metrics.load("benchmark", metrics.Benchmark)
+    card, test = load_card(PREPARED), load_split("test", PREPARED)
+    names = card.class_names
+
+    fp32 = predict(FP32, test, names)
+    int8 = predict(INT8, test, names)
+    result = evaluation.compare(fp32, int8, test.labels, names, params.calibration_bins)
+    measured = {
+        "bytes": size.int8.bytes.file,
+        "arena_bytes": size.int8.arena_bytes,
+        "peak_rss_bytes": cost.int8.peak_rss_bytes,
+        "median_ms": cost.int8.median_ms,
+        "top1": result.int8.top1,
+        "top1_loss": result.top1_loss,
+    }
+    reasons = {"arena_bytes": size.int8.arena_note or "not measured"}
+    judged = budgets.verdicts(params.budgets, measured, reasons)
+    result = result.model_copy(update={"budgets": judged})
+
+    predicted = int8.argmax(axis=1)
+    table = {"actual": np.take(names, test.labels), "predicted": np.take(names, predicted)}
+    confusion = statistics.confusion_matrix(predicted, test.labels, len(names))
+    plots.training_curves(history, PLOTS / "training.png")
+    plots.confusion(confusion, names, PLOTS / "confusion.png")
+    plots.class_accuracy(result, PLOTS / "classes.png")
+    plots.cost(size, cost, PLOTS / "cost.png")
+    plots.examples(test, int8, names, PLOTS / "examples.png")
+    atomic.write_text(CONFUSION, pd.DataFrame(table).to_csv(index=False))
+    text = model_card.render(
+        network, test.images.shape[1:], card, prepared.images, training, size, cost, result
+    )
+    atomic.write_text(MODEL_CARD, text)
+    atomic.write_json(METRICS, result.model_dump(exclude_defaults=True))
+    print(f"top-1 FP32 {result.fp32.top1:.2%}, INT8 {result.int8.top1:.2%}")
+    report(result)
+
+
+def predict(path: Path, test: Split, names: list[str]) -> npt.NDArray[np.float32]:
+    """The model's probabilities, float32, shape (images, classes)."""
+    model = Classifier(path)
+    if model.classes != len(names):
+        raise InputError(f"{path}: tells {model.classes} classes apart, the data has {len(names)}")
+    starts = tqdm(range(0, len(test.labels), BATCH), desc=path.name, unit="image", unit_scale=BATCH)
+    return np.concatenate([model.probabilities(test.images[i : i + BATCH]) for i in starts])
+
+
+def check() -> None:
+    """Exits with 1 if the last evaluation found a budget that is not met."""
+    report(result := metrics.load("evaluate", metrics.Evaluation))
+    if any(verdict.met is False for verdict in result.budgets.values()):
+        sys.exit(1)
+
+
+def report(result: metrics.Evaluation) -> None:
+    """Prints how each budget stands."""
+    for name, verdict in result.budgets.items():
+        print(budgets.sentence(name, verdict))
+
+
+if __name__ == "__main__":
+    command.run("evaluate", main)

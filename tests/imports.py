@@ -1,0 +1,43 @@
+"""Which of the project's files a module's imports reach."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("spotimes", "stages", "app")
+
+
+def reached(module: str) -> set[str]:
+    """Paths from the root of `module`'s file and of all that it imports, packages' own included."""
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        file = file_of(name)
+        if file is None or file in found:
+            continue
+        found.add(file)
+        waiting += [name.rpartition(".")[0], *imported(ROOT / file)]
+    return found
+
+
+def imported(file: Path) -> set[str]:
+    """Names that a file's import statements could mean, at any depth of the file."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def file_of(module: str) -> str | None:
+    """The project's file of a module, or None if it is not the project's."""
+    if module.partition(".")[0] not in PACKAGES:
+        return None
+    path = Path(*module.split("."))
+    for file in (path.with_suffix(".py"), path / "__init__.py"):
+        if (ROOT / file).is_file():
+            return file.as_posix()
+    return None

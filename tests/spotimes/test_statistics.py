@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from spotimes import statistics
+
+
+@pytest.mark.parametrize(
+    ("right", "total", "low", "high"),
+    [
+        # Newcombe 1998, Statistics in Medicine 17:857, table I, method 3.
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0000, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_interval_as_published(right: int, total: int, low: float, high: float) -> None:
+    share = statistics.wilson(right, total)
+    assert share == pytest.approx((right / total, low, high), abs=5e-5)
+
+
+def answers(both: int, first: int, second: int, none: int) -> tuple[list[bool], list[bool]]:
+    counts = (both, first, second, none)
+    return (
+        [
+            right
+            for right, n in zip((True, True, False, False), counts, strict=True)
+            for _ in "x" * n
+        ],
+        [
+            right
+            for right, n in zip((True, False, True, False), counts, strict=True)
+            for _ in "x" * n
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "p_value"),
+    [
+        (2, 8, 2 * (1 + 10 + 45) / 2**10),  # by hand: twice the binomial tail
+        (0, 5, 2 / 2**5),
+        (4, 4, 1.0),
+        (0, 0, 1.0),
+    ],
+)
+def test_mcnemar_exact(first: int, second: int, p_value: float) -> None:
+    one, other = answers(30, first, second, 7)
+    found = statistics.mcnemar(np.array(one), np.array(other))
+    assert (found.first_only, found.second_only) == (first, second)
+    assert found.p_value == pytest.approx(p_value)
+
+
+def test_calibration_error_by_hand() -> None:
+    # Bin (0.5, 0.75]: confidence 0.6 and 0.7, one of two right: |0.5 - 0.65| = 0.15.
+    # Bin (0.75, 1]: confidence 0.9 and 1.0, both right: |1 - 0.95| = 0.05.
+    probabilities = np.array([[0.6, 0.4], [0.3, 0.7], [0.9, 0.1], [0.0, 1.0]], np.float32)
+    labels = np.array([0, 0, 0, 1])
+    found = statistics.expected_calibration_error(probabilities, labels, bins=4)
+    assert found == pytest.approx((2 * 0.15 + 2 * 0.05) / 4, abs=1e-6)
+
+
+def test_a_confidence_on_a_bins_end_is_in_the_bin_below() -> None:
+    # 0.5 shares no bin with 0.6, so their errors, of opposite sign, do not cancel.
+    probabilities = np.array([[0.5, 0.5], [0.6, 0.4]])
+    found = statistics.expected_calibration_error(probabilities, np.array([0, 1]), bins=2)
+    assert found == pytest.approx((0.5 + 0.6) / 2)
+
+
+def test_one_bin_compares_the_means() -> None:
+    probabilities = np.array([[0.5, 0.5], [0.6, 0.4]])
+    found = statistics.expected_calibration_error(probabilities, np.array([0, 1]), bins=1)
+    assert found == pytest.approx(0.05)
+
+
+def test_confusion_and_class_accuracy_by_hand() -> None:
+    labels, predicted = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 2, 1, 0])
+    np.testing.assert_array_equal(
+        statistics.confusion_matrix(predicted, labels, 3), [[2, 0, 1], [1, 1, 0], [0, 0, 0]]
+    )
+    accuracy = statistics.class_accuracy(predicted, labels, 3)
+    np.testing.assert_allclose(accuracy, [2 / 3, 1 / 2, np.nan])

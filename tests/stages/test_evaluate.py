@@ -1,0 +1,166 @@
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from spotimes.classifier import Classifier
+from spotimes.dataset import PREPARED, Card, Split, write_prepared
+from spotimes.errors import InputError
+from stages import evaluate
+
+ROOT = Path(__file__).parents[2]
+BUDGETS: dict[str, float | None] = {
+    "bytes": 4000,
+    "arena_bytes": 100,
+    "peak_rss_bytes": None,
+    "median_ms": 1,
+    "top1": 0,
+    "top1_loss": 1,
+}
+SIZE = {
+    "bytes": {"file": 3000, "weights": 2000, "quantization": 500, "metadata": 300, "rest": 200},
+    "operators": {"CONV_2D": 1},
+    "arena_bytes": None,
+    "arena_note": "no wheel",
+}
+COST = {
+    "median_ms": 0.5,
+    "mean_ms": 0.5,
+    "p95_ms": 0.6,
+    "p99_ms": 0.7,
+    "first_inference_ms": 3,
+    "peak_rss_bytes": 40_000_000,
+    "rss_before_load_bytes": 30_000_000,
+}
+METRICS: dict[str, Any] = {
+    "prepare": {"images": {"train": 90, "validation": 10, "test": 60}},
+    "train": {"val_accuracy": 0.9, "epochs": 2, "seconds": 60, "images_per_second": 1000},
+    "quantize": {"fp32": SIZE, "int8": SIZE, "ratio": 1, "parameters": 10, "macs": 100},
+    "benchmark": {
+        "fp32": COST,
+        "int8": COST,
+        "speedup": {"median": 1, "low": 0.9, "high": 1.1},
+        "threads": 1,
+        "host": {"cpu": "some"},
+    },
+}
+HISTORY = """epoch,learning_rate,loss,accuracy,val_loss,val_accuracy
+1,0.1,2.0,0.3,1.9,0.35
+2,0.0,1.5,0.5,1.4,0.55
+"""
+
+
+def write_data(classes: int) -> Split:
+    shape = (60, *Classifier(ROOT / evaluate.INT8).image_shape)
+    images = np.random.default_rng(5).integers(0, 256, shape, np.uint8)
+    split = Split(images, np.arange(60) % classes)
+    names = [f"class{number}" for number in range(classes)]
+    card = Card(name="Noise", class_names=names, licence="CC0", citation="me", homepage="here")
+    write_prepared(PREPARED, card, dict.fromkeys(("train", "validation", "test"), split))
+    return split
+
+
+def write_params(**budgets: float | None) -> None:
+    params = {
+        "network": {"blocks": [{"kind": "conv", "channels": 8}]},
+        "evaluate": {"calibration_bins": 15, "budgets": BUDGETS | budgets},
+    }
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["evaluate", *arguments])
+    evaluate.main()
+
+
+def outputs() -> dict[Path, bytes]:
+    paths = [evaluate.METRICS, evaluate.CONFUSION, evaluate.MODEL_CARD, *evaluate.PLOTS.iterdir()]
+    return {path: path.read_bytes() for path in paths}
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("models", "metrics"):
+        Path(folder).mkdir()
+    for path in (evaluate.FP32, evaluate.INT8):
+        shutil.copy(ROOT / path, path)
+    for stage, content in METRICS.items():
+        Path(f"metrics/{stage}.json").write_text(json.dumps(content))
+    Path("metrics/history.csv").write_text(HISTORY)
+    write_params()
+    return tmp_path
+
+
+def test_what_is_written(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    split = write_data(classes=10)
+    run(monkeypatch)
+    found = json.loads(evaluate.METRICS.read_text())
+
+    answers = Classifier(evaluate.INT8).probabilities(split.images).argmax(axis=1)
+    assert found["images"] == 60
+    assert found["int8"]["top1"] == pytest.approx(np.mean(answers == split.labels), abs=1e-6)
+    table = pd.read_csv(evaluate.CONFUSION)
+    assert list(table.actual) == [f"class{label}" for label in split.labels]
+    assert list(table.predicted) == [f"class{answer}" for answer in answers]
+    assert found["budgets"]["bytes"] == {"limit": 4000, "measured": 3000, "met": True}
+    assert found["budgets"]["arena_bytes"] == {
+        "limit": 100,
+        "measured": None,
+        "met": None,
+        "reason": "no wheel",
+    }
+    assert evaluate.MODEL_CARD.read_text().startswith("# Model card")
+    assert len(list(evaluate.PLOTS.glob("*.png"))) == 5
+
+    first = outputs()
+    run(monkeypatch)
+    assert outputs() == first
+
+
+def test_check_exits_with_1_where_a_budget_is_not_met(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_data(classes=10)
+    run(monkeypatch)
+    run(monkeypatch, "--check")
+    write_params(bytes=2999)
+    run(monkeypatch)
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as end:
+        run(monkeypatch, "--check")
+    assert end.value.code == 1
+    assert "bytes: at most 2999 wanted, measured 3000: NOT met" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("missing", ["prepare", "train", "quantize", "benchmark"])
+def test_a_missing_metric_leaves_nothing(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    write_data(classes=10)
+    Path(f"metrics/{missing}.json").unlink()
+    with pytest.raises(InputError, match=f"dvc repro {missing}"):
+        run(monkeypatch)
+    assert not evaluate.METRICS.exists()
+    assert not evaluate.MODEL_CARD.exists()
+
+
+def test_a_model_of_another_dataset_is_refused(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_data(classes=3)
+    with pytest.raises(InputError, match="tells 10 classes apart, the data has 3"):
+        run(monkeypatch)
+
+
+def test_check_before_the_evaluation_says_what_to_run(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match="dvc repro evaluate"):
+        run(monkeypatch, "--check")
