@@ -1,0 +1,47 @@
+PYTHON ?= python3
+BIN := .venv/bin
+# The stages' `python` is the virtual environment's, whether it is activated or not.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help repro test check rebuild lint lock
+.DEFAULT_GOAL := help
+
+help: ## list these verbs
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+repro: .venv/pipeline ## set up, then run every stage whose inputs changed
+	@python -m spotimes.params
+	dvc repro
+
+test: .venv/tests ## set up, then run the tests
+	python -m pytest
+
+check: .venv/pipeline ## fail if the INT8 model exceeds a budget of params.yaml
+	@python -m stages.evaluate --check
+
+rebuild: .venv/pipeline ## run every stage from scratch, the training too
+	@python -m spotimes.params
+	rm -rf .resume
+	dvc repro --force
+
+lint: .venv/tests ## check style and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+lock: .venv/tests ## compile requirements*.txt anew from requirements*.in
+	uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url --prerelease if-necessary-or-explicit requirements.in --output-file requirements.txt
+	uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url requirements-dev.in --output-file requirements-dev.txt
+
+# A stamp is made when an install is complete; one that was broken off is begun anew.
+.venv/pipeline: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo 'Spotimes needs Python 3.10 to 3.13: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)' >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	python -m pip install --requirement requirements.txt
+	@touch $@
+
+.venv/tests: requirements-dev.txt .venv/pipeline
+	python -m pip install --requirement requirements-dev.txt
+	@touch $@
