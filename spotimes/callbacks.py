@@ -4,6 +4,7 @@ Those with a state can give it and take it back (`state`, `restore`), so that `R
 run over a kill.
 """
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
@@ -169,7 +170,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
             initial=self.done * self.images_an_epoch,
             unit="img",
             unit_scale=True,
-            mininterval=1,
+            mininterval=1 if sys.stderr.isatty() else 30,  # a log file wants few lines
         )
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
