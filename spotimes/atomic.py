@@ -8,13 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Gives a path beside `path` to write a file or a folder to, and renames it over at the end.
 
     The data reaches the disk before the name does, so that a crash leaves the old content or the
-    new, never a part. If the block raises, what it wrote is removed and `path` stays as it was.
+    new (of a folder, for a moment, neither), never a part. If the block raises, what it wrote is
+    removed and `path` stays as it was. What a killed process left behind goes with the next write.
 
     Args:
         path: where the content shall be; its parent folders are made.
@@ -23,18 +26,23 @@ def replacing(path: Path) -> Iterator[Path]:
         A path in the same folder, free, whose name ends in `.tmp`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    _remove(beside)
+    beside, aside = (path.with_name(f".{path.name}.{n}.{os.getpid()}.tmp") for n in ("new", "old"))
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        pid = left.name.split(".")[-2]
+        if left in (beside, aside) or not (pid.isdigit() and psutil.pid_exists(int(pid))):
+            _remove(left)
     try:
         yield beside
-        for file in [beside] if beside.is_file() else sorted(beside.rglob("*")):
-            with file.open("rb") as stream:
-                os.fsync(stream.fileno())
-        if path.is_dir():
-            _remove(path)
+        for file in [beside, *beside.rglob("*")]:
+            if file.is_file():
+                with file.open("rb") as stream:
+                    os.fsync(stream.fileno())
+        if path.is_dir():  # a folder cannot be renamed over another
+            path.rename(aside)
         beside.replace(path)
     finally:
         _remove(beside)
+        _remove(aside)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

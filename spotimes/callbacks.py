@@ -24,9 +24,9 @@ Logs = dict[str, float] | None
 class AverageWeights(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps a moving average of all weights, batch-norm statistics too, and validates with it.
 
-    average <- d average + (1 - d) weights after each step, with d = min(decay, (1 + t)/(10 + t)) at
-    step t, as tf.train.ExponentialMovingAverage does, so that the first weights are soon forgotten.
-    Keras' own average (`use_ema`) leaves the batch-norm statistics out.
+    average <- weights + d (average - weights) after each step t, d = min(decay, (1 + t)/(10 + t)),
+    as tf.train.ExponentialMovingAverage does, so that the first weights are soon forgotten. Keras'
+    own average (`use_ema`) leaves the batch-norm statistics out.
     """
 
     def __init__(self, decay: float) -> None:
@@ -43,7 +43,7 @@ class AverageWeights(keras.callbacks.Callback):  # type: ignore[misc]
     def _updated(self) -> None:
         decay = tf.minimum(self.decay, (1.0 + self.step) / (10.0 + self.step))
         for average, weight in zip(self.average, self.model.weights, strict=True):
-            average.assign_sub((1.0 - decay) * (average - weight.value))
+            average.assign(weight.value + decay * (average - weight.value))
         self.step.assign_add(1.0)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:

@@ -44,17 +44,17 @@ def read_contract(path: Path) -> Contract:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            class_names = tuple(archive.read(LABELS).decode().splitlines())
-            fields = json.loads(archive.read(CONTRACT))
-        contract = Contract(class_names, **fields)
+            class_names = tuple(archive.read(LABELS).decode().removesuffix("\n").split("\n"))
+            contract = Contract(class_names, **json.loads(archive.read(CONTRACT)))
+        usable = all(class_names) and contract.colour in list(COLOURS)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
+    except Exception as error:  # a damaged archive raises whatever its damaged part makes Python
         raise InputError(
             f"{path}: holds no class names and input contract; `dvc repro quantize` makes one "
             "that does"
         ) from error
-    if not class_names or contract.colour not in COLOURS:
+    if not usable:
         raise InputError(
             f"{path}: its class names or its colour, {contract.colour!r}, are unusable"
         )

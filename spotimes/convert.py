@@ -52,10 +52,10 @@ def to_int8(model: keras.Model, images: Iterable[npt.NDArray[np.uint8]]) -> byte
 @contextmanager
 def _converter(model: keras.Model) -> Iterator[tf.lite.TFLiteConverter]:
     # One image at a time, of fixed shape: what the device runs and the smallest memory plan.
-    image = keras.Input(batch_shape=(1, *model.input_shape[1:]))
+    image = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="image")
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Statistics for quantized inputs")  # there are, above
-        keras.Model(image, model(image)).export(folder, verbose=False)
+        model.export(folder, input_signature=[image], verbose=False)
         yield tf.lite.TFLiteConverter.from_saved_model(folder)
 
 

@@ -26,16 +26,14 @@ def folded(trained: keras.Model, network: Network) -> keras.Model:
         InputError: `trained` has another architecture.
     """
     shape, classes = tuple(trained.input_shape[1:]), trained.output_shape[-1]
-    model = networks.build(network, shape, classes, batch_norm=False)
-    try:
-        for layer in model.layers:
-            if layer.weights:
-                layer.set_weights(_folded_weights(trained, layer.name))
-    except ValueError as error:
+    if _architecture(trained) != _architecture(networks.build(network, shape, classes)):
         raise InputError(
-            f"models/model.keras: does not fit the network in params.yaml: {error}; "
-            "run `dvc repro train`"
-        ) from error
+            "models/model.keras: is not the network in params.yaml; run `dvc repro train`"
+        )
+    model = networks.build(network, shape, classes, batch_norm=False)
+    for layer in model.layers:
+        if layer.weights:
+            layer.set_weights(_folded_weights(trained, layer.name))
     return model
 
 
@@ -61,6 +59,13 @@ def fold(
     scale = gamma.astype(np.float64) / np.sqrt(variance.astype(np.float64) + epsilon)
     bias = beta - mean * scale
     return (kernel * scale).astype(np.float32), bias.astype(np.float32)
+
+
+def _architecture(model: keras.Model) -> list[tuple[str, object, object]]:
+    return [
+        (layer.name, layer.output.shape, [weight.shape for weight in layer.weights])
+        for layer in model.layers
+    ]
 
 
 def _folded_weights(trained: keras.Model, name: str) -> list[Array]:

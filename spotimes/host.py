@@ -62,9 +62,13 @@ def _cpuinfo() -> dict[str, str]:
 def _caches_kib() -> dict[str, int]:
     sizes: dict[str, int] = {}
     for index in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
-        level, kind, size = (
-            (index / name).read_text(encoding="utf-8").strip() for name in ("level", "type", "size")
-        )
+        try:
+            level, kind, size = (
+                (index / name).read_text(encoding="utf-8").strip()
+                for name in ("level", "type", "size")
+            )
+        except OSError:  # some virtual machines tell a cache without its size
+            continue
         if kind != "Instruction":
             sizes[f"L{level}"] = int(size.removesuffix("K"))
     return sizes

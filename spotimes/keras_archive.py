@@ -16,8 +16,9 @@ def save(model: keras.Model, path: Path) -> None:
     """Writes `model` so that equal weights and architecture give equal bytes.
 
     Keras stamps the archive with the time in two places, `date_saved` in metadata.json and each
-    member's date, and with addresses in memory, `shared_object_id` in config.json, by which layers
-    share an object. Dates are fixed here, and addresses numbered in the order that they occur in.
+    member's date, and with an address in memory, `shared_object_id` in config.json, by which the
+    layers of a fresh model (not of a loaded one) share their dtype policy. The dates are fixed
+    here, the addresses left out.
 
     Args:
         model: a built model, not compiled: an optimizer would be saved with it.
@@ -43,21 +44,18 @@ def _stable(archive: bytes) -> bytes:
             if name == "metadata.json":
                 content = _json({**json.loads(content), "date_saved": "1980-01-01@00:00:00"})
             elif name == "config.json":
-                content = _json(_numbered(json.loads(content), {}))
+                content = _json(_without_addresses(json.loads(content)))
             target.writestr(zipfile.ZipInfo(name, EPOCH), content)
     return stable.getvalue()
 
 
-def _numbered(config: Any, numbers: dict[int, int]) -> Any:
+def _without_addresses(config: Any) -> Any:
     if isinstance(config, list):
-        return [_numbered(item, numbers) for item in config]
+        return [_without_addresses(item) for item in config]
     if not isinstance(config, dict):
         return config
     return {
-        key: numbers.setdefault(value, len(numbers) + 1)
-        if key == "shared_object_id"
-        else _numbered(value, numbers)
-        for key, value in config.items()
+        key: _without_addresses(value) for key, value in config.items() if key != "shared_object_id"
     }
 
 

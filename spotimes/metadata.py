@@ -3,8 +3,8 @@
 The format is TensorFlow's: a flatbuffer of `ModelMetadata` in a buffer that the model names
 `TFLITE_METADATA`, and the files that it mentions as a zip archive behind the model
 (tensorflow.org/lite/models/metadata; the numbers below are places in its metadata_schema.fbs).
-MediaPipe's tools read it. Its own writer was tried: it adds 440 MB of packages, does not import
-without the system's libGL, and stamps the archive with the time, so that no two files are equal.
+MediaPipe's tools read it. Its own writer was tried: it adds 440 MB of packages, one of which needs
+the system's libGL, and stamps the archive with the time, so that no two files are equal.
 """
 
 import io

@@ -65,7 +65,7 @@ class TFLiteFile:
     def parameters(self) -> int:
         """How many weights and biases the operators have."""
         return sum(
-            math.prod(tensor.shape)
+            math.prod(_shape(tensor))
             for name, operator in self._operators()
             if name in MACS_OF_KERNEL
             for tensor in (self.graph.tensors[place] for place in operator.inputs[1:])
@@ -80,8 +80,8 @@ class TFLiteFile:
         total = 0
         for name, operator in self._operators():
             if name in MACS_OF_KERNEL:
-                kernel = self.graph.tensors[operator.inputs[1]].shape
-                output = self.graph.tensors[operator.outputs[0]].shape
+                kernel = _shape(self.graph.tensors[operator.inputs[1]])
+                output = _shape(self.graph.tensors[operator.outputs[0]])
                 total += math.prod(output) * MACS_OF_KERNEL[name](kernel)
         return total
 
@@ -96,7 +96,7 @@ class TFLiteFile:
         for place, tensor in enumerate(self.graph.tensors):
             if tensor.type not in INTEGER_TYPES:
                 raise InputError(
-                    f"INT8 audit: tensor {place} of shape {list(tensor.shape)} is "
+                    f"INT8 audit: tensor {place} of shape {_shape(tensor)} is "
                     f"{TYPE_NAMES[tensor.type]}, not INT8 or INT32"
                 )
         for name, operator in self._operators():
@@ -143,6 +143,10 @@ MACS_OF_KERNEL = {
     "DEPTHWISE_CONV_2D": lambda kernel: math.prod(kernel[1:3]),  # (1, height, width, channels)
     "FULLY_CONNECTED": lambda kernel: kernel[1],  # (out, in)
 }
+
+
+def _shape(tensor: schema.TensorT) -> list[int]:
+    return [int(side) for side in tensor.shape]  # of int32, which a product would overflow
 
 
 def _is_quantized(tensor: schema.TensorT) -> bool:

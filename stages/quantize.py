@@ -50,7 +50,13 @@ def main() -> None:
         scale=255,
     )
 
-    model = folded(_trained(), network)
+    trained = _trained()
+    wanted = (height, width, channels), len(contract.class_names)
+    if (tuple(trained.input_shape[1:]), trained.output_shape[-1]) != wanted:
+        raise InputError(
+            f"{TRAINED}: is not for the images in data/prepared; run `dvc repro train`"
+        )
+    model = folded(trained, network)
     calibration = tqdm(_calibration_images(train_split, params), desc="calibrate", unit="img")
     fp32 = embedded(convert.to_fp32(model), contract)
     int8 = embedded(convert.to_int8(model, calibration), contract)
@@ -65,7 +71,7 @@ def main() -> None:
 def _trained() -> keras.Model:
     try:
         return keras.saving.load_model(TRAINED, compile=False)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # Keras lets through whatever a damaged part makes h5py or zip raise
         raise InputError(f"{TRAINED}: cannot be loaded; run `dvc repro train`") from error
 
 

@@ -40,13 +40,12 @@ def main() -> None:
     versions.check_installed()
     make_deterministic(recipe.seed, recipe.threads)
 
+    train_split, validation_split = load_split("train"), load_split("validation")
     here = fingerprint(versions, recipe.threads)
     key = [network.model_dump(), recipe.model_dump(), here, code_digest(), _digests(PREPARED)]
     checkpoint = Checkpoint(RESUME, json.dumps(key, sort_keys=True))
-    train_split, classes = load_split("train"), len(load_card().class_names)
-    trained = train(
-        network, recipe, train_split, load_split("validation"), classes, checkpoint, HISTORY
-    )
+    classes = len(load_card().class_names)
+    trained = train(network, recipe, train_split, validation_split, classes, checkpoint, HISTORY)
 
     keras_archive.save(trained.model, MODEL)
     atomic.write_json(FINGERPRINT, here)

@@ -56,8 +56,8 @@ def load_yaml(path: Path) -> dict[str, Any]:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: is not YAML: {error}") from error
+    except (yaml.YAMLError, ValueError) as error:  # a date such as 2020-13-45 is a ValueError
+        raise InputError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict):
         raise InputError(f"{path}: must be a mapping of keys to values")
     return document
