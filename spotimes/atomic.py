@@ -1,5 +1,6 @@
 """Files and folders that are either whole or not there."""
 
+import glob
 import json
 import os
 import shutil
@@ -27,7 +28,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside, aside = (path.with_name(f".{path.name}.{n}.{os.getpid()}.tmp") for n in ("new", "old"))
-    for left in path.parent.glob(f".{path.name}.*.tmp"):
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         pid = left.name.split(".")[-2]
         if left in (beside, aside) or not (pid.isdigit() and psutil.pid_exists(int(pid))):
             _remove(left)
@@ -41,6 +42,8 @@ def replacing(path: Path) -> Iterator[Path]:
             path.rename(aside)
         beside.replace(path)
     finally:
+        if aside.exists() and not path.exists():
+            aside.rename(path)
         _remove(beside)
         _remove(aside)
 

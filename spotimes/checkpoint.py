@@ -29,7 +29,7 @@ class Checkpoint:
     def save(self, arrays: Arrays, facts: dict[str, Any]) -> None:
         """Replaces the state: arrays of any dtype, and what JSON can hold."""
         with atomic.replacing(self.path) as beside, beside.open("wb") as stream:
-            text = json.dumps({"key": self.key, **facts})
+            text = json.dumps({"key": self.key, "arrays": sorted(arrays), **facts})
             np.savez(stream, allow_pickle=False, _facts=np.array(text), **arrays)
 
     def load(self) -> tuple[Arrays, dict[str, Any]] | None:
@@ -38,9 +38,10 @@ class Checkpoint:
             with np.load(io.BytesIO(self.path.read_bytes()), allow_pickle=False) as archive:
                 arrays = dict(archive)
                 facts = json.loads(str(arrays.pop("_facts")))
+            whole = facts.pop("key") == self.key and facts.pop("arrays") == sorted(arrays)
         except Exception:  # a damaged archive raises whatever its damaged part makes Python raise
             return None
-        return (arrays, facts) if facts.pop("key", None) == self.key else None
+        return (arrays, facts) if whole else None
 
     def remove(self) -> None:
         """Forgets the state, once the run's results are written."""

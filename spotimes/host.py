@@ -25,22 +25,22 @@ ISA = (
     "i8mm",
     "sve",
 )
+# What x86-64 and then what ARM tell of the kind of CPU.
+FAMILY = ("vendor_id", "cpu family", "model", "CPU implementer", "CPU part")
 
 
 def describe() -> dict[str, object]:
     """Describes the CPU and the system.
 
     Returns:
-        Keys `cpu`, `family` (vendor, family and model numbers), `isa`, `caches_kib` by level,
+        Keys `cpu`, `family` (vendor and model numbers), `isa`, `caches_kib` by level,
         `cores` (logical), `memory_gib`, `system`. What a system does not tell is empty.
     """
     info = _cpuinfo()
     flags = set(f"{info.get('flags', '')} {info.get('Features', '')}".split())
     return {
         "cpu": info.get("model name") or platform.processor() or platform.machine(),
-        "family": " ".join(
-            info[key] for key in ("vendor_id", "cpu family", "model") if key in info
-        ),
+        "family": " ".join(info[key] for key in FAMILY if key in info),
         "isa": " ".join(name for name in ISA if name in flags),
         "caches_kib": _caches_kib(),
         "cores": psutil.cpu_count() or 0,
