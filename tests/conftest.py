@@ -1,0 +1,149 @@
+"""What several test modules share. TensorFlow is imported only by the fixtures that need it."""
+
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spotimes import command
+from spotimes.catalog import load_catalog
+from spotimes.dataset import Card, Split, SplitName, write_prepared
+from spotimes.download import fetch_any
+from spotimes.params.network import Block, Network
+from spotimes.readers import READERS
+from spotimes.split import first_of_each_class, split_validation
+
+ROOT = Path(__file__).parents[1]
+CATALOG = load_catalog(ROOT / "data/catalog/cifar10.yaml")
+THREADS = 2  # TensorFlow's pools are made once a process, so all tests share the count
+
+
+@pytest.fixture(scope="session")
+def cifar10() -> dict[SplitName, Split]:
+    """Real images: 240 for training, 80 for validation, 50 for the test, all classes alike."""
+    mirror, files = fetch_any(CATALOG.mirrors)
+    canonical = READERS[mirror.reader](files)
+    names = CATALOG.class_names
+    train, validation = split_validation(
+        first_of_each_class(canonical.train, 32, names, "train"), 0.25, 1, names
+    )
+    test = first_of_each_class(canonical.test, 5, names, "test")
+    return {"train": train, "validation": validation, "test": test}
+
+
+@pytest.fixture(scope="session")
+def card() -> Card:
+    return CATALOG.card()
+
+
+@pytest.fixture(scope="session")
+def prepared(
+    cifar10: dict[SplitName, Split], card: Card, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """`cifar10` as `prepare` would leave it; not to be written to."""
+    folder = tmp_path_factory.mktemp("data") / "prepared"
+    write_prepared(folder, card, cifar10)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def network() -> Network:
+    """330 parameters, batch norm included; 32,080 multiply-accumulates on CIFAR-10."""
+    return Network(
+        blocks=[
+            Block(kind="conv", channels=4, stride=2),
+            Block(kind="separable", channels=8, stride=2),
+        ]
+    )
+
+
+@pytest.fixture(scope="session")
+def reseed() -> Callable[[], None]:
+    """Makes TensorFlow deterministic, and seeds it anew at each call."""
+    from spotimes.determinism import make_deterministic  # noqa: PLC0415
+
+    def again() -> None:
+        make_deterministic(seed=1, threads=THREADS)
+
+    again()
+    return again
+
+
+@pytest.fixture(scope="session")
+def randomized(reseed: Callable[[], None]) -> Callable[[Any, int], Any]:
+    """Gives a model weights and batch-norm statistics as a training might leave them."""
+    from spotimes.frameworks import keras  # noqa: PLC0415
+
+    def fill(model: Any, seed: int) -> Any:
+        rng = np.random.default_rng(seed)
+        for layer in model.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                shape = layer.gamma.shape
+                layer.set_weights(
+                    [
+                        rng.uniform(0.5, 1.5, shape),
+                        rng.normal(0, 0.3, shape),
+                        rng.normal(0, 0.3, shape),
+                        rng.uniform(0.3, 3, shape),
+                    ]
+                )
+            elif layer.weights:
+                weights = layer.get_weights()
+                layer.set_weights([rng.normal(0, 1, each.shape) for each in weights])
+        return model
+
+    return fill
+
+
+@pytest.fixture(scope="session")
+def trained(network: Network, randomized: Callable[[Any, int], Any]) -> Any:
+    """The small network on CIFAR-10, as after a training; not to be changed."""
+    from spotimes.network import build  # noqa: PLC0415
+
+    return randomized(build(network, (32, 32, 3), 10), 1)
+
+
+@pytest.fixture(scope="session")
+def without_norm(network: Network, trained: Any) -> Any:
+    """`trained`, its batch norm folded."""
+    from spotimes.fold import folded  # noqa: PLC0415
+
+    return folded(trained, network)
+
+
+@pytest.fixture(scope="session")
+def fp32(without_norm: Any) -> bytes:
+    """The FP32 .tflite file of `trained`, without metadata."""
+    from spotimes.convert import to_fp32  # noqa: PLC0415
+
+    return to_fp32(without_norm)
+
+
+@pytest.fixture(scope="session")
+def int8(without_norm: Any, cifar10: dict[SplitName, Split]) -> bytes:
+    """The INT8 .tflite file of `trained`, without metadata."""
+    from spotimes.convert import to_int8  # noqa: PLC0415
+
+    return to_int8(without_norm, cifar10["train"].images[:50])
+
+
+@pytest.fixture
+def one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Callable[[str, Callable[[], None]], str]]:
+    """Runs a command that must be refused: status 2 and one line on standard error, given back."""
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def refused(name: str, main: Callable[[], None]) -> str:
+        with pytest.raises(SystemExit) as ended:
+            command.run(name, main)
+        assert ended.value.code == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"{name}: ")
+        return line.removeprefix(f"{name}: ")
+
+    yield refused
+    signal.signal(signal.SIGTERM, handler)

@@ -1,0 +1,184 @@
+"""Each group's own limits, beside the committed params.yaml, which must be within them."""
+
+import copy
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from spotimes.errors import InputError
+from spotimes.params.__main__ import KINDS
+from spotimes.params.load import PARAMS_FILE, load_group, load_yaml, validated
+
+ROOT = Path(__file__).parents[3]
+COMMITTED = load_yaml(ROOT / PARAMS_FILE)
+GONE = object()
+
+Place = str | int
+
+
+def changed(group: str, place: tuple[Place, ...], value: object) -> Any:
+    """The committed group with one value put in, or taken out."""
+    params = copy.deepcopy(COMMITTED[group])
+    inner = reduce(lambda mapping, key: mapping[key], place[:-1], params)
+    if value is GONE:
+        del inner[place[-1]]
+    else:
+        inner[place[-1]] = value
+    return params
+
+
+def refusal(group: str, place: tuple[Place, ...], value: object) -> str:
+    with pytest.raises(InputError) as caught:
+        validated(changed(group, place, value), KINDS[group], group)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def models(value: object) -> list[BaseModel]:
+    """A group and all groups within it."""
+    if isinstance(value, BaseModel):
+        return [value, *(each for _, inner in value for each in models(inner))]
+    return [each for inner in value for each in models(inner)] if isinstance(value, list) else []
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_committed_group_is_good_and_frozen(name: str) -> None:
+    group = load_group(name, KINDS[name], ROOT / PARAMS_FILE)
+    for model in models(group):
+        for key, value in model:
+            with pytest.raises(ValueError, match="frozen"):
+                setattr(model, key, value)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_key_is_needed_and_no_other_is_known(name: str) -> None:
+    for key in COMMITTED[name]:
+        assert refusal(name, (key,), GONE) == f"{name}.{key}: missing"
+    allowed = ", ".join(COMMITTED[name])
+    assert refusal(name, ("new",), 1) == f"{name}.new: unknown key; allowed are {allowed}"
+
+
+INT = "is not allowed: input should be a valid integer"
+FLOAT = "is not allowed: input should be a valid number"
+AT_LEAST = "is not allowed: input should be greater than or equal to"
+MORE = "is not allowed: input should be greater than"
+LESS = "is not allowed: input should be less than"
+FINITE = "is not allowed: input should be a finite number"
+NAN = float("nan")
+INFINITY = float("inf")
+
+
+@pytest.mark.parametrize(
+    ("group", "place", "value", "message"),
+    [
+        ("versions", ("numpy",), 2.2, "is not allowed: input should be a valid string"),
+        ("prepare", ("source",), "", "is not allowed: string should have at least 1 character"),
+        ("prepare", ("source",), ["a"], "is not allowed: input should be a valid string"),
+        ("prepare", ("validation_fraction",), 1.0, f"{LESS} 1"),
+        ("prepare", ("validation_fraction",), 0.0, f"{MORE} 0"),
+        ("prepare", ("validation_fraction",), NAN, FINITE),
+        ("prepare", ("validation_fraction",), "0.1", FLOAT),
+        ("prepare", ("images_per_class",), 1, f"{AT_LEAST} 2"),
+        ("prepare", ("seed",), -1, f"{AT_LEAST} 0"),
+        ("network", ("blocks",), [], "is not allowed: list should have at least 1 item"),
+        ("network", ("blocks",), None, "is not allowed: input should be a valid list"),
+        ("network", ("blocks", 0), "conv", "is not allowed: input should be a valid dictionary"),
+        ("network", ("blocks", 1, "stride"), 0, f"{AT_LEAST} 1"),
+        ("network", ("blocks", 1, "stride"), 5, f"{LESS} or equal to 4"),
+        ("network", ("blocks", 1, "stride"), 2.0, INT),
+        ("network", ("blocks", 2, "channels"), 0, f"{AT_LEAST} 1"),
+        ("network", ("blocks", 2, "channels"), True, INT),
+        ("network", ("blocks", 2, "kind"), "dense", "'conv' or 'separable'"),
+        ("network", ("blocks", 2, "kind"), "Conv", "'conv' or 'separable'"),
+        ("network", ("blocks", 2, "stide"), 2, "unknown key"),
+        ("network", ("blocks", 2, "channels"), GONE, "missing"),
+        ("train", ("epochs",), 0, f"{AT_LEAST} 1"),
+        ("train", ("epochs",), -3, f"{AT_LEAST} 1"),
+        ("train", ("epochs",), "50", INT),
+        ("train", ("epochs",), 50.0, INT),
+        ("train", ("batch_size",), 0, f"{AT_LEAST} 1"),
+        ("train", ("seed",), 2**32, f"{LESS} 4294967296"),
+        ("train", ("threads",), 0, f"{AT_LEAST} 1"),
+        ("train", ("threads",), True, INT),
+        ("train", ("optimizer",), None, "is not allowed: input should be a valid dictionary"),
+        ("train", ("optimizer", "peak_learning_rate"), 0, f"{MORE} 0"),
+        ("train", ("optimizer", "peak_learning_rate"), INFINITY, FINITE),
+        ("train", ("optimizer", "peak_learning_rate"), "1e-3", FLOAT),  # YAML's idea of 1e-3
+        ("train", ("optimizer", "warmup"), 1.0, f"{LESS} 1"),
+        ("train", ("optimizer", "momentum"), 1, f"{LESS} 1"),
+        ("train", ("optimizer", "momentum"), True, FLOAT),
+        ("train", ("optimizer", "weight_decay"), -0.1, f"{AT_LEAST} 0"),
+        ("train", ("optimizer", "weight_deacy"), 0.1, "unknown key"),
+        ("train", ("augmentation", "flip"), 1, "is not allowed: input should be a valid boolean"),
+        ("train", ("augmentation", "flip"), "on", "is not allowed: input should be a valid bool"),
+        ("train", ("augmentation", "shift"), -1, f"{AT_LEAST} 0"),
+        ("train", ("augmentation", "shift"), 0.5, INT),
+        ("train", ("label_smoothing",), 1.0, f"{LESS} 1"),
+        ("train", ("averaging",), 1.0, f"{LESS} 1"),
+        ("train", ("averaging",), NAN, FINITE),
+        ("train", ("keep",), "first", "is not allowed: input should be 'best' or 'last'"),
+        ("train", ("patience",), 0, f"{AT_LEAST} 1"),
+        ("quantize", ("calibration_images",), 0, f"{AT_LEAST} 1"),
+        ("quantize", ("seed",), -1, f"{AT_LEAST} 0"),
+        ("benchmark", ("threads",), 0, f"{AT_LEAST} 1"),
+        ("benchmark", ("warmup_seconds",), -1, f"{AT_LEAST} 0"),
+        ("benchmark", ("round_ms",), 0, f"{MORE} 0"),
+        ("benchmark", ("min_rounds",), 1, f"{AT_LEAST} 2"),
+        ("benchmark", ("interval_width",), 1.0, f"{LESS} 1"),
+        ("benchmark", ("budget_seconds",), INFINITY, FINITE),
+        ("benchmark", ("processes",), 0, f"{AT_LEAST} 1"),
+        (
+            "benchmark",
+            ("extra_models",),
+            "a.tflite",
+            "is not allowed: input should be a valid list",
+        ),
+        ("benchmark", ("extra_models",), [""], "string should have at least 1 character"),
+        ("evaluate", ("calibration_bins",), 0, f"{AT_LEAST} 1"),
+        ("evaluate", ("budgets", "bytes"), 0, f"{MORE} 0"),
+        ("evaluate", ("budgets", "median_ms"), "5", FLOAT),
+        ("evaluate", ("budgets", "top1"), 88, f"{LESS} or equal to 1"),
+        ("evaluate", ("budgets", "top1"), NAN, FINITE),
+        ("evaluate", ("budgets", "arena_bytes"), GONE, "missing"),
+        ("evaluate", ("budgets", "rom"), 1, "unknown key"),
+    ],
+)
+def test_what_is_not_allowed_is_told(
+    group: str, place: tuple[Place, ...], value: object, message: str
+) -> None:
+    told = refusal(group, place, value)
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    if value == [""]:
+        key, value = f"{key}[0]", ""
+    assert told.startswith(f"{group}{key}: ")
+    assert message in told
+    if "is not allowed" in message and value is not None and value != {}:
+        assert f": {value!r} is not allowed: " in told
+
+
+def test_patience_needs_the_best_weights_to_be_kept() -> None:
+    params = changed("train", ("patience",), 3) | {"keep": "last"}
+    with pytest.raises(InputError) as caught:
+        validated(params, KINDS["train"], "train")
+    assert "patience needs keep: best" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    validated(params | {"keep": "best"}, KINDS["train"], "train")
+
+
+@pytest.mark.parametrize(
+    ("group", "place", "value"),
+    [
+        ("prepare", ("images_per_class",), 2),
+        ("network", ("blocks", 0, "stride"), GONE),
+        ("train", ("optimizer", "warmup"), 0),
+        ("train", ("averaging",), 0),
+        ("train", ("optimizer", "peak_learning_rate"), 1),
+        ("benchmark", ("extra_models",), ["a.tflite"]),
+        ("evaluate", ("budgets", "top1"), None),
+    ],
+)
+def test_what_is_just_allowed_passes(group: str, place: tuple[Place, ...], value: object) -> None:
+    validated(changed(group, place, value), KINDS[group], group)

@@ -1,0 +1,39 @@
+import re
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from spotimes.errors import InputError
+from spotimes.params.load import PARAMS_FILE, load_group
+from spotimes.params.versions import Versions
+
+ROOT = Path(__file__).parents[3]
+INSTALLED = Versions(**{name: version(name) for name in Versions.model_fields})
+
+
+def test_the_versions_that_retrain_are_those_that_requirements_txt_pins() -> None:
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    pins = dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
+    versions = load_group("versions", Versions, ROOT / PARAMS_FILE).model_dump()
+    assert versions == {name: pins[name] for name in versions}
+
+
+def test_the_installed_versions_pass() -> None:
+    INSTALLED.check_installed()
+
+
+@pytest.mark.parametrize("name", Versions.model_fields)
+def test_another_version_is_told_with_what_mends_it(name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        INSTALLED.model_copy(update={name: "0.1"}).check_installed()
+    assert str(caught.value) == (
+        f"versions.{name}: params.yaml wants 0.1, installed is {version(name)}; "
+        "`make .venv` installs what requirements.txt pins"
+    )
+
+
+def test_a_package_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.path", [])
+    with pytest.raises(InputError, match=r"wants .*, installed is none; `make"):
+        INSTALLED.check_installed()

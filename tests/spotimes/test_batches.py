@@ -1,0 +1,147 @@
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from spotimes.batches import EvaluationBatches, TrainingBatches, one_hot, scaled
+from spotimes.dataset import Split, SplitName
+from spotimes.params.train import Augmentation
+
+pytestmark = pytest.mark.usefixtures("reseed")
+
+AS_IT_IS = Augmentation(flip=False, shift=0)
+CHANGED = Augmentation(flip=True, shift=4)
+Batch = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+
+
+@pytest.fixture
+def split(cifar10: dict[SplitName, Split]) -> Split:
+    return cifar10["train"]
+
+
+@pytest.fixture
+def make(split: Split) -> Callable[..., TrainingBatches]:
+    def make(augmentation: Augmentation = CHANGED, seed: int = 1) -> TrainingBatches:
+        return TrainingBatches(split, 10, 32, augmentation, seed)
+
+    return make
+
+
+def same(one: Batch, other: Batch) -> bool:
+    return all(np.array_equal(*arrays) for arrays in zip(one, other, strict=True))
+
+
+def places(batches: TrainingBatches, split: Split) -> list[int]:
+    """Which images of the split an epoch shows, by their pixels."""
+    place_of = {image.tobytes(): place for place, image in enumerate(split.images)}
+    assert len(place_of) == len(split.images)
+    shown = []
+    for index in range(len(batches)):
+        images, labels = batches[index]
+        pixels = np.rint(images * 255).astype(np.uint8)
+        for image, label in zip(pixels, labels, strict=True):
+            place = place_of[image.tobytes()]
+            assert label.argmax() == split.labels[place]
+            shown.append(place)
+    return shown
+
+
+def test_a_pixel_becomes_the_float_that_is_nearest_to_its_share() -> None:
+    pixels = np.arange(256, dtype=np.uint8)
+    shares = scaled(pixels)
+    assert shares.dtype == np.float32
+    for pixel, share in zip(pixels.tolist(), shares, strict=True):
+        exact = Fraction(pixel, 255)
+        error = abs(Fraction(float(share)) - exact)
+        for neighbour in (np.nextafter(share, np.float32(-1)), np.nextafter(share, np.float32(2))):
+            assert error < abs(Fraction(float(neighbour)) - exact)
+
+
+def test_labels_become_rows_with_a_single_one() -> None:
+    rows = one_hot(np.array([2, 0]), 3)
+    assert rows.dtype == np.float32
+    assert rows.tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
+def test_a_batch_has_the_promised_shape(make: Callable[..., TrainingBatches]) -> None:
+    images, labels = make()[3]
+    assert (str(images.dtype), images.shape) == ("float32", (32, 32, 32, 3))
+    assert (str(labels.dtype), labels.shape) == ("float32", (32, 10))
+    assert images.min() >= 0
+    assert images.max() <= 1
+
+
+def test_an_epoch_shows_whole_batches_of_different_images(
+    make: Callable[..., TrainingBatches], split: Split
+) -> None:
+    batches = make(AS_IT_IS)
+    assert len(batches) == 240 // 32
+    shown = places(batches, split)
+    assert len(shown) == len(set(shown)) == 224
+
+
+def test_what_sits_out_is_not_always_the_same(
+    make: Callable[..., TrainingBatches], split: Split
+) -> None:
+    batches = make(AS_IT_IS)
+    seen: set[int] = set()
+    for epoch in range(6):
+        batches.begin(epoch)
+        seen |= set(places(batches, split))
+    assert len(seen) == 240
+
+
+def test_a_batch_hangs_on_seed_epoch_and_place_alone(
+    make: Callable[..., TrainingBatches],
+) -> None:
+    batches, other = make(), make()
+    batches.begin(2)
+    expected = {index: batches[index] for index in range(len(batches))}
+    for epoch in (0, 5, 2):  # another way to the same epoch
+        other.begin(epoch)
+        _ = other[1]
+    for index in reversed(range(len(other))):
+        assert same(other[index], expected[index])
+    assert same(other[0], expected[0])
+
+
+def test_epochs_and_seeds_differ(make: Callable[..., TrainingBatches], split: Split) -> None:
+    batches = make(AS_IT_IS)
+    first = places(batches, split)
+    batches.begin(1)
+    second = places(batches, split)
+    assert first != second
+    assert places(make(AS_IT_IS, seed=2), split) not in (first, second)
+
+
+def test_the_same_image_is_changed_in_another_way_in_another_epoch(
+    make: Callable[..., TrainingBatches],
+) -> None:
+    batches = make()
+    batches.order = np.arange(240)
+    first = batches[0]
+    batches.epoch = 1
+    assert not same(batches[0], first)
+
+
+def test_training_leaves_the_split_as_it_is(
+    make: Callable[..., TrainingBatches], split: Split
+) -> None:
+    before = split.images.copy()
+    batches = make()
+    for index in range(len(batches)):
+        _ = batches[index]
+    np.testing.assert_array_equal(split.images, before)
+
+
+@pytest.mark.parametrize("batch_size", [1, 80, 33, 500])
+def test_evaluation_covers_all_in_order(cifar10: dict[SplitName, Split], batch_size: int) -> None:
+    split = cifar10["validation"]
+    batches = EvaluationBatches(split, 10, batch_size)
+    parts = [batches[index] for index in range(len(batches))]
+    assert all(0 < len(images) == len(labels) <= batch_size for images, labels in parts)
+    np.testing.assert_array_equal(np.concatenate([part[0] for part in parts]), scaled(split.images))
+    labels = np.concatenate([part[1] for part in parts])
+    np.testing.assert_array_equal(labels, one_hot(split.labels, 10))

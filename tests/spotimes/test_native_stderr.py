@@ -1,0 +1,48 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from spotimes.native_stderr import captured
+
+
+def test_what_goes_to_the_descriptor_is_kept_and_not_shown(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with captured() as kept:
+        os.write(2, b"native\n")
+        subprocess.run([sys.executable, "-c", "print('\xe9', file=__import__('sys').stderr)"])  # noqa: PLW1510
+        assert kept.getvalue() == b""
+    assert kept.getvalue() == "native\né\n".encode()
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "after\n"
+
+
+def test_an_exception_brings_standard_error_back(capfd: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        os.write(2, b"told\n")
+        raise ValueError
+
+    with pytest.raises(ValueError), captured() as kept:
+        fail()
+    assert kept.getvalue() == b"told\n"
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "after\n"
+
+
+def test_one_within_another(capfd: pytest.CaptureFixture[str]) -> None:
+    with captured() as outer:
+        with captured() as inner:
+            os.write(2, b"inner")
+        os.write(2, b"outer")
+    assert (inner.getvalue(), outer.getvalue()) == (b"inner", b"outer")
+    assert capfd.readouterr().err == ""
+
+
+def test_no_descriptor_is_left_open() -> None:
+    before = len(os.listdir("/dev/fd"))  # noqa: PTH208
+    for _ in range(3):
+        with captured():
+            pass
+    assert len(os.listdir("/dev/fd")) == before  # noqa: PTH208

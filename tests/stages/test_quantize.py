@@ -1,0 +1,214 @@
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from spotimes import keras_archive, metrics
+from spotimes.arena import NO_WHEEL
+from spotimes.classifier import Classifier
+from spotimes.contract import Contract, read_contract
+from spotimes.dataset import PREPARED, Card, Split, SplitName, write_prepared
+from spotimes.network import build
+from spotimes.params.load import load_yaml
+from spotimes.params.network import Block, Network
+from spotimes.tflite_file import TFLiteFile
+from stages import quantize as stage
+
+ROOT = Path(__file__).parents[2]
+VERSIONS = load_yaml(ROOT / "params.yaml")["versions"]
+OneLine = Callable[[str, Callable[[], None]], str]
+
+pytestmark = pytest.mark.usefixtures("reseed")
+
+
+@pytest.fixture
+def repository(
+    tmp_path: Path, prepared: Path, network: Network, trained: Any, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A folder with params, data and the trained network, and the current one."""
+    monkeypatch.chdir(tmp_path)
+    PREPARED.parent.mkdir()
+    PREPARED.symlink_to(prepared)
+    write_params(network)
+    keras_archive.save(trained, stage.TRAINED)
+    return tmp_path
+
+
+def write_params(network: Network, images: int = 50, versions: dict[str, str] = VERSIONS) -> None:
+    params = {
+        "versions": versions,
+        "network": network.model_dump(),
+        "quantize": {"calibration_images": images, "seed": 1},
+    }
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+
+
+def made() -> set[str]:
+    """All files beside params, data and the trained network."""
+    files = {file.as_posix() for file in Path().rglob("*") if file.is_file()}
+    return {
+        file
+        for file in files
+        if not file.startswith(("data/", "params.yaml")) and file != stage.TRAINED.as_posix()
+    }
+
+
+def test_what_it_leaves(repository: Path, card: Card, trained: Any, cifar10: Any) -> None:
+    stage.main()
+    assert made() == {
+        "models/model_fp32.tflite",
+        "models/model_int8.tflite",
+        "metrics/quantize.json",
+    }
+    contract = Contract(tuple(card.class_names), 32, 32, "rgb", "squash", 255)
+    assert read_contract(stage.FP32) == read_contract(stage.INT8) == contract
+    TFLiteFile(stage.INT8.read_bytes()).check_integer()
+
+    images = cifar10["test"].images
+    expected = trained(images.astype(np.float32) / np.float32(255)).numpy()
+    np.testing.assert_allclose(Classifier(stage.FP32).probabilities(images), expected, atol=1e-5)
+    near = Classifier(stage.INT8).probabilities(images)
+    assert (near.argmax(axis=1) == expected.argmax(axis=1)).mean() > 0.8
+
+    found = json.loads(stage.METRICS.read_text())
+    assert list(found) == ["fp32", "int8", "ratio", "parameters", "macs"]
+    assert (found["parameters"], found["macs"]) == (282, 32_080)
+    sizes = {"fp32": stage.FP32.stat().st_size, "int8": stage.INT8.stat().st_size}
+    assert found["ratio"] == pytest.approx(sizes["fp32"] / sizes["int8"], rel=1e-5)
+    for name, size in sizes.items():
+        parts = found[name]["bytes"]
+        assert parts["file"] == size == sum(parts.values()) - size
+        assert found[name]["operators"]["CONV_2D"] == 2
+        assert (found[name]["arena_bytes"] is None) == (found[name]["arena_note"] == NO_WHEEL)
+    metrics.load("quantize", metrics.Quantization)
+
+    first = {path: path.read_bytes() for path in (stage.FP32, stage.INT8, stage.METRICS)}
+    stage.main()
+    assert {path: path.read_bytes() for path in first} == first
+
+
+def test_a_missing_dataset_is_told(repository: Path, one_line: OneLine) -> None:
+    PREPARED.unlink()
+    assert "run `dvc repro prepare`" in one_line("quantize", stage.main)
+    assert made() == set()
+
+
+def test_another_installed_version_is_told(
+    repository: Path, network: Network, one_line: OneLine
+) -> None:
+    write_params(network, versions=VERSIONS | {"tensorflow": "2.0.0"})
+    line = one_line("quantize", stage.main)
+    assert line.startswith("versions.tensorflow: params.yaml wants 2.0.0")
+    assert made() == set()
+
+
+def test_too_many_calibration_images_are_told(
+    repository: Path, network: Network, one_line: OneLine
+) -> None:
+    write_params(network, images=241)
+    assert one_line("quantize", stage.main) == (
+        "params.yaml: quantize.calibration_images: 241 is not allowed: there are only 240 "
+        "training images"
+    )
+    assert made() == set()
+
+
+def test_a_missing_network_is_told(repository: Path, one_line: OneLine) -> None:
+    stage.TRAINED.unlink()
+    line = one_line("quantize", stage.main)
+    assert line == "models/model.keras: cannot be loaded; run `dvc repro train`"
+    assert made() == set()
+
+
+def without(content: bytes, gone: str) -> bytes:
+    """A .keras archive less one member."""
+    path = Path("source.zip")
+    path.write_bytes(content)
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile("target.zip", "w") as target:
+        for name in source.namelist():
+            if name != gone:
+                target.writestr(name, source.read(name))
+    path.unlink()
+    return Path("target.zip").rename("gone.zip").read_bytes()
+
+
+def flipped(content: bytes, part: bytes) -> bytes:
+    """With a wrong byte in the middle of the member that begins with `part`."""
+    damaged = bytearray(content)
+    damaged[content.index(part) + 300] ^= 0xFF
+    return bytes(damaged)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: b"",
+        lambda _: b"no archive",
+        lambda content: content[: len(content) // 2],
+        lambda content: content[:-1],
+        lambda content: without(content, "config.json"),
+        lambda content: without(content, "model.weights.h5"),
+        lambda content: flipped(content, b"config.json"),
+        lambda content: flipped(content, b"\x89HDF"),
+    ],
+)
+def test_a_damaged_network_is_told(
+    repository: Path, one_line: OneLine, damage: Callable[[bytes], bytes]
+) -> None:
+    content = damage(stage.TRAINED.read_bytes())
+    Path("gone.zip").unlink(missing_ok=True)
+    stage.TRAINED.write_bytes(content)
+    line = one_line("quantize", stage.main)
+    assert line.startswith("models/model.keras: cannot be loaded")
+    assert made() == set()
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        [Block(kind="conv", channels=4, stride=2)],
+        [Block(kind="conv", channels=4), Block(kind="separable", channels=8, stride=2)],
+        [
+            Block(kind="conv", channels=4, stride=2),
+            Block(kind="separable", channels=8, stride=2),
+            Block(kind="conv", channels=8),
+        ],
+    ],
+)
+def test_another_network_is_told(repository: Path, one_line: OneLine, blocks: list[Block]) -> None:
+    write_params(Network(blocks=blocks))
+    assert "the network in params.yaml" in one_line("quantize", stage.main)
+    assert made() == set()
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes"), [((32, 32, 3), 9), ((30, 32, 3), 10), ((32, 32, 1), 10)]
+)
+def test_a_network_for_other_data_is_told(
+    repository: Path,
+    one_line: OneLine,
+    network: Network,
+    shape: tuple[int, int, int],
+    classes: int,
+) -> None:
+    keras_archive.save(build(network, shape, classes), stage.TRAINED)
+    assert one_line("quantize", stage.main).startswith("models/model.keras: ")
+    assert made() == set()
+
+
+def test_grey_images(repository: Path, network: Network, card: Card, cifar10: Any) -> None:
+    grey: dict[SplitName, Split] = {
+        name: Split(split.images[:, :28, :28, :1], split.labels) for name, split in cifar10.items()
+    }
+    PREPARED.unlink()
+    write_prepared(PREPARED, card, grey)
+    write_params(network, images=5)
+    keras_archive.save(build(network, (28, 28, 1), 10), stage.TRAINED)
+    stage.main()
+    assert read_contract(stage.INT8)[1:4] == (28, 28, "grey")
+    assert Classifier(stage.INT8).image_shape == (28, 28, 1)

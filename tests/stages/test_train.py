@@ -1,0 +1,168 @@
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from spotimes.batches import EvaluationBatches
+from spotimes.dataset import PREPARED, Split, SplitName
+from spotimes.errors import InputError
+from spotimes.frameworks import keras
+from spotimes.params.load import load_yaml
+from spotimes.params.network import Network
+from stages import train as stage
+
+ROOT = Path(__file__).parents[2]
+VERSIONS = load_yaml(ROOT / "params.yaml")["versions"]
+OneLine = Callable[[str, Callable[[], None]], str]
+
+pytestmark = pytest.mark.usefixtures("reseed")
+
+
+@pytest.fixture
+def repository(
+    tmp_path: Path, prepared: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A folder with params and data, and the current one."""
+    monkeypatch.chdir(tmp_path)
+    PREPARED.parent.mkdir()
+    PREPARED.symlink_to(prepared)
+    write_params(network)
+    return tmp_path
+
+
+def write_params(network: Network, versions: dict[str, str] = VERSIONS, **train: Any) -> None:
+    recipe = {
+        "epochs": 2,
+        "batch_size": 60,
+        "seed": 1,
+        "threads": 2,
+        "optimizer": {
+            "peak_learning_rate": 0.05,
+            "warmup": 0.2,
+            "momentum": 0.9,
+            "weight_decay": 0,
+        },
+        "augmentation": {"flip": True, "shift": 2},
+        "label_smoothing": 0,
+        "averaging": 0,
+        "keep": "last",
+        "patience": None,
+    }
+    params = {"versions": versions, "network": network.model_dump(), "train": recipe | train}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+
+
+def made() -> set[str]:
+    """All files beside params and data."""
+    files = {file.as_posix() for file in Path().rglob("*") if file.is_file()}
+    return {file for file in files if not file.startswith(("data/", "params.yaml"))}
+
+
+def test_what_it_leaves(repository: Path, cifar10: dict[SplitName, Split]) -> None:
+    stage.main()
+    assert made() == {
+        "models/model.keras",
+        "metrics/history.csv",
+        "metrics/train.json",
+        "metrics/fingerprint.json",
+    }
+
+    metrics = json.loads(stage.METRICS.read_text())
+    assert list(metrics) == [
+        "val_accuracy",
+        "epoch",
+        "best_val_accuracy",
+        "epochs",
+        "seconds",
+        "epoch_seconds",
+        "images_per_second",
+    ]
+    assert (metrics["epoch"], metrics["epochs"]) == (2, 2)
+    assert metrics["images_per_second"] * metrics["epoch_seconds"] == pytest.approx(240, rel=1e-4)
+    history = pd.read_csv(stage.HISTORY)
+    assert metrics["val_accuracy"] == pytest.approx(history["val_accuracy"][1], rel=1e-5)
+    assert metrics["best_val_accuracy"] == pytest.approx(history["val_accuracy"].max(), rel=1e-5)
+
+    fingerprint = json.loads(stage.FINGERPRINT.read_text())
+    assert (fingerprint["threads"], fingerprint["versions"]) == (2, VERSIONS)
+
+    model = keras.saving.load_model(stage.MODEL)
+    split = cifar10["validation"]
+    found = [model(images).numpy().argmax(axis=1) for images, _ in EvaluationBatches(split, 10)]
+    accuracy = (np.concatenate(found) == split.labels).mean()
+    assert accuracy == pytest.approx(metrics["val_accuracy"], rel=1e-5)
+    with zipfile.ZipFile(stage.MODEL) as archive:
+        assert {member.date_time[0] for member in archive.infolist()} == {1980}
+
+
+def test_a_run_that_breaks_off_can_be_taken_up(
+    repository: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full when the model is saved: trained epochs are not lost, and then are."""
+
+    def full(*_: object) -> None:
+        raise OSError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("spotimes.keras_archive.save", full)
+        with pytest.raises(OSError):
+            stage.main()
+    assert made() == {".resume/train.npz", "metrics/history.csv"}
+    seconds = np.load(stage.RESUME)["_facts"].item()
+    stage.main()
+    assert not stage.RESUME.exists()
+    assert json.loads(stage.METRICS.read_text())["seconds"] == pytest.approx(
+        sum(json.loads(seconds)["seconds"]), rel=1e-5
+    )
+
+
+def test_a_missing_dataset_is_told(repository: Path, one_line: OneLine) -> None:
+    PREPARED.unlink()
+    assert "run `dvc repro prepare`" in one_line("train", stage.main)
+    assert made() == set()
+
+
+def test_half_a_dataset_is_told(repository: Path, prepared: Path, one_line: OneLine) -> None:
+    PREPARED.unlink()
+    PREPARED.mkdir()
+    for file in prepared.iterdir():
+        if file.name != "validation_images.npy":
+            (PREPARED / file.name).symlink_to(file)
+    line = one_line("train", stage.main)
+    assert line.startswith("data/prepared/validation_images.npy: cannot be read")
+    assert made() == set()
+
+
+def test_another_installed_version_is_told(
+    repository: Path, network: Network, one_line: OneLine
+) -> None:
+    write_params(network, VERSIONS | {"keras": "2.0.0"})
+    assert one_line("train", stage.main).startswith("versions.keras: params.yaml wants 2.0.0")
+    assert made() == set()
+
+
+def test_params_that_do_not_fit_the_data_are_told(
+    repository: Path, network: Network, one_line: OneLine
+) -> None:
+    write_params(network, batch_size=241)
+    assert "train.batch_size: 241 is not allowed" in one_line("train", stage.main)
+    deep = Network.model_validate({"blocks": [{"kind": "conv", "channels": 1, "stride": 4}] * 4})
+    write_params(deep)
+    assert "network.blocks[3].stride: 4 is not allowed" in one_line("train", stage.main)
+    assert made() == set()
+
+
+def test_bad_params_are_told(repository: Path, network: Network, one_line: OneLine) -> None:
+    write_params(network, epochs=0)
+    assert one_line("train", stage.main).startswith("params.yaml: train.epochs: 0 is not allowed")
+    Path("params.yaml").unlink()
+    assert one_line("train", stage.main).startswith("params.yaml: cannot be read")
+    with pytest.raises(InputError):
+        stage.main()
+    assert made() == set()

@@ -1,0 +1,62 @@
+import re
+import sys
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+
+from tests.imports import PACKAGES, ROOT, imported
+
+PIN = re.compile(r"^([\w.-]+)==([^\s;]+)(?: ; (.*?))?\s*(?:#.*)?$", re.MULTILINE)
+Pins = set[tuple[str, str]]
+
+
+def normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pins(file: str) -> Pins:
+    """(distribution, version) of each line."""
+    found = PIN.findall((ROOT / file).read_text(encoding="utf-8"))
+    return {(normalized(name), pinned) for name, pinned, _ in found}
+
+
+def modules(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def test_every_line_of_requirements_in_is_a_pin() -> None:
+    for file in ("requirements.in", "requirements-dev.in"):
+        lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+        for line in lines:
+            assert not line.strip() or line.startswith(("#", "-c ")) or PIN.match(line), line
+
+
+def test_what_is_asked_for_directly_is_what_is_locked() -> None:
+    assert pins("requirements.in")
+    assert pins("requirements.in") <= pins("requirements.txt")
+    assert pins("requirements-dev.in") <= pins("requirements-dev.txt")
+
+
+def test_tools_and_pipeline_lock_no_package_in_two_versions() -> None:
+    locked, tools = dict(pins("requirements.txt")), pins("requirements-dev.txt")
+    together = {(name, locked[name]) for name, _ in tools if name in locked}
+    assert together <= tools
+
+
+def test_what_the_code_imports_is_asked_for_directly() -> None:
+    distributions = packages_distributions()
+    asked = {name for name, _ in pins("requirements.in")}
+    found = set()
+    for file in (file for folder in ("spotimes", "stages") for file in modules(folder)):
+        for name in {name.partition(".")[0] for name in imported(file)}:
+            if name in sys.stdlib_module_names or name in PACKAGES:
+                continue
+            found.add(name)
+            owners = {normalized(owner) for owner in distributions.get(name, [])}
+            assert owners & asked, f"{file}: {name} is of {owners or 'nothing that is installed'}"
+    assert {"numpy", "tensorflow", "yaml", "PIL"} <= found
+
+
+def test_what_is_installed_here_is_what_is_locked() -> None:
+    locked = dict(pins("requirements.txt"))
+    for name in ("ai-edge-litert", "flatbuffers", "pydantic", "pandas", "scipy"):
+        assert version(name) == locked[name]
