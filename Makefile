@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help repro test check rebuild lint lock
+.PHONY: help install repro test check rebuild lint lock
 .DEFAULT_GOAL := help
 
 help: ## list these verbs
@@ -35,10 +35,14 @@ lock: .venv/tests ## compile requirements*.txt anew from requirements*.in
 	uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url requirements-dev.in --output-file requirements-dev.txt
 
 # A stamp is made when an install is complete; one that was broken off is begun anew.
+install: ## install what requirements.txt pins, anew
+	@rm -f .venv/pipeline
+	@$(MAKE) .venv/pipeline
+
 .venv/pipeline: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo 'Spotimes needs Python 3.10 to 3.13: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)' >&2; exit 2; }
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv || { echo 'No virtual environment: Debian and Ubuntu have it in a package of its own, apt-get install python3-venv' >&2; exit 2; }
 	python -m pip install --requirement requirements.txt
 	@touch $@
 

@@ -1,1 +1,1 @@
-"""What the stages, the tests and the app share: one concept a file."""
+"""What the stages and the tests share: one concept a file."""

@@ -12,6 +12,8 @@ from spotimes import host
 from spotimes.frameworks import keras, tf
 from spotimes.params.versions import Versions
 
+ROOT = Path(__file__).resolve().parents[1]
+
 
 def make_deterministic(seed: int, threads: int) -> None:
     """Seeds every generator and pins TensorFlow to deterministic kernels and so many threads.
@@ -47,10 +49,11 @@ def fingerprint(versions: Versions, threads: int) -> dict[str, object]:
 
 
 def code_digest() -> str:
-    """SHA-256 over the project's own modules that are imported by now, by name and content."""
+    """SHA-256 over the project's own files that are imported by now, by path and content."""
+    loaded = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    files = {Path(file).resolve() for file in loaded if file}
     digest = hashlib.sha256()
-    for name in sorted(sys.modules):
-        file = getattr(sys.modules[name], "__file__", None)
-        if file and name.split(".")[0] in ("spotimes", "stages"):
-            digest.update(f"{name}\n".encode() + Path(file).read_bytes())
+    for file in sorted(files):
+        if file.is_relative_to(ROOT / "spotimes") or file.is_relative_to(ROOT / "stages"):
+            digest.update(f"{file.relative_to(ROOT)}\n".encode() + file.read_bytes())
     return digest.hexdigest()

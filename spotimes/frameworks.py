@@ -9,6 +9,8 @@ from spotimes import native_stderr
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
 os.environ["TF_USE_LEGACY_KERAS"] = "0"
+for choice_of_kernels in ("TF_XLA_FLAGS", "XLA_FLAGS", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
+    os.environ.pop(choice_of_kernels, None)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 # TensorFlow greets before it heeds its log level: eight lines about oneDNN and CUDA at each stage.

@@ -2,6 +2,7 @@
 
 import io
 import json
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,10 @@ def save(model: keras.Model, path: Path) -> None:
         model: a built model, not compiled: an optimizer would be saved with it.
         path: ends in .keras.
     """
-    with atomic.replacing(path) as beside:
-        as_saved = beside.with_name(f"{beside.name}.keras")  # Keras insists on the suffix
-        try:
-            model.save(as_saved)
-            beside.write_bytes(_stable(as_saved.read_bytes()))
-        finally:
-            as_saved.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        as_saved = Path(folder, "model.keras")  # Keras insists on the suffix
+        model.save(as_saved)
+        atomic.write_bytes(path, _stable(as_saved.read_bytes()))
 
 
 def _stable(archive: bytes) -> bytes:

@@ -19,8 +19,12 @@ from spotimes import atomic, command, host, latency, process_cost
 from spotimes.errors import InputError
 from spotimes.params.benchmark import Benchmark
 from spotimes.params.load import load_group
+from spotimes.params.runtime import Runtime
 
-PARAMS = ("benchmark",)
+PARAMS = (
+    "runtime",
+    "benchmark",
+)
 
 FP32 = Path("models/model_fp32.tflite")
 INT8 = Path("models/model_int8.tflite")
@@ -29,6 +33,7 @@ METRICS = Path("metrics/benchmark.json")
 
 def main() -> None:
     """The stage."""
+    load_group("runtime", Runtime).check_installed()
     params = load_group("benchmark", Benchmark)
     models = {"fp32": FP32, "int8": INT8, **extra_models(params.extra_models)}
     machine = {

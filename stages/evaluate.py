@@ -27,8 +27,9 @@ from spotimes.errors import InputError
 from spotimes.params.evaluate import Evaluate
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
+from spotimes.params.runtime import Runtime
 
-PARAMS = ("network", "evaluate")
+PARAMS = ("runtime", "network", "evaluate")
 
 FP32 = Path("models/model_fp32.tflite")
 INT8 = Path("models/model_int8.tflite")
@@ -51,8 +52,9 @@ def main() -> None:
 
 def evaluate() -> None:
     """Measures, and writes every output."""
-    params = load_group("evaluate", Evaluate)
+    load_group("runtime", Runtime).check_installed()
     network = load_group("network", Network)
+    params = load_group("evaluate", Evaluate)
     prepared = metrics.load("prepare", metrics.Preparation)
     training = metrics.load("train", metrics.Training)
     history = metrics.load_history()

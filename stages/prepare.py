@@ -4,8 +4,8 @@ In: the catalog file that `prepare.source` in params.yaml names. The dataset com
 of its mirrors that delivers, or from the cache.
 Out: data/prepared/ (`spotimes.dataset` says what is in it) and metrics/prepare.json, the counts
 per split and class. Both are the same bytes on every run and from every mirror.
-Time: about 5 s on two cores once the 140 MB are in the cache.
-Result: for CIFAR-10 45,000 training, 5,000 validation and 10,000 test images of 32 x 32 x 3, the
+Time: about 5 s on two cores once the 140 to 170 MB are in the cache.
+Result: for CIFAR-10 47,500 training, 2,500 validation and 10,000 test images of 32 x 32 x 3, the
 same number of each of 10 classes.
 """
 

@@ -24,10 +24,11 @@ from spotimes.metadata import embedded
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
 from spotimes.params.quantize import Quantize
+from spotimes.params.runtime import Runtime
 from spotimes.params.versions import Versions
 from spotimes.tflite_file import TFLiteFile
 
-PARAMS = ("versions", "network", "quantize")
+PARAMS = ("versions", "runtime", "network", "quantize")
 TRAINED = Path("models/model.keras")
 FP32 = Path("models/model_fp32.tflite")
 INT8 = Path("models/model_int8.tflite")
@@ -37,6 +38,7 @@ METRICS = Path("metrics/quantize.json")
 def main() -> None:
     """Runs the stage."""
     load_group("versions", Versions).check_installed()
+    load_group("runtime", Runtime).check_installed()
     network = load_group("network", Network)
     params = load_group("quantize", Quantize)
     train_split = load_split("train")

@@ -7,11 +7,13 @@ from spotimes.params.load import Frozen, load_group
 from spotimes.params.network import Network
 from spotimes.params.prepare import Prepare
 from spotimes.params.quantize import Quantize
+from spotimes.params.runtime import Runtime
 from spotimes.params.train import Train
 from spotimes.params.versions import Versions
 
 KINDS: dict[str, type[Frozen]] = {
     "versions": Versions,
+    "runtime": Runtime,
     "prepare": Prepare,
     "network": Network,
     "train": Train,

@@ -1,4 +1,4 @@
-"""`versions`: what the bytes of the models depend on besides the code."""
+"""`versions`: what the trained bytes depend on besides the code."""
 
 from importlib.metadata import PackageNotFoundError, version
 
@@ -6,13 +6,8 @@ from spotimes.errors import InputError
 from spotimes.params.load import Frozen
 
 
-class Versions(Frozen):
-    """The packages whose change retrains; a test holds them equal to requirements.txt."""
-
-    tensorflow: str
-    keras: str
-    numpy: str
-    h5py: str
+class Pins(Frozen):
+    """Packages by import name, with the version that requirements.txt pins."""
 
     def check_installed(self) -> None:
         """Compares the installed packages with these.
@@ -27,6 +22,15 @@ class Versions(Frozen):
                 installed = "none"
             if installed != wanted:
                 raise InputError(
-                    f"versions.{name}: params.yaml wants {wanted}, installed is {installed}; "
-                    "`make .venv` installs what requirements.txt pins"
+                    f"{name}: params.yaml wants version {wanted}, installed is {installed}; "
+                    "`make install` installs what requirements.txt pins"
                 )
+
+
+class Versions(Pins):
+    """The packages whose change retrains; a test holds them equal to requirements.txt."""
+
+    tensorflow: str
+    keras: str
+    numpy: str
+    h5py: str
