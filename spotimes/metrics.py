@@ -42,8 +42,6 @@ class Training(Metrics):
 
     val_accuracy: float
     epochs: int
-    seconds: float
-    images_per_second: float
 
 
 class FileParts(Metrics):

@@ -21,6 +21,13 @@ CATALOG = load_catalog(ROOT / "data/catalog/cifar10.yaml")
 THREADS = 2  # TensorFlow's pools are made once a process, so all tests share the count
 
 
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers of these tests are on loopback, where no proxy leads."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+
+
 @pytest.fixture(scope="session")
 def cifar10() -> dict[SplitName, Split]:
     """Real images: 240 for training, 80 for validation, 50 for the test, all classes alike."""

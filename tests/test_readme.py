@@ -22,6 +22,7 @@ def text(page: str) -> str:
 def test_links_and_pictures_exist(page: str) -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", text(page))
     assert targets
+    assert not re.search(r"@[A-Z]+@", text(page)), "something is left to fill in"
     for target in targets:
         if not target.startswith("https://"):
             assert (ROOT / page).parent.joinpath(target).exists(), target

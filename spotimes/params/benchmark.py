@@ -19,7 +19,8 @@ class Benchmark(Frozen):
             the speedup.
         budget_seconds: stop then at the latest; the result says how wide the interval still is.
         processes: how many fresh processes measure the first inference and the peak RSS.
-        extra_models: paths of further .tflite files to time in the same rounds.
+        extra_models: paths of further .tflite files to time in the same rounds. DVC does not watch
+            them: after one changed, `dvc repro -f -s benchmark`.
     """
 
     threads: Annotated[int, Field(ge=1, le=256)]

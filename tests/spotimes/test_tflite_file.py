@@ -2,6 +2,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
 
 from spotimes.batches import scaled
 from spotimes.contract import Contract
@@ -128,3 +130,19 @@ def test_weights_with_a_scale_for_all_channels_fail_the_audit(quantized: Any) ->
 def test_bytes_at_the_ends_fail_the_audit(quantized: Any) -> None:
     content = quantized(inference_input_type=tf.uint8, inference_output_type=tf.uint8)
     assert "UINT8, not INT8 or INT32" in refusal(content)
+
+
+def test_a_conversion_between_two_layers_fails_the_audit(int8: bytes) -> None:
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(int8))
+    (graph,) = model.subgraphs
+    quantize = schema.BuiltinOperator.QUANTIZE
+    model.operatorCodes.append(
+        schema.OperatorCodeT(deprecatedBuiltinCode=quantize, builtinCode=quantize)
+    )
+    first = graph.operators[0]
+    between = schema.OperatorT(
+        opcodeIndex=len(model.operatorCodes) - 1, inputs=first.outputs, outputs=first.outputs
+    )
+    graph.operators.insert(1, between)
+    content = bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    assert refusal(content) == "INT8 audit: operator QUANTIZE converts types between two layers"

@@ -42,7 +42,10 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(extra_models: list[str]) -> dict[str, Any]:
-    params = {"benchmark": QUICK | {"extra_models": extra_models}}
+    params = {
+        "runtime": yaml.safe_load((ROOT / "params.yaml").read_text())["runtime"],
+        "benchmark": QUICK | {"extra_models": extra_models},
+    }
     Path("params.yaml").write_text(yaml.safe_dump(params))
     benchmark.main()
     found: dict[str, Any] = json.loads(benchmark.METRICS.read_text())

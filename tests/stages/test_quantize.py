@@ -21,6 +21,7 @@ from stages import quantize as stage
 
 ROOT = Path(__file__).parents[2]
 VERSIONS = load_yaml(ROOT / "params.yaml")["versions"]
+RUNTIME = load_yaml(ROOT / "params.yaml")["runtime"]
 OneLine = Callable[[str, Callable[[], None]], str]
 
 pytestmark = pytest.mark.usefixtures("reseed")
@@ -42,6 +43,7 @@ def repository(
 def write_params(network: Network, images: int = 50, versions: dict[str, str] = VERSIONS) -> None:
     params = {
         "versions": versions,
+        "runtime": RUNTIME,
         "network": network.model_dump(),
         "quantize": {"calibration_images": images, "seed": 1},
     }
@@ -103,7 +105,7 @@ def test_another_installed_version_is_told(
 ) -> None:
     write_params(network, versions=VERSIONS | {"tensorflow": "2.0.0"})
     line = one_line("quantize", stage.main)
-    assert line.startswith("versions.tensorflow: params.yaml wants 2.0.0")
+    assert line.startswith("tensorflow: params.yaml wants version 2.0.0")
     assert made() == set()
 
 

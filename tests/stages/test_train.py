@@ -143,7 +143,7 @@ def test_another_installed_version_is_told(
     repository: Path, network: Network, one_line: OneLine
 ) -> None:
     write_params(network, VERSIONS | {"keras": "2.0.0"})
-    assert one_line("train", stage.main).startswith("versions.keras: params.yaml wants 2.0.0")
+    assert one_line("train", stage.main).startswith("keras: params.yaml wants version 2.0.0")
     assert made() == set()
 
 

@@ -6,17 +6,19 @@ import pytest
 
 from spotimes.errors import InputError
 from spotimes.params.load import PARAMS_FILE, load_group
-from spotimes.params.versions import Versions
+from spotimes.params.runtime import Runtime
+from spotimes.params.versions import Pins, Versions
 
 ROOT = Path(__file__).parents[3]
 INSTALLED = Versions(**{name: version(name) for name in Versions.model_fields})
 
 
-def test_the_versions_that_retrain_are_those_that_requirements_txt_pins() -> None:
+@pytest.mark.parametrize(("group", "kind"), [("versions", Versions), ("runtime", Runtime)])
+def test_they_are_those_that_requirements_txt_pins(group: str, kind: type[Pins]) -> None:
     text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     pins = dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
-    versions = load_group("versions", Versions, ROOT / PARAMS_FILE).model_dump()
-    assert versions == {name: pins[name] for name in versions}
+    wanted = load_group(group, kind, ROOT / PARAMS_FILE).model_dump()
+    assert wanted == {name: pins[name.replace("_", "-")] for name in wanted}
 
 
 def test_the_installed_versions_pass() -> None:
@@ -28,12 +30,12 @@ def test_another_version_is_told_with_what_mends_it(name: str) -> None:
     with pytest.raises(InputError) as caught:
         INSTALLED.model_copy(update={name: "0.1"}).check_installed()
     assert str(caught.value) == (
-        f"versions.{name}: params.yaml wants 0.1, installed is {version(name)}; "
-        "`make .venv` installs what requirements.txt pins"
+        f"{name}: params.yaml wants version 0.1, installed is {version(name)}; "
+        "`make install` installs what requirements.txt pins"
     )
 
 
 def test_a_package_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.path", [])
-    with pytest.raises(InputError, match=r"wants .*, installed is none; `make"):
+    with pytest.raises(InputError, match=r"wants version .*, installed is none; `make"):
         INSTALLED.check_installed()
