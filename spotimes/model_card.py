@@ -121,7 +121,8 @@ images of the same kind could give any value in them.
         )
     }
 
-INT8 loses {100 * result.top1_loss:.2f} points. Both give the same answer for
+INT8 {"loses" if result.top1_loss >= 0 else "gains"} {
+        abs(100 * result.top1_loss):.2f} points. Both give the same answer for
 {_percent(result.agreement)} of the images; FP32 alone is right on {
         test.fp32_only_right
     }, INT8 alone on
