@@ -21,9 +21,13 @@ command.run("stage", main)
 """
 
 
+# A shell's background job, as CI may be, ignores SIGINT and hands that down.
+HEED = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
+
 def start(body: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", START.format(body=body)],
+        [sys.executable, "-c", HEED + START.format(body=body)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
