@@ -1,9 +1,11 @@
 """Files and folders that are either whole or not there."""
 
+import errno
 import glob
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +48,22 @@ def replacing(path: Path) -> Iterator[Path]:
             aside.rename(path)
         _remove(beside)
         _remove(aside)
+
+
+@contextmanager
+def scratch(bytes_needed: int) -> Iterator[Path]:
+    """Gives a temporary folder that is removed at the end.
+
+    Args:
+        bytes_needed: how much will be written there by code that hides a full disk's errno.
+
+    Raises:
+        OSError: ENOSPC, there is not so much free space.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        if shutil.disk_usage(folder).free < bytes_needed:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), tempfile.gettempdir())
+        yield Path(folder)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

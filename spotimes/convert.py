@@ -1,6 +1,5 @@
 """Keras to TensorFlow Lite: FP32, and full INT8 with a representative dataset."""
 
-import tempfile
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.tools import flatbuffer_utils
 
+from spotimes import atomic
 from spotimes.batches import scaled
 from spotimes.frameworks import keras, tf
 
@@ -53,10 +53,12 @@ def to_int8(model: keras.Model, images: Iterable[npt.NDArray[np.uint8]]) -> byte
 def _converter(model: keras.Model) -> Iterator[tf.lite.TFLiteConverter]:
     # One image at a time, of fixed shape: what the device runs and the smallest memory plan.
     image = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="image")
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+    # The weights, in a SavedModel and again in what the converter makes of it, and their graphs.
+    needed = 16 * model.count_params() + (1 << 24)
+    with atomic.scratch(needed) as folder, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Statistics for quantized inputs")  # there are, above
-        model.export(folder, input_signature=[image], verbose=False)
-        yield tf.lite.TFLiteConverter.from_saved_model(folder)
+        model.export(str(folder), input_signature=[image], verbose=False)
+        yield tf.lite.TFLiteConverter.from_saved_model(str(folder))
 
 
 def _stripped(content: bytes) -> bytes:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,9 @@ def save(model: keras.Model, path: Path) -> None:
         model: a built model, not compiled: an optimizer would be saved with it.
         path: ends in .keras.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        as_saved = Path(folder, "model.keras")  # Keras insists on the suffix
+    # The weights, twice in the making, and the architecture.
+    with atomic.scratch(8 * model.count_params() + (1 << 24)) as folder:
+        as_saved = folder / "model.keras"  # Keras insists on the suffix
         model.save(as_saved)
         atomic.write_bytes(path, _stable(as_saved.read_bytes()))
 

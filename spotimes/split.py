@@ -1,4 +1,4 @@
-"""Which images go where: a subset of each class, and validation images taken from train."""
+"""Which images go where: a subset of each class, and images that are set aside from train."""
 
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
@@ -6,80 +6,119 @@ from decimal import ROUND_HALF_UP, Decimal
 import numpy as np
 import numpy.typing as npt
 
-from spotimes.dataset import Split
 from spotimes.errors import InputError
+
+Labels = npt.NDArray[np.int64]
+TRAIN, VALIDATION, TEST = 0, 1, 2  # places in spotimes.dataset.SPLITS
+NOT_SAID, LEFT_OUT = -1, -2
+
+
+def divided(
+    labels: Labels,
+    given: npt.NDArray[np.int8],
+    class_names: Sequence[str],
+    test_fraction: float,
+    validation_fraction: float,
+    seed: int,
+) -> npt.NDArray[np.int8]:
+    """Puts every image into a split.
+
+    What the source says stands. A test split that it lacks is set aside from train, and from what
+    is then left the validation split that it lacks.
+
+    Args:
+        labels: int64, shape (images,).
+        given: shape (images,): the split that the source puts an image into, `NOT_SAID`, which is
+            taken as train, or `LEFT_OUT`.
+        class_names: one for each label.
+        test_fraction: the share of each class for the test.
+        validation_fraction: the share of each class for validation.
+        seed: of the choices.
+
+    Returns:
+        Shape (images,): `TRAIN`, `VALIDATION`, `TEST`, or still `LEFT_OUT`.
+
+    Raises:
+        InputError: a class has too few images.
+    """
+    split_of = np.where(given == NOT_SAID, np.int8(TRAIN), given)
+    for split, fraction, name in (
+        (TEST, test_fraction, "test"),
+        (VALIDATION, validation_fraction, "validation"),
+    ):
+        if not (given == split).any():
+            train = np.flatnonzero(split_of == TRAIN)
+            split_of[train[set_aside(labels[train], fraction, seed, class_names, name)]] = split
+    return split_of
 
 
 def first_of_each_class(
-    split: Split, images_per_class: int, class_names: Sequence[str], where: str
-) -> Split:
-    """Takes the first images of each class, in the order in which they stand.
+    labels: Labels, images_per_class: int, class_names: Sequence[str], where: str
+) -> npt.NDArray[np.intp]:
+    """Takes the first images of each class.
 
     Args:
-        split: the images, of shape (images, height, width, channels), and labels.
+        labels: int64, shape (images,).
         images_per_class: how many of each class.
         class_names: one for each label.
         where: the split's name, for the message.
 
     Returns:
-        `images_per_class * len(class_names)` images with their labels.
+        `images_per_class * len(class_names)` places, rising.
 
     Raises:
         InputError: a class has fewer.
     """
     chosen = []
     for label, name in enumerate(class_names):
-        of_class = np.flatnonzero(split.labels == label)
+        of_class = np.flatnonzero(labels == label)
         if len(of_class) < images_per_class:
             raise InputError(
                 f"prepare.images_per_class: is {images_per_class}, but {where} has only "
                 f"{len(of_class)} images of {name}"
             )
         chosen.append(of_class[:images_per_class])
-    return _take(split, np.sort(np.concatenate(chosen)))
+    return np.sort(np.concatenate(chosen))
 
 
-def split_validation(
-    train: Split, fraction: float, seed: int, class_names: Sequence[str]
-) -> tuple[Split, Split]:
-    """Sets aside the same share of each class, chosen at random, for validation.
+def set_aside(
+    labels: Labels, fraction: float, seed: int, class_names: Sequence[str], what_for: str
+) -> npt.NDArray[np.bool_]:
+    """Chooses at random the same share of each class.
 
-    Of a class with n images, `fraction * n` go to validation: the fraction as it is written in
-    decimal, the product rounded to the nearest whole number, halves up, but at least 1 and at most
-    n - 1. A class's choice for a smaller fraction is part of its choice for a larger one.
+    Of a class with n images, `fraction * n` are chosen: the fraction as it is written in decimal,
+    the product rounded to the nearest whole number, halves up, but at least 1 and at most n - 1.
+    A class's choice for a smaller fraction is part of its choice for a larger one.
 
     Args:
-        train: the images, of shape (images, height, width, channels), and labels.
+        labels: int64, shape (images,).
         fraction: between 0 and 1.
         seed: of the choice; the same seed, the same choice.
         class_names: one for each label.
+        what_for: the name of the split, for the message.
 
     Returns:
-        What is left of train, and validation; both keep the order of the images.
+        Shape (images,): whether an image is chosen.
 
     Raises:
         InputError: a class has fewer than two images.
     """
     generator = np.random.Generator(np.random.PCG64(seed))
-    is_validation = np.zeros(len(train.labels), np.bool_)
+    chosen = np.zeros(len(labels), np.bool_)
     for label, name in enumerate(class_names):
-        of_class = np.flatnonzero(train.labels == label)
+        of_class = np.flatnonzero(labels == label)
         if len(of_class) < 2:
             raise InputError(
                 f"train has {len(of_class)} images of {name}; a class needs 2 or more, so that "
-                "validation has one as well"
+                f"{what_for} has one as well"
             )
-        count = validation_count(len(of_class), fraction)
-        is_validation[generator.permutation(of_class)[:count]] = True
-    return _take(train, ~is_validation), _take(train, is_validation)
+        count = share_of(len(of_class), fraction)
+        chosen[generator.permutation(of_class)[:count]] = True
+    return chosen
 
 
-def validation_count(images: int, fraction: float) -> int:
-    """How many of a class's images go to validation; `split_validation` states the rule."""
+def share_of(images: int, fraction: float) -> int:
+    """How many of a class's images are chosen; `set_aside` states the rule."""
     exact = Decimal(repr(fraction)) * images
     nearest = int(exact.quantize(Decimal(1), ROUND_HALF_UP))
     return min(max(nearest, 1), images - 1)
-
-
-def _take(split: Split, which: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Split:
-    return Split(split.images[which], split.labels[which])

@@ -14,7 +14,7 @@ from spotimes.dataset import Card, Split, SplitName, write_prepared
 from spotimes.download import fetch_any
 from spotimes.params.network import Block, Network
 from spotimes.readers import READERS
-from spotimes.split import first_of_each_class, split_validation
+from spotimes.split import first_of_each_class, set_aside
 
 ROOT = Path(__file__).parents[1]
 CATALOG = load_catalog(ROOT / "data/catalog/cifar10.yaml")
@@ -34,11 +34,14 @@ def cifar10() -> dict[SplitName, Split]:
     mirror, files = fetch_any(CATALOG.mirrors)
     canonical = READERS[mirror.reader](files)
     names = CATALOG.class_names
-    train, validation = split_validation(
-        first_of_each_class(canonical.train, 32, names, "train"), 0.25, 1, names
-    )
-    test = first_of_each_class(canonical.test, 5, names, "test")
-    return {"train": train, "validation": validation, "test": test}
+    some = taken(canonical.train, first_of_each_class(canonical.train.labels, 32, names, "train"))
+    aside = set_aside(some.labels, 0.25, 1, names, "validation")
+    test = taken(canonical.test, first_of_each_class(canonical.test.labels, 5, names, "test"))
+    return {"train": taken(some, ~aside), "validation": taken(some, aside), "test": test}
+
+
+def taken(split: Split, places: Any) -> Split:
+    return Split(split.images[places], split.labels[places])
 
 
 @pytest.fixture(scope="session")
@@ -60,10 +63,11 @@ def prepared(
 def network() -> Network:
     """330 parameters, batch norm included; 32,080 multiply-accumulates on CIFAR-10."""
     return Network(
+        largest_side=48,
         blocks=[
             Block(kind="conv", channels=4, stride=2),
             Block(kind="separable", channels=8, stride=2),
-        ]
+        ],
     )
 
 

@@ -38,7 +38,7 @@ def test_what_is_written_can_be_read(prepared: Path) -> None:
     assert load_card(prepared) == CARD
     for name, split in splits().items():
         read = load_split(name, prepared)
-        assert [str(array.dtype) for array in read] == ["uint8", "int64"]
+        assert [str(array.dtype) for array in (read.images[:], read.labels)] == ["uint8", "int64"]
         np.testing.assert_array_equal(read.images, split.images)
         np.testing.assert_array_equal(read.labels, split.labels)
 

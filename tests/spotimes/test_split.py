@@ -1,57 +1,48 @@
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from spotimes.dataset import Split
 from spotimes.errors import InputError
-from spotimes.split import first_of_each_class, split_validation, validation_count
+from spotimes.split import (
+    LEFT_OUT,
+    NOT_SAID,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    divided,
+    first_of_each_class,
+    set_aside,
+    share_of,
+)
 
 NAMES = ["cat", "dog", "owl"]
 
 
-def numbered(labels: list[int]) -> Split:
-    """Images whose every pixel is their place, so that they can be told apart."""
-    places = np.arange(len(labels), dtype=np.uint8).reshape(-1, 1, 1, 1)
-    return Split(np.broadcast_to(places, (len(labels), 2, 2, 3)).copy(), np.array(labels))
+def chosen(labels: list[int], fraction: float, seed: int = 1) -> list[int]:
+    """The places that are set aside for validation."""
+    mask = set_aside(np.array(labels), fraction, seed, NAMES, "validation")
+    return [int(place) for place in np.flatnonzero(mask)]
 
 
-def places(split: Split) -> list[int]:
-    return [int(image[0, 0, 0]) for image in split.images]
-
-
-def test_validation_has_the_same_share_of_each_class() -> None:
-    train, validation = split_validation(
-        numbered([0, 1, 2] * 20 + [0] * 20 + [1] * 10), 0.1, 1, NAMES
-    )
-    assert np.bincount(validation.labels).tolist() == [4, 3, 2]
-    assert np.bincount(train.labels).tolist() == [36, 27, 18]
-
-
-def test_every_image_is_in_one_split_with_its_label_and_in_order() -> None:
-    whole = numbered([2, 1, 0, 0, 1, 2] * 10)
-    train, validation = split_validation(whole, 0.3, 1, NAMES)
-    assert sorted(places(train) + places(validation)) == list(range(60))
-    for split in (train, validation):
-        assert places(split) == sorted(places(split))
-        np.testing.assert_array_equal(split.labels, whole.labels[places(split)])
+def test_the_same_share_of_each_class_is_set_aside() -> None:
+    labels = np.array([0, 1, 2] * 20 + [0] * 20 + [1] * 10)
+    mask = set_aside(labels, 0.1, 1, NAMES, "validation")
+    assert np.bincount(labels[mask]).tolist() == [4, 3, 2]
 
 
 def test_the_seed_makes_the_choice() -> None:
-    whole = numbered([0, 1, 2] * 40)
-    first = places(split_validation(whole, 0.25, 7, NAMES)[1])
-    assert first == places(split_validation(whole, 0.25, 7, NAMES)[1])
-    assert first != places(split_validation(whole, 0.25, 8, NAMES)[1])
+    labels = [0, 1, 2] * 40
+    assert chosen(labels, 0.25, 7) == chosen(labels, 0.25, 7)
+    assert chosen(labels, 0.25, 7) != chosen(labels, 0.25, 8)
 
 
 def test_the_choice_is_the_same_for_everyone() -> None:
-    _, validation = split_validation(numbered([0, 1, 2] * 10), 0.2, 1, NAMES)
-    assert places(validation) == [1, 4, 5, 11, 12, 24]
+    assert chosen([0, 1, 2] * 10, 0.2) == [1, 4, 5, 11, 12, 24]
 
 
-def test_a_smaller_validation_is_part_of_a_larger() -> None:
-    whole = numbered([0, 1, 2] * 40)
-    small = places(split_validation(whole, 0.1, 1, NAMES)[1])
-    large = places(split_validation(whole, 0.5, 1, NAMES)[1])
-    assert set(small) < set(large)
+def test_a_smaller_choice_is_part_of_a_larger() -> None:
+    labels = [0, 1, 2] * 40
+    assert set(chosen(labels, 0.1)) < set(chosen(labels, 0.5))
 
 
 @pytest.mark.parametrize(
@@ -66,23 +57,63 @@ def test_a_smaller_validation_is_part_of_a_larger() -> None:
     ],
 )
 def test_count_is_the_nearest_whole_number(images: int, fraction: float, count: int) -> None:
-    assert validation_count(images, fraction) == count
+    assert share_of(images, fraction) == count
 
 
 def test_a_class_of_one_image_cannot_be_split() -> None:
     with pytest.raises(InputError, match="train has 1 images of owl; a class needs 2 or more"):
-        split_validation(numbered([0, 0, 1, 1, 2]), 0.5, 1, NAMES)
+        chosen([0, 0, 1, 1, 2], 0.5)
 
 
 def test_subset_takes_the_first_of_each_class_in_their_order() -> None:
-    subset = first_of_each_class(numbered([2, 2, 0, 2, 1, 1, 0, 1, 0]), 2, NAMES, "train")
-    assert places(subset) == [0, 1, 2, 4, 5, 6]
-    assert subset.labels.tolist() == [2, 2, 0, 1, 1, 0]
+    labels = np.array([2, 2, 0, 2, 1, 1, 0, 1, 0])
+    assert first_of_each_class(labels, 2, NAMES, "train").tolist() == [0, 1, 2, 4, 5, 6]
 
 
 def test_subset_larger_than_a_class_is_refused() -> None:
     with pytest.raises(InputError) as caught:
-        first_of_each_class(numbered([0, 0, 0, 1, 1, 2, 2, 2]), 3, NAMES, "test")
+        first_of_each_class(np.array([0, 0, 0, 1, 1, 2, 2, 2]), 3, NAMES, "test")
     assert str(caught.value) == (
         "prepare.images_per_class: is 3, but test has only 2 images of dog"
     )
+
+
+LABELS = np.array([0, 1, 2] * 40)
+
+
+def division(given: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    return divided(LABELS, given, NAMES, test_fraction=0.25, validation_fraction=0.1, seed=1)
+
+
+def counts(split_of: npt.NDArray[np.int8], split: int) -> list[int]:
+    """Images of each class in a split."""
+    return [int(count) for count in np.bincount(LABELS[split_of == split], minlength=3)]
+
+
+def test_a_source_without_splits_gets_test_and_then_validation() -> None:
+    split_of = division(np.full(120, NOT_SAID, np.int8))
+    assert counts(split_of, TEST) == [10, 10, 10]
+    assert counts(split_of, VALIDATION) == [3, 3, 3]
+    assert counts(split_of, TRAIN) == [27, 27, 27]
+
+
+def test_what_the_source_says_stands() -> None:
+    given = np.repeat(np.array([TRAIN, VALIDATION, TEST], np.int8), 40)
+    np.testing.assert_array_equal(division(given), given)
+
+
+@pytest.mark.parametrize(("said", "other"), [(TEST, VALIDATION), (VALIDATION, TEST)])
+def test_only_the_split_that_is_lacking_is_made(said: int, other: int) -> None:
+    given = np.repeat(np.array([TRAIN, said], np.int8), [90, 30])
+    split_of = division(given)
+    np.testing.assert_array_equal(split_of == said, given == said)
+    assert counts(split_of, other) == ([3, 3, 3] if other == VALIDATION else [8, 8, 8])
+
+
+def test_what_is_left_out_stays_out_and_counts_nowhere() -> None:
+    given = np.full(120, NOT_SAID, np.int8)
+    given[:60] = LEFT_OUT
+    split_of = division(given)
+    assert (split_of[:60] == LEFT_OUT).all()
+    assert counts(split_of, TEST) == [5, 5, 5]
+    assert (given[60:] == NOT_SAID).all()
