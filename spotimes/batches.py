@@ -1,14 +1,17 @@
 """Batches of a split, as Keras reads them."""
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 
 from spotimes.augmentation import augment
-from spotimes.dataset import Split
+from spotimes.dataset import LabelledImages
 from spotimes.frameworks import keras
 from spotimes.params.train import Augmentation
 
 FloatArray = npt.NDArray[np.float32]
+Balance = Literal["none", "weights", "sampling"]
 
 
 class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -19,42 +22,54 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __init__(
         self,
-        split: Split,
+        split: LabelledImages,
         classes: int,
         batch_size: int,
         augmentation: Augmentation,
         seed: int,
+        balance: Balance = "none",
     ) -> None:
-        """Batches of the epoch that `begin` names."""
+        """Batches of the epoch that `begin` names; `Train.class_balance` explains `balance`."""
         super().__init__()
         self.split = split
         self.classes = classes
         self.batch_size = batch_size
         self.augmentation = augmentation
         self.seed = seed
+        self.balance = balance
+        self.class_weights = class_weights(split.labels, classes)
         self.begin(0)
 
     def __len__(self) -> int:
         return len(self.split.labels) // self.batch_size
 
-    def __getitem__(self, index: int) -> tuple[FloatArray, FloatArray]:
-        """Images in [0, 1], float32 NHWC, and one-hot labels, float32 of (batch, classes)."""
-        chosen = self.order[index * self.batch_size :][: self.batch_size]
+    def __getitem__(self, index: int) -> tuple[FloatArray, ...]:
+        """Images in [0, 1], float32 NHWC, and one-hot labels, float32 of (batch, classes).
+
+        With the balance `weights` each image's weight too, float32 of (batch,).
+        """
+        # Sorted, for a disk's sake; a batch has no order.
+        chosen = np.sort(self.order[index * self.batch_size :][: self.batch_size])
         rng = np.random.default_rng((self.seed, self.epoch, index))
         images = augment(self.split.images[chosen], self.augmentation, rng)
-        return scaled(images), one_hot(self.split.labels[chosen], self.classes)
+        labels = self.split.labels[chosen]
+        batch = scaled(images), one_hot(labels, self.classes)
+        return (*batch, self.class_weights[labels]) if self.balance == "weights" else batch
 
     def begin(self, epoch: int) -> None:
         """Shuffles anew; not left to Keras' `on_epoch_end`, which comes once before the first."""
         self.epoch = epoch
         rng = np.random.default_rng((self.seed, epoch))
-        self.order = rng.permutation(len(self.split.labels))
+        if self.balance == "sampling":
+            self.order = rng.permutation(_equal_shares(self.split.labels, self.classes, rng))
+        else:
+            self.order = rng.permutation(len(self.split.labels))
 
 
 class EvaluationBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """All of a split, in its order, as it is."""
 
-    def __init__(self, split: Split, classes: int, batch_size: int = 500) -> None:
+    def __init__(self, split: LabelledImages, classes: int, batch_size: int = 500) -> None:
         """Batches of `batch_size`; the last may be smaller."""
         super().__init__()
         self.split = split
@@ -78,3 +93,30 @@ def scaled(images: npt.NDArray[np.uint8]) -> FloatArray:
 def one_hot(labels: npt.NDArray[np.int64], classes: int) -> FloatArray:
     """Labels as rows of the identity matrix, float32 of (labels, classes)."""
     return np.eye(classes, dtype=np.float32)[labels]
+
+
+def class_weights(labels: npt.NDArray[np.int64], classes: int) -> FloatArray:
+    """Weights by which each class counts alike, float32 of (classes,); their mean over images is 1.
+
+    images / (classes with images * images of the class), or 0 for a class without one.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    shares = counts * np.count_nonzero(counts)
+    weights = np.divide(len(labels), shares, out=np.zeros(classes), where=counts > 0)
+    return weights.astype(np.float32)
+
+
+def _equal_shares(
+    labels: npt.NDArray[np.int64], classes: int, rng: np.random.Generator
+) -> npt.NDArray[np.intp]:
+    """As many places as there are labels, each class equally often up to one, in classes' order."""
+    present = np.flatnonzero(np.bincount(labels, minlength=classes))
+    share, more = divmod(len(labels), len(present))
+    places = []
+    for rank, label in enumerate(rng.permutation(present)):
+        of_class = np.flatnonzero(labels == label)
+        count = share + (rank < more)
+        # Every image comes once before one comes again.
+        rounds = [rng.permutation(of_class) for _ in range(-(-count // len(of_class)))]
+        places.append(np.concatenate(rounds)[:count] if rounds else of_class[:0])
+    return np.concatenate(places)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from spotimes import atomic
 from spotimes.checkpoint import Arrays, Checkpoint
-from spotimes.frameworks import keras, tf
+from spotimes.frameworks import keras
 
 Logs = dict[str, float] | None
 
@@ -26,7 +26,8 @@ class AverageWeights(keras.callbacks.Callback):  # type: ignore[misc]
 
     average <- weights + d (average - weights) after each step t, d = min(decay, (1 + t)/(10 + t)),
     as tf.train.ExponentialMovingAverage does, so that the first weights are soon forgotten. Keras'
-    own average (`use_ema`) leaves the batch-norm statistics out.
+    own average (`use_ema`) leaves the batch-norm statistics out. In NumPy: over so many small
+    arrays TensorFlow takes many times as long, an eighth of a step.
     """
 
     def __init__(self, decay: float) -> None:
@@ -36,24 +37,22 @@ class AverageWeights(keras.callbacks.Callback):  # type: ignore[misc]
     def set_model(self, model: keras.Model) -> None:
         """Starts the average at the model's weights."""
         super().set_model(model)
-        self.average = [tf.Variable(weight.value) for weight in model.weights]
-        self.step = tf.Variable(0.0)
-        self._update = tf.function(self._updated, jit_compile=False)
-
-    def _updated(self) -> None:
-        decay = tf.minimum(self.decay, (1.0 + self.step) / (10.0 + self.step))
-        for average, weight in zip(self.average, self.model.weights, strict=True):
-            average.assign(weight.value + decay * (average - weight.value))
-        self.step.assign_add(1.0)
+        self.weights = model.weights  # Keras collects them anew each time that it is asked
+        self.average = [weight.numpy().copy() for weight in self.weights]
+        self.step = 0
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Takes the step's weights into the average."""
-        self._update()
+        decay = np.float32(min(self.decay, (1 + self.step) / (10 + self.step)))
+        for average, weight in zip(self.average, self.weights, strict=True):
+            value = weight.numpy()
+            average[...] = value + decay * (average - value)
+        self.step += 1
 
     def on_test_begin(self, logs: Logs = None) -> None:
         """Puts the average in place."""
         self._own = [weight.numpy() for weight in self.model.weights]
-        self.model.set_weights([average.numpy() for average in self.average])
+        self.model.set_weights(self.average)
 
     def on_test_end(self, logs: Logs = None) -> None:
         """Puts the weights back."""
@@ -61,14 +60,14 @@ class AverageWeights(keras.callbacks.Callback):  # type: ignore[misc]
 
     def state(self) -> Arrays:
         """The average, by place, and the step."""
-        average = {str(place): value.numpy() for place, value in enumerate(self.average)}
-        return {**average, "step": self.step.numpy()}
+        average = {str(place): value for place, value in enumerate(self.average)}
+        return {**average, "step": np.array(self.step)}
 
     def restore(self, state: Arrays) -> None:
         """Takes a state back."""
-        self.step.assign(state["step"])
+        self.step = int(state["step"])
         for place, value in enumerate(self.average):
-            value.assign(state[str(place)])
+            value[...] = state[str(place)]
 
 
 class KeepWeights(keras.callbacks.Callback):  # type: ignore[misc]
@@ -101,7 +100,7 @@ class KeepWeights(keras.callbacks.Callback):  # type: ignore[misc]
         if not self.best or logs["val_accuracy"] > self.accuracy:
             self.accuracy = logs["val_accuracy"]
             self.epoch = done
-            self.weights = [average.numpy() for average in self.average.average]
+            self.weights = [average.copy() for average in self.average.average]
         if self.patience is not None and done - self.epoch >= self.patience:
             self.model.stop_training = True
 

@@ -217,7 +217,7 @@ def _architecture(
     height, width, channels = image_shape
     layers = {"conv": "3x3 convolution", "separable": "3x3 depthwise + 1x1 convolution"}
     rows = []
-    for number, block in enumerate(network.blocks, start=1):
+    for number, block in enumerate(network.blocks_for(height, width), start=1):
         # "same" padding: a stride halves odd sides upwards.
         height, width, channels = (
             -(-height // block.stride),
@@ -250,10 +250,11 @@ aside from the training images. The recipe is `train` in params.yaml; `dvc repro
 
 
 def _data(card: Card, images: Images) -> str:
+    name = f"[{card.name}]({card.homepage})" if card.homepage else card.name
     return f"""
 ## Data
 
-[{card.name}]({card.homepage}): {_thousands(images.train)} training,
+{name}: {_thousands(images.train)} training,
 {_thousands(images.validation)} validation and {_thousands(images.test)} test images.
 
 Licence: {card.licence}

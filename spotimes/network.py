@@ -5,6 +5,8 @@
     conv        3x3 convolution                                   - batch norm - ReLU
     separable   3x3 depthwise - batch norm - ReLU - 1x1 convolution - batch norm - ReLU
 
+Blocks that halve large images come first, as many as `network.largest_side` asks for.
+
 Separable convolutions after Howard et al., MobileNets, 2017 (arXiv:1704.04861).
 """
 
@@ -36,7 +38,8 @@ def build(
     """
     _check_downsampling(network, image_shape)
     image = x = keras.Input(image_shape, name="image")
-    for number, block in enumerate(network.blocks, start=1):
+    blocks = network.blocks_for(*image_shape[:2])
+    for number, block in enumerate(blocks, start=1):
         x = _block(x, block, f"block{number}", batch_norm)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     logits = keras.layers.Dense(classes, name="logits")(x)
@@ -84,11 +87,13 @@ def _activated(
 
 
 def _check_downsampling(network: Network, image_shape: tuple[int, int, int]) -> None:
-    side = min(image_shape[:2])
-    for number, block in enumerate(network.blocks):
+    height, width = image_shape[:2]
+    halvings = network.halvings(height, width)
+    side = min(height, width)
+    for number, block in enumerate(network.blocks_for(height, width)):
         if side == 1 and block.stride > 1:
             raise InputError(
-                f"params.yaml: network.blocks[{number}].stride: {block.stride} is not allowed: "
-                f"{image_shape[0]}x{image_shape[1]} images are down to one pixel there; use 1"
+                f"params.yaml: network.blocks[{number - halvings}].stride: {block.stride} is not "
+                f"allowed: {height}x{width} images are down to one pixel there; use 1"
             )
         side = -(-side // block.stride)

@@ -7,7 +7,7 @@ from spotimes import network as networks
 from spotimes.batches import EvaluationBatches, TrainingBatches
 from spotimes.callbacks import AverageWeights, History, KeepWeights, Progress, Resume
 from spotimes.checkpoint import Checkpoint
-from spotimes.dataset import Split
+from spotimes.dataset import LabelledImages
 from spotimes.errors import InputError
 from spotimes.frameworks import keras
 from spotimes.params.network import Network
@@ -37,8 +37,8 @@ class Trained(NamedTuple):
 def train(
     network: Network,
     recipe: Train,
-    train_split: Split,
-    validation_split: Split,
+    train_split: LabelledImages,
+    validation_split: LabelledImages,
     classes: int,
     checkpoint: Checkpoint,
     history_csv: Path,
@@ -76,6 +76,7 @@ def train(
         recipe.batch_size,
         recipe.augmentation,
         recipe.seed,
+        recipe.class_balance,
     )
     reshuffle = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: batches.begin(epoch))
     progress = Progress(recipe.epochs, len(batches), recipe.batch_size, resume.done)

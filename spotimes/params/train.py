@@ -14,11 +14,18 @@ class Augmentation(Frozen):
 
     Attributes:
         flip: mirror left and right, half of the time.
-        shift: shift by up to so many pixels on each axis; black comes in at the edges.
+        shift: shift by up to this share of the image's height and width; black comes in at the
+            edges.
+        brightness: make darker or brighter by up to this share of the whole range.
+        contrast: multiply the contrast by up to 1 +- this.
+        cutout: blacken a rectangle of this share of the image's height and width.
     """
 
     flip: bool
-    shift: Annotated[int, Field(ge=0, le=64)]
+    shift: Share
+    brightness: Share
+    contrast: Share
+    cutout: Share
 
 
 class Optimizer(Frozen):
@@ -46,6 +53,9 @@ class Train(Frozen):
         batch_size: images a step; what does not fill a last batch sits out the epoch.
         seed: of the weights, the order and the augmentation.
         threads: of TensorFlow. Part of the recipe: another count gives other bytes.
+        class_balance: for classes of uneven sizes. `none` shows every image once an epoch;
+            `weights` does too, and counts each class as much as the others; `sampling` shows each
+            class equally often, so of large ones not every image in every epoch.
         label_smoothing: the share of a label's weight that is spread over all classes.
         averaging: the decay, a step, of the moving average of weights that is validated and kept;
             0 keeps the weights as they are.
@@ -60,6 +70,7 @@ class Train(Frozen):
     threads: Annotated[int, Field(ge=1, le=256)]
     optimizer: Optimizer
     augmentation: Augmentation
+    class_balance: Literal["none", "weights", "sampling"]
     label_smoothing: Share
     averaging: Share
     keep: Literal["best", "last"]

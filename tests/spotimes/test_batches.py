@@ -5,15 +5,22 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from spotimes.batches import EvaluationBatches, TrainingBatches, one_hot, scaled
+from spotimes.batches import (
+    Balance,
+    EvaluationBatches,
+    TrainingBatches,
+    class_weights,
+    one_hot,
+    scaled,
+)
 from spotimes.dataset import Split, SplitName
 from spotimes.params.train import Augmentation
 
 pytestmark = pytest.mark.usefixtures("reseed")
 
-AS_IT_IS = Augmentation(flip=False, shift=0)
-CHANGED = Augmentation(flip=True, shift=4)
-Batch = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+AS_IT_IS = Augmentation(flip=False, shift=0, brightness=0, contrast=0, cutout=0)
+CHANGED = Augmentation(flip=True, shift=0.125, brightness=0.1, contrast=0.1, cutout=0.25)
+Batch = tuple[npt.NDArray[np.float32], ...]
 
 
 @pytest.fixture
@@ -39,7 +46,7 @@ def places(batches: TrainingBatches, split: Split) -> list[int]:
     assert len(place_of) == len(split.images)
     shown = []
     for index in range(len(batches)):
-        images, labels = batches[index]
+        images, labels, *_ = batches[index]
         pixels = np.rint(images * 255).astype(np.uint8)
         for image, label in zip(pixels, labels, strict=True):
             place = place_of[image.tobytes()]
@@ -145,3 +152,49 @@ def test_evaluation_covers_all_in_order(cifar10: dict[SplitName, Split], batch_s
     np.testing.assert_array_equal(np.concatenate([part[0] for part in parts]), scaled(split.images))
     labels = np.concatenate([part[1] for part in parts])
     np.testing.assert_array_equal(labels, one_hot(split.labels, 10))
+
+
+@pytest.fixture
+def uneven(split: Split) -> Split:
+    """Images of three classes: 24, 12 and 4."""
+    places = [np.flatnonzero(split.labels == label)[:count] for label, count in enumerate((24, 12))]
+    chosen = np.concatenate([*places, np.flatnonzero(split.labels == 2)[:4]])
+    return Split(split.images[chosen], split.labels[chosen])
+
+
+def counts(split: Split, balance: Balance, epochs: int) -> npt.NDArray[np.int64]:
+    """How often each image of the split is shown."""
+    batches = TrainingBatches(split, 10, 8, AS_IT_IS, 1, balance)
+    shown = np.zeros(len(split.labels), np.int64)
+    for epoch in range(epochs):
+        batches.begin(epoch)
+        np.add.at(shown, places(batches, split), 1)
+    return shown
+
+
+def test_sampling_shows_each_class_equally_often(uneven: Split) -> None:
+    shown = counts(uneven, "sampling", 3)
+    assert shown.sum() == 3 * 40
+    for label in range(3):
+        assert 3 * 13 <= shown[uneven.labels == label].sum() <= 3 * 14
+    small = shown[uneven.labels == 2]
+    assert small.max() - small.min() <= 3  # within an epoch they differ by one at most
+
+
+def test_without_balance_each_image_is_shown_once_an_epoch(uneven: Split) -> None:
+    assert counts(uneven, "none", 2).tolist() == [2] * 40
+    assert counts(uneven, "weights", 2).tolist() == [2] * 40
+
+
+def test_weights_let_each_class_count_alike(uneven: Split) -> None:
+    batches = TrainingBatches(uneven, 10, 8, AS_IT_IS, 1, "weights")
+    total = np.zeros(3)
+    for index in range(len(batches)):
+        _, labels, weights = batches[index]
+        assert (str(weights.dtype), weights.shape) == ("float32", (8,))
+        np.add.at(total, labels.argmax(axis=1), weights)
+    np.testing.assert_allclose(total, 40 / 3, rtol=1e-6)
+
+
+def test_weights_of_classes_alike_are_one_and_of_none_zero() -> None:
+    assert class_weights(np.array([0, 0, 2, 2]), 4).tolist() == [1, 0, 1, 0]

@@ -55,7 +55,7 @@ def test_it_is_rounded_once() -> None:
 def test_the_folded_network_computes_the_same(
     blocks: list[Block], randomized: Callable[[Any, int], Any], cifar10: dict[SplitName, Split]
 ) -> None:
-    network = Network(blocks=blocks)
+    network = Network(largest_side=48, blocks=blocks)
     model = randomized(build(network, (32, 32, 3), 10), 3)
     images = scaled(cifar10["test"].images)
     expected = model(images, training=False).numpy()
@@ -86,8 +86,8 @@ def test_the_trained_network_stays_as_it_is(network: Network, trained: Any) -> N
     ],
 )
 def test_another_architecture_is_refused(had: list[Block], wanted: list[Block]) -> None:
-    model = build(Network(blocks=had), (32, 32, 3), 10)
+    model = build(Network(largest_side=48, blocks=had), (32, 32, 3), 10)
     with pytest.raises(InputError) as caught:
-        folded(model, Network(blocks=wanted))
+        folded(model, Network(largest_side=48, blocks=wanted))
     assert "the network in params.yaml" in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -10,7 +10,8 @@ from spotimes.model_card import render
 from spotimes.params.network import Block, Network
 
 NETWORK = Network(
-    blocks=[Block(kind="conv", channels=8), Block(kind="separable", channels=24, stride=2)]
+    largest_side=48,
+    blocks=[Block(kind="conv", channels=8), Block(kind="separable", channels=24, stride=2)],
 )
 CARD = Card(
     name="Two",

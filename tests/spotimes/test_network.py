@@ -44,7 +44,9 @@ def names(model: Any) -> list[str]:
 
 
 def strides(*values: int) -> Network:
-    return Network(blocks=[Block(kind="conv", channels=2, stride=each) for each in values])
+    return Network(
+        largest_side=48, blocks=[Block(kind="conv", channels=2, stride=each) for each in values]
+    )
 
 
 def test_layers_have_their_order_names_and_parameters(network: Network) -> None:
@@ -128,3 +130,25 @@ def test_too_many_strides_are_refused_by_block(
 def test_strides_down_to_one_pixel_are_allowed() -> None:
     model = build(strides(2, 2, 1), (4, 4, 3), 2)
     assert model.get_layer("block3_conv").output.shape == (None, 1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("side", "halvings", "last"),
+    [(28, 0, 7), (32, 0, 8), (48, 0, 12), (49, 1, 7), (64, 1, 8), (96, 1, 12), (224, 3, 7)],
+)
+def test_large_images_are_halved_first(
+    network: Network, side: int, halvings: int, last: int
+) -> None:
+    model = build(network, (side, side, 3), 10)
+    convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
+    plain = [layer for layer in convolutions if layer.name.endswith("_conv")]
+    assert [layer.filters for layer in plain] == [4] * (halvings + 1)
+    assert model.get_layer("pool").input.shape == (None, last, last, 8)
+
+
+def test_a_stride_too_many_is_named_as_params_count_it() -> None:
+    network = Network(
+        largest_side=2, blocks=[Block(kind="conv", channels=2, stride=each) for each in (2, 2)]
+    )
+    with pytest.raises(InputError, match=r"network.blocks\[1\].stride: 2 is not allowed: 8x8"):
+        build(network, (8, 8, 3), 2)

@@ -70,7 +70,7 @@ def write_data(classes: int) -> Split:
 def write_params(**budgets: float | None) -> None:
     params = {
         "runtime": {name: version(name) for name in ("ai_edge_litert", "flatbuffers")},
-        "network": {"blocks": [{"kind": "conv", "channels": 8}]},
+        "network": {"largest_side": 48, "blocks": [{"kind": "conv", "channels": 8}]},
         "evaluate": {"calibration_bins": 15, "budgets": BUDGETS | budgets},
     }
     Path("params.yaml").write_text(yaml.safe_dump(params))

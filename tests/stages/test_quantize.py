@@ -183,7 +183,7 @@ def test_a_damaged_network_is_told(
     ],
 )
 def test_another_network_is_told(repository: Path, one_line: OneLine, blocks: list[Block]) -> None:
-    write_params(Network(blocks=blocks))
+    write_params(Network(largest_side=48, blocks=blocks))
     assert "the network in params.yaml" in one_line("quantize", stage.main)
     assert made() == set()
 

@@ -14,7 +14,7 @@ from spotimes.dataset import PREPARED, Split, SplitName
 from spotimes.errors import InputError
 from spotimes.frameworks import keras
 from spotimes.params.load import load_yaml
-from spotimes.params.network import Network
+from spotimes.params.network import Block, Network
 from stages import train as stage
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +48,14 @@ def write_params(network: Network, versions: dict[str, str] = VERSIONS, **train:
             "momentum": 0.9,
             "weight_decay": 0,
         },
-        "augmentation": {"flip": True, "shift": 2},
+        "augmentation": {
+            "flip": True,
+            "shift": 0.0625,
+            "brightness": 0,
+            "contrast": 0,
+            "cutout": 0.25,
+        },
+        "class_balance": "none",
         "label_smoothing": 0,
         "averaging": 0,
         "keep": "last",
@@ -152,7 +159,7 @@ def test_params_that_do_not_fit_the_data_are_told(
 ) -> None:
     write_params(network, batch_size=241)
     assert "train.batch_size: 241 is not allowed" in one_line("train", stage.main)
-    deep = Network.model_validate({"blocks": [{"kind": "conv", "channels": 1, "stride": 4}] * 4})
+    deep = Network(largest_side=48, blocks=[Block(kind="conv", channels=1, stride=4)] * 4)
     write_params(deep)
     assert "network.blocks[3].stride: 4 is not allowed" in one_line("train", stage.main)
     assert made() == set()
