@@ -24,7 +24,8 @@ class Contract(NamedTuple):
         height: of the input, in pixels.
         width: of the input, in pixels.
         colour: `rgb` or `grey`.
-        resize: how a picture of another size is fitted; `squash` stretches it to the input's size.
+        resize: how a picture of another size is fitted: `squash`, `fit_shortest` or `fit_longest`,
+            as `spotimes.picture.fitted` says.
         scale: what a pixel, 0 to 255, is divided by to give the network's real-valued input.
     """
 

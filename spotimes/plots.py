@@ -1,35 +1,18 @@
 """The pictures of the model card: PNG files whose bytes depend on the numbers alone."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from io import BytesIO
+from collections.abc import Mapping
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
-from PIL import Image
 
-from spotimes import atomic
-from spotimes.dataset import Split
+from spotimes.dataset import LabelledImages
+from spotimes.figure import BLUE, GREY, ORANGE, PURPLE, figure
 from spotimes.metrics import Benchmark, Evaluation, Quantization
 
-# Okabe and Ito's colours (2008), which the colour-blind tell apart as well.
-BLUE, ORANGE, PURPLE, GREY = "#0072B2", "#E69F00", "#CC79A7", "#999999"
-STYLE = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e5e5e5",
-    "legend.frameon": False,
-    "text.parse_math": False,  # a class may be called US$
-}
 PARTS = ("weights", "quantization", "metadata", "rest")
 
 
@@ -40,8 +23,8 @@ def training_curves(history: pd.DataFrame, path: Path) -> None:
         history: columns `epoch`, `loss`, `accuracy`, `val_loss`, `val_accuracy`.
         path: the PNG to write.
     """
-    with _figure(path, (8, 3.2)) as figure:
-        left, right = figure.subplots(1, 2)
+    with figure(path, (8, 3.2)) as drawing:
+        left, right = drawing.subplots(1, 2)
         for axes, column, label in (
             (left, "loss", "loss (cross-entropy)"),
             (right, "accuracy", "top-1 accuracy"),
@@ -65,8 +48,8 @@ def confusion(matrix: npt.NDArray[np.int64], class_names: list[str], path: Path)
     percent = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     count = len(class_names)
     side = min(14.0, 2.2 + 0.48 * count)
-    with _figure(path, (side, side * 0.9)) as figure:
-        axes = figure.subplots()
+    with figure(path, (side, side * 0.9)) as drawing:
+        axes = drawing.subplots()
         # The root shows the few per cent off the diagonal.
         axes.imshow(np.sqrt(percent), cmap="Blues", vmin=0, vmax=10, interpolation="nearest")
         axes.set_xticks(range(count), class_names, rotation=45, ha="right", rotation_mode="anchor")
@@ -88,8 +71,8 @@ def class_accuracy(result: Evaluation, path: Path) -> None:
     """Draws both models' accuracy on each class, the easiest class on top."""
     names = sorted(result.int8.class_top1, key=lambda name: result.int8.class_top1[name])
     rows = np.arange(len(names))
-    with _figure(path, (8, 1.2 + 0.28 * len(names))) as figure:
-        axes = figure.subplots()
+    with figure(path, (8, 1.2 + 0.28 * len(names))) as drawing:
+        axes = drawing.subplots()
         fp32 = [result.fp32.class_top1[name] for name in names]
         int8 = [result.int8.class_top1[name] for name in names]
         axes.hlines(rows, np.minimum(fp32, int8), np.maximum(fp32, int8), color=GREY)
@@ -100,7 +83,7 @@ def class_accuracy(result: Evaluation, path: Path) -> None:
         axes.set_yticks(rows, names)
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axes.set_xlabel("top-1 accuracy on the test images of the class (dotted: on all images)")
-        figure.legend(loc="outside upper center", ncols=2)
+        drawing.legend(loc="outside upper center", ncols=2)
 
 
 def cost(size: Quantization, benchmark: Benchmark, path: Path) -> None:
@@ -122,14 +105,14 @@ def cost(size: Quantization, benchmark: Benchmark, path: Path) -> None:
     if size.fp32.arena_bytes is not None and size.int8.arena_bytes is not None:
         arenas = [size.fp32.arena_bytes / 1000, size.int8.arena_bytes / 1000]
         panels.append(("microcontroller RAM (kB)", {"": arenas}))
-    with _figure(path, (8, 3.4)) as figure:
-        for axes, (title, stack) in zip(figure.subplots(1, len(panels)), panels, strict=True):
+    with figure(path, (8, 3.4)) as drawing:
+        for axes, (title, stack) in zip(drawing.subplots(1, len(panels)), panels, strict=True):
             _stacked_bars(axes, stack)
             axes.set_title(title, fontsize=9)
 
 
 def examples(
-    test: Split, probabilities: npt.NDArray[np.float32], class_names: list[str], path: Path
+    test: LabelledImages, probabilities: npt.NDArray[np.float32], class_names: list[str], path: Path
 ) -> None:
     """Draws up to 8 images that the model gets right and 8 that it does not, drawn by lot.
 
@@ -141,9 +124,9 @@ def examples(
     """
     right = probabilities.argmax(axis=1) == test.labels
     generator = np.random.default_rng(0)
-    with _figure(path, (8, 3.4)) as figure:
+    with figure(path, (8, 3.4)) as drawing:
         for half, chosen, title in zip(
-            figure.subfigures(2, 1), (right, ~right), ("right", "wrong"), strict=True
+            drawing.subfigures(2, 1), (right, ~right), ("right", "wrong"), strict=True
         ):
             among = np.flatnonzero(chosen)
             picks = generator.choice(among, min(8, len(among)), replace=False)
@@ -182,19 +165,3 @@ def _stacked_bars(axes: Axes, stack: Mapping[str, list[float]]) -> None:
             fontsize=8,
             handlelength=1,
         )
-
-
-@contextmanager
-def _figure(path: Path, inches: tuple[float, float]) -> Iterator[Figure]:
-    """Gives an empty figure and writes it, whole or not at all, in 100 dots an inch."""
-    with mpl.rc_context({**mpl.rcParamsDefault, **STYLE}):
-        figure = Figure(inches, dpi=100, layout="constrained")
-        yield figure
-        drawn = BytesIO()
-        figure.savefig(drawn, format="png")
-    # A palette makes the file half as large; what is not copied is Matplotlib's version, which
-    # would change the bytes.
-    palette = Image.open(drawn).convert("RGB").quantize(256, kmeans=4)
-    palette.info.clear()
-    with atomic.replacing(path) as beside:
-        palette.save(beside, format="png", optimize=True)

@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from spotimes import atomic, budgets, command, evaluation, metrics, model_card, plots, statistics
 from spotimes.classifier import Classifier
-from spotimes.dataset import PREPARED, Split, load_card, load_split
+from spotimes.dataset import PREPARED, LabelledImages, load_card, load_split
 from spotimes.errors import InputError
 from spotimes.params.evaluate import Evaluate
 from spotimes.params.load import load_group
@@ -89,7 +89,7 @@ def evaluate(params: Evaluate) -> None:
     report(judged)
 
 
-def predict(path: Path, test: Split, names: list[str]) -> npt.NDArray[np.float32]:
+def predict(path: Path, test: LabelledImages, names: list[str]) -> npt.NDArray[np.float32]:
     """The model's probabilities, float32, shape (images, classes)."""
     model = Classifier(path)
     if model.classes != len(names):

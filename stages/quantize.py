@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from spotimes import arena, atomic, command, convert
 from spotimes.contract import Contract
-from spotimes.dataset import Split, load_card, load_split
+from spotimes.dataset import LabelledImages, load_card, load_split
 from spotimes.errors import InputError
 from spotimes.fold import folded
 from spotimes.frameworks import keras
@@ -43,12 +43,13 @@ def main() -> None:
     params = load_group("quantize", Quantize)
     train_split = load_split("train")
     height, width, channels = train_split.images.shape[1:]
+    card = load_card()
     contract = Contract(
-        class_names=tuple(load_card().class_names),
+        class_names=tuple(card.class_names),
         height=height,
         width=width,
         colour="rgb" if channels == 3 else "grey",
-        resize="squash",
+        resize=card.resize,
         scale=255,
     )
 
@@ -77,7 +78,7 @@ def _trained() -> keras.Model:
         raise InputError(f"{TRAINED}: cannot be loaded; run `dvc repro train`") from error
 
 
-def _calibration_images(split: Split, params: Quantize) -> npt.NDArray[np.uint8]:
+def _calibration_images(split: LabelledImages, params: Quantize) -> npt.NDArray[np.uint8]:
     count = len(split.labels)
     if params.calibration_images > count:
         raise InputError(
@@ -87,7 +88,8 @@ def _calibration_images(split: Split, params: Quantize) -> npt.NDArray[np.uint8]
     chosen = np.random.default_rng(params.seed).choice(
         count, params.calibration_images, replace=False
     )
-    return split.images[np.sort(chosen)]
+    images: npt.NDArray[np.uint8] = split.images[np.sort(chosen)]
+    return images
 
 
 def _metrics(fp32: bytes, int8: bytes) -> dict[str, object]:

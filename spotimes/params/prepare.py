@@ -1,24 +1,65 @@
-"""`prepare`: where the images come from and how they are split."""
+"""`prepare`: where the images come from, how they are fitted, and how they are split."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from spotimes.dataset import Resize
 from spotimes.params.load import Frozen
+
+Side = Annotated[int, Field(ge=2, le=1024)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+LeftOut = Literal["unreadable", "duplicates", "near_duplicates"]
+
+
+class Image(Frozen):
+    """How a picture becomes an image of the network's.
+
+    Attributes:
+        height: in pixels; null, as the width, takes the source's own size, or 96 x 96 where a
+            folder's pictures are not all of one size of at most 224 x 224.
+        width: likewise.
+        colour: `rgb` or `grey`; null takes grey if all of the source is.
+        resize: `squash` stretches a picture to the size; `fit_shortest` scales it until it just
+            covers the size and cuts out the middle; `fit_longest` scales it until it just fits in,
+            with black around it. The model's file tells whoever runs it.
+    """
+
+    height: Side | None
+    width: Side | None
+    colour: Literal["rgb", "grey"] | None
+    resize: Resize
+
+    @model_validator(mode="after")
+    def _both_sides(self) -> "Image":
+        if (self.height is None) != (self.width is None):
+            raise ValueError("height and width are both null or both a number of pixels")
+        return self
 
 
 class Prepare(Frozen):
     """The dataset.
 
     Attributes:
-        source: path of a catalog file, from the repository's root.
-        validation_fraction: the share of each class's training images that is set aside.
+        source: a catalog file or a folder of pictures, by its path from the repository's root.
+        image: how its pictures are fitted.
+        leave_out: what is unusable ends prepare with an error, unless it is named here and so left
+            out: `unreadable` files, `duplicates` (of the same picture all but one), and
+            `near_duplicates` across splits, which otherwise are only told. Of two in different
+            splits the one in test stays, else the one in validation.
+        test_fraction: the share of each class that is set aside for the test, where the source has
+            no test split of its own.
+        validation_fraction: the share of each class's training images that is set aside, where the
+            source has no validation split of its own.
         images_per_class: take only the first so many of each class, of the training and of the
             test images each; null takes all. For a quick look, and for the tests.
-        seed: chooses the validation images.
+        seed: chooses the test and the validation images.
     """
 
     source: Annotated[str, Field(min_length=1)]
-    validation_fraction: Annotated[float, Field(gt=0, lt=1)]
+    image: Image
+    leave_out: list[LeftOut]
+    test_fraction: Share
+    validation_fraction: Share
     images_per_class: Annotated[int, Field(ge=2)] | None
     seed: Annotated[int, Field(ge=0)]

@@ -17,13 +17,22 @@ import yaml
 from PIL import Image
 
 from spotimes import command
-from spotimes.dataset import load_card, load_split
+from spotimes.dataset import Card, Split, SplitName, load_card, load_split
 from stages import prepare
+from tests.folders import write_folder
 
 ROOT = Path(__file__).parents[2]
 CIFAR10 = ROOT / "data/catalog/cifar10.yaml"
 BATCHES = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
-GROUP = {"source": "tiny.yaml", "validation_fraction": 0.1, "images_per_class": None, "seed": 1}
+GROUP = {
+    "source": "tiny.yaml",
+    "image": {"height": None, "width": None, "colour": None, "resize": "squash"},
+    "leave_out": [],
+    "test_fraction": 0.25,
+    "validation_fraction": 0.1,
+    "images_per_class": None,
+    "seed": 1,
+}
 
 Prepare = Callable[..., str]
 
@@ -152,6 +161,9 @@ def test_prepares_cifar10(run: Prepare) -> None:
     assert metrics["image"] == {"height": 32, "width": 32, "channels": 3}
     assert metrics["images"] == {"train": 180, "validation": 20, "test": 200}
     assert metrics["images_per_class"]["validation"]["truck"] == 2
+    assert (metrics["left_out"], metrics["passed_over"]) == (0, 0)
+    with Image.open("metrics/dataset.png") as picture:
+        assert picture.width == 1000
 
 
 def test_every_mirror_and_every_run_give_the_same_bytes(
@@ -163,7 +175,7 @@ def test_every_mirror_and_every_run_give_the_same_bytes(
         run()
         results.append(written())
     assert results[0] == results[1] == results[2]
-    assert len(results[0]) == 8
+    assert len(results[0]) == 10
 
 
 def test_a_lost_mirror_changes_nothing_but_a_line(run: Prepare, tiny: dict[str, Any]) -> None:
@@ -196,7 +208,7 @@ WRONG_HASH = {"images": 50, "images_sha256": "0" * 64, "labels_sha256": "0" * 64
 @pytest.mark.parametrize(
     ("catalog", "params", "message"),
     [
-        ({}, {"source": "served"}, "served: is a folder; let prepare.source name a catalog file"),
+        ({}, {"source": "served"}, "served: "),
         ({}, {"source": ""}, "params.yaml: prepare.source: '' is not allowed"),
         ({}, {"images_per_class": 7}, "prepare.images_per_class: is 7, but train has only 5"),
         ({}, {"images_per_class": 2}, "prepare.images_per_class: is 2, but test has only 1"),
@@ -246,3 +258,148 @@ def test_an_archive_that_the_reader_does_not_know_is_told(
     last_line = run(status=2).splitlines()[-1]
     assert last_line.endswith("binary.tar.gz: has no package/data_batch_1.png")
     assert written() == {}
+
+
+@pytest.fixture
+def pets(repo: Path, cifar10: dict[SplitName, Split], card: Card) -> Path:
+    """36 real pictures of three classes, in a folder whose name is no plain word."""
+    return write_folder(Path("data/mes bêtes"), cifar10["train"], card.class_names, 12)
+
+
+def test_prepares_a_folder(run: Prepare, pets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(source=str(pets), image=GROUP["image"] | {"resize": "fit_longest"})  # type: ignore[operator]
+    card = load_card(Path("data/prepared"))
+    assert (card.name, card.class_names) == ("mes bêtes", ["cat", "dog", "frog"])
+    assert card.resize == "fit_longest"
+    own = {np.asarray(Image.open(path)).tobytes() for path in pets.rglob("*.png")}
+    seen = []
+    for name, per_class in (("train", 8), ("validation", 1), ("test", 3)):
+        split = load_split(name, Path("data/prepared"))  # type: ignore[arg-type]
+        assert np.bincount(split.labels).tolist() == [per_class] * 3
+        seen += [image.tobytes() for image in split.images[:]]
+    assert sorted(seen) == sorted(own)
+    assert list(Path("data").glob("*.tmp")) == []
+
+
+def test_the_same_folder_gives_the_same_bytes_in_any_order_of_files(
+    run: Prepare, pets: Path, cifar10: dict[SplitName, Split]
+) -> None:
+    run(source=str(pets))
+    first = written()
+    contents = {path: path.read_bytes() for path in pets.rglob("*.png")}
+    for path in sorted(contents, reverse=True):
+        path.unlink()
+    for path in sorted(contents, reverse=True):
+        path.write_bytes(contents[path])
+    run(source=str(pets))
+    assert written() == first
+
+
+def test_what_is_left_out_is_told_by_name(
+    run: Prepare, pets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pets / "cat/broken.jpg").write_bytes(b"no picture")
+    (pets / "dog/copy.png").write_bytes((pets / "dog/00.png").read_bytes())
+    Path("params.yaml").write_text(
+        yaml.safe_dump(
+            {"prepare": GROUP | {"source": str(pets), "leave_out": ["unreadable", "duplicates"]}}
+        )
+    )
+    prepare.main()
+    out = capsys.readouterr().out
+    assert "cat/broken.jpg" in out
+    assert "dog/copy.png" in out
+    report = json.loads(Path("data/report.json").read_text())
+    assert set(report["left_out"]) == {"cat/broken.jpg", "dog/copy.png"}
+    metrics = json.loads(Path("metrics/prepare.json").read_text())
+    assert metrics["left_out"] == 2
+    assert sum(metrics["images"].values()) == 36
+
+
+def damage(pets: Path) -> None:
+    path = pets / "cat/03.png"
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def huge(pets: Path) -> None:
+    Image.new("1", (10_000, 10_001)).save(pets / "cat/huge.png")
+
+
+def missing(pets: Path) -> None:
+    (pets / "labels.csv").write_text("path,label\ncat/00.png,cat\ndog/77.png,dog\n")
+
+
+def copy_across(pets: Path) -> None:
+    for split, number in (("train", "00"), ("train", "01"), ("test", "02")):
+        for name in ("cat", "dog"):
+            (pets / split / name).mkdir(parents=True, exist_ok=True)
+            (pets / name / f"{number}.png").rename(pets / split / name / f"{number}.png")
+    for path in (*pets.glob("*/*.png"), *pets.glob("frog")):
+        path.unlink() if path.is_file() else path.rmdir()
+    for name in ("cat", "dog", "frog"):
+        if (pets / name).exists():
+            (pets / name).rmdir()
+    (pets / "test/dog/again.png").write_bytes((pets / "train/dog/01.png").read_bytes())
+
+
+def loop(pets: Path) -> None:
+    (pets / "cat/self").symlink_to(pets.resolve() / "cat")
+
+
+def empty_class(pets: Path) -> None:
+    (pets / "owl").mkdir()
+
+
+def one_class(pets: Path) -> None:
+    for name in ("dog", "frog"):
+        for path in (pets / name).iterdir():
+            path.unlink()
+        (pets / name).rmdir()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (damage, ["1 of 36 files cannot be used", "cat/03.png", "prepare.leave_out"]),
+        (huge, ["cat/huge.png", "10,000 x 10,001", "64,000,000"]),
+        (missing, ["labels.csv", "dog/77.png", "line 3"]),
+        (copy_across, ["train/dog/01.png", "test/dog/again.png", "duplicates"]),
+        (loop, ["cat/self", "loop"]),
+        (empty_class, ["owl", "no pictures"]),
+        (one_class, ["cat", "two"]),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_a_faulty_folder_gives_one_line_that_names_it(
+    run: Prepare, pets: Path, spoil: Callable[[Path], None], words: list[str]
+) -> None:
+    run(source=str(pets))
+    kept = {name: content for name, content in written().items() if "mes b" not in name}
+    spoil(pets)
+    last_line = run(status=2, source=str(pets)).splitlines()[-1]
+    assert last_line.startswith("prepare: data/mes bêtes")
+    for word in words:
+        assert word in last_line
+    assert {name: content for name, content in written().items() if "mes b" not in name} == kept
+
+
+@pytest.mark.parametrize("kind", ["CMYK", "16 bits", "animated", "alpha"])
+def test_pictures_of_other_kinds_are_read_and_counted(run: Prepare, pets: Path, kind: str) -> None:
+    picture = Image.open(pets / "cat/00.png")
+    picture.load()
+    if kind == "CMYK":
+        picture.convert("CMYK").save(pets / "cat/00.tif")
+    elif kind == "16 bits":
+        grey = np.asarray(picture.convert("L")).astype(np.uint16) * 257
+        Image.fromarray(grey).save(pets / "cat/00.tif")
+    elif kind == "animated":
+        picture.save(pets / "cat/00.webp", save_all=True, append_images=[picture.rotate(90)])
+    else:
+        picture.putalpha(128)
+        picture.save(pets / "cat/00.webp", lossless=True)
+    (pets / "cat/00.png").unlink()
+    run(source=str(pets))
+    report = json.loads(Path("data/report.json").read_text())
+    assert sum(report["modes"].values()) == 36
+    assert report["animated"] == (kind == "animated")
+    assert report["images"]["cat"] == {"train": 8, "validation": 1, "test": 3}

@@ -62,7 +62,7 @@ def test_every_key_is_needed_and_no_other_is_known(name: str) -> None:
 
 
 INT = "is not allowed: input should be a valid integer"
-FLOAT = "is not allowed: input should be a valid number"
+FLOAT = "input should be a valid number"
 AT_LEAST = "is not allowed: input should be greater than or equal to"
 MORE = "is not allowed: input should be greater than"
 LESS = "is not allowed: input should be less than"
@@ -77,12 +77,17 @@ INFINITY = float("inf")
         ("versions", ("numpy",), 2.2, "is not allowed: input should be a valid string"),
         ("prepare", ("source",), "", "is not allowed: string should have at least 1 character"),
         ("prepare", ("source",), ["a"], "is not allowed: input should be a valid string"),
+        ("prepare", ("image", "height"), 1, f"{AT_LEAST} 2"),
+        ("prepare", ("image", "colour"), "gray", "'rgb' or 'grey'"),
+        ("prepare", ("image", "resize"), "crop", "'squash', 'fit_shortest' or 'fit_longest'"),
+        ("prepare", ("test_fraction",), 0.0, f"{MORE} 0"),
         ("prepare", ("validation_fraction",), 1.0, f"{LESS} 1"),
         ("prepare", ("validation_fraction",), 0.0, f"{MORE} 0"),
         ("prepare", ("validation_fraction",), NAN, FINITE),
         ("prepare", ("validation_fraction",), "0.1", FLOAT),
         ("prepare", ("images_per_class",), 1, f"{AT_LEAST} 2"),
         ("prepare", ("seed",), -1, f"{AT_LEAST} 0"),
+        ("network", ("largest_side",), 0, f"{AT_LEAST} 1"),
         ("network", ("blocks",), [], "is not allowed: list should have at least 1 item"),
         ("network", ("blocks",), None, "is not allowed: input should be a valid list"),
         ("network", ("blocks", 0), "conv", "is not allowed: input should be a valid dictionary"),
@@ -115,7 +120,16 @@ INFINITY = float("inf")
         ("train", ("augmentation", "flip"), 1, "is not allowed: input should be a valid boolean"),
         ("train", ("augmentation", "flip"), "on", "is not allowed: input should be a valid bool"),
         ("train", ("augmentation", "shift"), -1, f"{AT_LEAST} 0"),
-        ("train", ("augmentation", "shift"), 0.5, INT),
+        ("train", ("augmentation", "shift"), 1, f"{LESS} 1"),
+        ("train", ("augmentation", "cutout"), 1.0, f"{LESS} 1"),
+        ("train", ("augmentation", "brightness"), -0.1, f"{AT_LEAST} 0"),
+        (
+            "train",
+            ("augmentation", "contrast"),
+            True,
+            "input should be a valid number",
+        ),
+        ("train", ("class_balance",), "even", "'none', 'weights' or 'sampling'"),
         ("train", ("label_smoothing",), 1.0, f"{LESS} 1"),
         ("train", ("averaging",), 1.0, f"{LESS} 1"),
         ("train", ("averaging",), NAN, FINITE),
@@ -182,3 +196,16 @@ def test_patience_needs_the_best_weights_to_be_kept() -> None:
 )
 def test_what_is_just_allowed_passes(group: str, place: tuple[Place, ...], value: object) -> None:
     validated(changed(group, place, value), KINDS[group], group)
+
+
+def test_a_height_needs_a_width() -> None:
+    assert "height and width are both null or both a number" in refusal(
+        "prepare", ("image", "height"), 32
+    )
+
+
+def test_what_cannot_be_left_out_is_told_with_what_can() -> None:
+    assert refusal("prepare", ("leave_out",), ["unreadable", "blurred"]) == (
+        "prepare.leave_out[1]: 'blurred' is not allowed: input should be 'unreadable', "
+        "'duplicates' or 'near_duplicates'"
+    )

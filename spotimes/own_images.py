@@ -1,0 +1,176 @@
+"""A folder of labelled pictures as the network's images, a few pictures at a time.
+
+What it holds in memory of each picture are its name and some numbers, about 200 bytes; the images
+go to a file.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from spotimes import picture
+from spotimes.duplicates import fingerprints
+from spotimes.errors import InputError
+from spotimes.image_file import ImageFile, ImageWriter
+from spotimes.labelled_files import LabelledFiles, find
+from spotimes.params.prepare import Image
+
+AT_ONCE = 256
+DEFAULT_SIDE = 96
+LARGEST_OWN_SIDE = 224
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Looks(NamedTuple):
+    """What the files' headers say.
+
+    Attributes:
+        sizes: int32, shape (files, 2): width and height; 0 where a file is unreadable.
+        modes: how many files have pixels of each kind, by Pillow's names.
+        animated: how many have more than one frame, of which the first is taken.
+        all_grey: whether none has colour.
+        unreadable: why a file cannot be used, by its place.
+    """
+
+    sizes: npt.NDArray[np.int32]
+    modes: Mapping[str, int]
+    animated: int
+    all_grey: bool
+    unreadable: dict[int, str]
+
+
+class Pictures(NamedTuple):
+    """A folder's pictures, as the network takes them.
+
+    Attributes:
+        files: where they come from; the places of all that follows are those of its paths.
+        looks: what the files' headers say, and which of them cannot be used.
+        images: uint8, shape (files, height, width, channels), on disk; black where unreadable.
+        digests: of the images, as `duplicates.fingerprints` gives them.
+        hashes: likewise.
+    """
+
+    files: LabelledFiles
+    looks: Looks
+    images: ImageFile
+    digests: npt.NDArray[np.uint64]
+    hashes: npt.NDArray[np.uint64]
+
+
+def read_folder(source: Path, wanted: Image, images_npy: Path) -> Pictures:
+    """Reads all pictures of a folder.
+
+    Args:
+        source: the folder; `labelled_files.find` says how it can be laid out.
+        wanted: size, colour and resize mode.
+        images_npy: the file that the images are written to.
+
+    Raises:
+        InputError: the folder is none of labelled pictures, or holds not one that can be read.
+    """
+    files = find(source)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        looks = _looks(files, pool)
+        if len(looks.unreadable) == len(files.paths):
+            raise InputError(
+                f"{source}: no file in it can be read as a picture; the first: "
+                f"{looks.unreadable[0]}"
+            )
+        height, width = size_of(wanted, looks)
+        colour = wanted.colour or ("grey" if looks.all_grey else "rgb")
+        return _decoded(files, looks, (height, width, colour, wanted.resize), images_npy, pool)
+
+
+def size_of(wanted: Image, looks: Looks) -> tuple[int, int]:
+    """Height and width of the images; `params.prepare.Image` states the rule."""
+    if wanted.height is not None and wanted.width is not None:
+        return wanted.height, wanted.width
+    sizes = np.unique(looks.sizes[looks.sizes.any(axis=1)], axis=0)
+    if len(sizes) == 1 and sizes.min() >= 2 and sizes.max() <= LARGEST_OWN_SIDE:
+        return int(sizes[0, 1]), int(sizes[0, 0])
+    return DEFAULT_SIDE, DEFAULT_SIDE
+
+
+def _looks(files: LabelledFiles, pool: ThreadPoolExecutor) -> Looks:
+    def header(path: str) -> picture.Header | str:
+        try:
+            return picture.read_header(files.root / path, path)
+        except InputError as error:
+            return str(error)
+
+    sizes = np.zeros((len(files.paths), 2), np.int32)
+    modes: Counter[str] = Counter()
+    animated, all_grey, unreadable = 0, True, {}
+    for place, found in enumerate(_mapped(pool, header, files.paths, "looking at files")):
+        if isinstance(found, str):
+            unreadable[place] = found
+            continue
+        sizes[place] = found.width, found.height
+        modes[found.mode] += 1
+        animated += found.frames > 1
+        all_grey = all_grey and found.grey
+    return Looks(sizes, dict(modes.most_common()), animated, all_grey, unreadable)
+
+
+def _decoded(
+    files: LabelledFiles,
+    looks: Looks,
+    wanted: tuple[int, int, str, str],
+    images_npy: Path,
+    pool: ThreadPoolExecutor,
+) -> Pictures:
+    height, width, colour, resize = wanted
+    shape = (height, width, 3 if colour == "rgb" else 1)
+    unreadable = dict(looks.unreadable)
+
+    def image(place: int) -> npt.NDArray[np.uint8] | str:
+        if place in looks.unreadable:
+            return looks.unreadable[place]
+        path = files.paths[place]
+        try:
+            return picture.load(files.root / path, path, height, width, colour, resize)
+        except InputError as error:
+            return str(error)
+
+    count = len(files.paths)
+    digests: list[npt.NDArray[np.uint64]] = []
+    hashes: list[npt.NDArray[np.uint64]] = []
+    with ImageWriter(images_npy, (count, *shape)) as writer:
+        block: list[npt.NDArray[np.uint8]] = []
+        for place, found in enumerate(_mapped(pool, image, range(count), "reading pictures")):
+            if isinstance(found, str):
+                unreadable[place] = found
+            block.append(np.zeros(shape, np.uint8) if isinstance(found, str) else found)
+            if len(block) == AT_ONCE or place == count - 1:
+                images = np.stack(block)
+                writer.append(images)
+                for every, part in zip((digests, hashes), fingerprints(images), strict=True):
+                    every.append(part)
+                block.clear()
+    return Pictures(
+        files,
+        looks._replace(unreadable=dict(sorted(unreadable.items()))),
+        ImageFile(images_npy),
+        np.concatenate(digests),
+        np.concatenate(hashes),
+    )
+
+
+def _mapped(
+    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Sequence[Item], what: str
+) -> Iterator[Result]:
+    """Results in order, so few at once that memory stays the same, with a progress bar."""
+    with tqdm(total=len(items), desc=what, unit="img", unit_scale=True, disable=None) as bar:
+        for begin in range(0, len(items), AT_ONCE):
+            for result in pool.map(function, items[begin : begin + AT_ONCE]):
+                yield result
+                bar.update()

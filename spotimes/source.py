@@ -1,0 +1,145 @@
+"""What `prepare.source` can name: a catalog file or a folder of pictures, each read alike."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as PILImage
+
+from spotimes import download, own_images
+from spotimes.catalog import Catalog, load_catalog
+from spotimes.dataset import SPLITS, Card
+from spotimes.duplicates import fingerprints
+from spotimes.image_file import ImageSource
+from spotimes.own_images import Looks
+from spotimes.params.prepare import Image
+from spotimes.picture import fitted
+from spotimes.readers import READERS
+from spotimes.split import TEST, TRAIN
+
+AT_ONCE = 1000
+
+
+class Source(NamedTuple):
+    """A dataset before it is divided.
+
+    Attributes:
+        where: its path, for messages.
+        card: what is known of it.
+        is_canonical: whether it is as its authors published it, whatever that holds.
+        images: uint8, shape (images, height, width, channels).
+        labels: int64, shape (images,).
+        given: int8, shape (images,): the split that it says, or `split.NOT_SAID`.
+        digests: of the images, as `duplicates.fingerprints` gives them.
+        hashes: likewise.
+        names: of the images' files; None if they have none.
+        looks: what the files' headers say; None without files.
+        unreadable: why a file cannot be used, by its place.
+        passed_over: files that are not meant as data.
+    """
+
+    where: str
+    card: Card
+    is_canonical: bool
+    images: ImageSource
+    labels: npt.NDArray[np.int64]
+    given: npt.NDArray[np.int8]
+    digests: npt.NDArray[np.uint64]
+    hashes: npt.NDArray[np.uint64]
+    names: list[str] | None
+    looks: Looks | None
+    unreadable: dict[int, str]
+    passed_over: list[str]
+
+    def name_of(self, place: int) -> str:
+        """What to call an image."""
+        if self.names is not None:
+            return self.names[place]
+        split = self.given[place]
+        first = int(np.argmax(self.given == split))
+        return f"{SPLITS[split]} {place - first}"
+
+
+def read(path: Path, image: Image, images_npy: Path) -> Source:
+    """Reads the source at `path`.
+
+    Args:
+        path: a catalog file or a folder.
+        image: how its pictures are to be fitted.
+        images_npy: a file that a folder's images can be written to; it must stay while they are
+            read.
+
+    Raises:
+        InputError: there is no such source, it cannot be fetched, or is broken.
+    """
+    return _folder(path, image, images_npy) if path.is_dir() else _catalog(path, image)
+
+
+def _folder(path: Path, image: Image, images_npy: Path) -> Source:
+    pictures = own_images.read_folder(path, image, images_npy)
+    files = pictures.files
+    card = Card(
+        name=path.resolve().name,
+        class_names=files.class_names,
+        licence="not stated",
+        citation="none",
+        homepage="",
+        resize=image.resize,
+    )
+    return Source(
+        where=str(path),
+        card=card,
+        is_canonical=False,
+        images=pictures.images,
+        labels=files.labels,
+        given=files.splits,
+        digests=pictures.digests,
+        hashes=pictures.hashes,
+        names=files.paths,
+        looks=pictures.looks,
+        unreadable=pictures.looks.unreadable,
+        passed_over=files.passed_over,
+    )
+
+
+def _catalog(path: Path, image: Image) -> Source:
+    catalog = load_catalog(path)
+    mirror, files = download.fetch_any(catalog.mirrors)
+    canonical = READERS[mirror.reader](files)
+    catalog.check(canonical, f"{path}: {mirror.files[0].url}")
+    images = _refitted(np.concatenate([split.images for split in canonical]), catalog, image)
+    given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(split.labels) for split in canonical])
+    prints = [
+        fingerprints(images[begin : begin + AT_ONCE]) for begin in range(0, len(images), AT_ONCE)
+    ]
+    return Source(
+        where=str(path),
+        card=catalog.card().model_copy(update={"resize": image.resize}),
+        is_canonical=True,
+        images=images,
+        labels=np.concatenate([split.labels for split in canonical]),
+        given=given,
+        digests=np.concatenate([digests for digests, _ in prints]),
+        hashes=np.concatenate([hashes for _, hashes in prints]),
+        names=None,
+        looks=None,
+        unreadable={},
+        passed_over=[],
+    )
+
+
+def _refitted(
+    images: npt.NDArray[np.uint8], catalog: Catalog, image: Image
+) -> npt.NDArray[np.uint8]:
+    """The catalog's own images, or brought to the size and colour that params ask for."""
+    height, width, channels = catalog.image_shape
+    colour = image.colour or ("rgb" if channels == 3 else "grey")
+    wanted = (image.height or height, image.width or width)
+    if (*wanted, 3 if colour == "rgb" else 1) == (height, width, channels):
+        return images
+    pictures = (
+        PILImage.fromarray(pixels.squeeze(axis=-1) if channels == 1 else pixels)
+        for pixels in images
+    )
+    return np.stack([fitted(picture, *wanted, colour, image.resize) for picture in pictures])

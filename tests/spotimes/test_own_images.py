@@ -1,0 +1,102 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as PILImage
+
+from spotimes import own_images, picture
+from spotimes.dataset import Card, Split, SplitName
+from spotimes.errors import InputError
+from spotimes.own_images import Pictures, read_folder
+from spotimes.params.prepare import Image
+from tests.folders import write_folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path, cifar10: dict[SplitName, Split], card: Card) -> Path:
+    """12 PNG files of 32 x 32, four a class."""
+    return write_folder(tmp_path / "mine", cifar10["train"], card.class_names, 4)
+
+
+def read(folder: Path, **image: Any) -> Pictures:
+    as_it_is = {"height": None, "width": None, "colour": None, "resize": "squash"}
+    return read_folder(folder, Image(**as_it_is | image), folder.parent / "images.npy")
+
+
+def test_pictures_of_one_size_keep_their_pixels(
+    folder: Path, cifar10: dict[SplitName, Split]
+) -> None:
+    found = read(folder)
+    assert found.images.shape == (12, 32, 32, 3)
+    known = {image.tobytes() for image in cifar10["train"].images}
+    assert all(image.tobytes() in known for image in found.images[:])
+    assert found.files.class_names == ["cat", "dog", "frog"]
+    assert found.files.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
+    assert found.looks.sizes.tolist() == [[32, 32]] * 12
+    assert (found.looks.modes, found.looks.animated) == ({"RGB": 12}, 0)
+    assert len(np.unique(found.hashes)) > 10
+
+
+@pytest.mark.parametrize("resize", ["squash", "fit_shortest", "fit_longest"])
+@pytest.mark.parametrize("colour", ["rgb", "grey"])
+def test_each_image_is_what_the_shared_function_gives(
+    folder: Path, resize: str, colour: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_images, "AT_ONCE", 5)
+    PILImage.new("RGB", (70, 40), "teal").save(folder / "cat/photo.jpg")
+    found = read(folder, height=20, width=24, colour=colour, resize=resize)
+    assert found.images.shape == (13, 20, 24, 3 if colour == "rgb" else 1)
+    for path, image in zip(found.files.paths, found.images[:], strict=True):
+        expected = picture.load(folder / path, path, 20, 24, colour, resize)
+        np.testing.assert_array_equal(image, expected)
+
+
+def test_pictures_of_different_sizes_become_96_x_96(folder: Path) -> None:
+    PILImage.new("RGB", (70, 40), "teal").save(folder / "cat/photo.jpg")
+    assert read(folder).images.shape == (13, 96, 96, 3)
+
+
+def test_large_pictures_of_one_size_become_96_x_96(tmp_path: Path) -> None:
+    for name, colour in (("day", "white"), ("night", "black")):
+        (tmp_path / "sky" / name).mkdir(parents=True)
+        PILImage.new("RGB", (225, 100), colour).save(tmp_path / "sky" / name / "a.jpg")
+    assert read(tmp_path / "sky").images.shape == (2, 96, 96, 3)
+
+
+def test_grey_pictures_have_one_channel_and_one_in_colour_makes_it_three(folder: Path) -> None:
+    for path in folder.rglob("*.png"):
+        PILImage.open(path).convert("L").save(path)
+    assert read(folder).images.shape == (12, 32, 32, 1)
+    PILImage.new("RGB", (32, 32), "red").save(folder / "dog/colour.png")
+    assert read(folder).images.shape == (13, 32, 32, 3)
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_is_read(folder: Path) -> None:
+    whole = folder / "dog/01.png"
+    whole.write_bytes(whole.read_bytes()[:-300])  # its header is sound
+    (folder / "cat/notes.doc").write_text("no picture")
+    found = read(folder)
+    broken = {found.files.paths[place]: why for place, why in found.looks.unreadable.items()}
+    assert list(broken) == ["cat/notes.doc", "dog/01.png"]
+    assert all(why.startswith(path) for path, why in broken.items())
+    for place in found.looks.unreadable:
+        assert not found.images[place].any()
+    assert found.images.shape == (13, 32, 32, 3)
+
+
+def test_modes_and_animations_are_counted(folder: Path) -> None:
+    frames = [PILImage.new("RGB", (32, 32), colour) for colour in ("red", "blue")]
+    frames[0].save(folder / "cat/moving.gif", save_all=True, append_images=frames[1:])
+    frames[0].convert("CMYK").save(folder / "cat/print.jpg")
+    looks = read(folder).looks
+    assert looks.modes == {"RGB": 12, "P": 1, "CMYK": 1}
+    assert looks.animated == 1
+
+
+def test_a_folder_without_a_readable_picture_is_refused(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "texts" / name).mkdir(parents=True)
+        (tmp_path / "texts" / name / "x.jpg").write_text("no picture")
+    with pytest.raises(InputError, match=r"no file in it can be read as a picture; .*a/x.jpg"):
+        read(tmp_path / "texts")
