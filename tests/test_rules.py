@@ -8,14 +8,18 @@ import pytest
 from tests.imports import ROOT, imported, reached
 
 HEAVY = {"tensorflow", "keras", "dvc", "pandas", "matplotlib", "scipy", "pydantic"}
-SOURCES = [*(ROOT / "spotimes").rglob("*.py"), *(ROOT / "stages").glob("*.py")]
+SOURCES = [
+    path for package in ("spotimes", "stages", "app") for path in (ROOT / package).rglob("*.py")
+]
 
 
 def roots(names: set[str]) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-@pytest.mark.parametrize("module", ["spotimes.classifier", "spotimes.contract"])
+@pytest.mark.parametrize(
+    "module", ["spotimes.classifier", "spotimes.contract", "spotimes.picture", "app.__main__"]
+)
 def test_what_runs_on_the_device_is_light(module: str) -> None:
     for file in reached(module):
         assert not roots(imported(ROOT / file)) & HEAVY, file

@@ -1,0 +1,1 @@
+"""What runs on the device: the INT8 classifier, without TensorFlow."""
