@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
+from PIL import Image
 
+from spotimes.dataset import Card, Split, SplitName
+from tests.folders import write_folder
 from tests.imports import ROOT
 
 # What must come out the same bytes each time; the rest holds timings.
@@ -21,7 +25,9 @@ REPEATABLE = (
     "models/model.keras",
     "models/model_fp32.tflite",
     "models/model_int8.tflite",
+    "data/report.json",
     "metrics/prepare.json",
+    "metrics/dataset.png",
     "metrics/fingerprint.json",
     "metrics/history.csv",
     "metrics/quantize.json",
@@ -30,10 +36,11 @@ REPEATABLE = (
 SMALL: dict[str, dict[str, object]] = {
     "prepare": {"images_per_class": 60},
     "network": {
+        "largest_side": 48,
         "blocks": [
             {"kind": "conv", "channels": 8, "stride": 2},
             {"kind": "separable", "channels": 16, "stride": 2},
-        ]
+        ],
     },
     "train": {"epochs": 3, "batch_size": 32},
     "quantize": {"calibration_images": 50},
@@ -211,6 +218,34 @@ def test_an_experiment_and_its_comparison(small: Path) -> None:
     page = (small / "plots/index.html").read_text()
     assert "val_accuracy" in page
     assert "confusion" in page
+
+
+def test_a_folder_of_pictures_goes_all_the_way_to_a_prediction_and_back(
+    tmp_path: Path, cifar10: dict[SplitName, Split], card: Card
+) -> None:
+    """What docs/own-images.md says."""
+    folder = clone(tmp_path, SMALL | {"prepare": {}})
+    write_folder(folder / "data/my_images", cifar10["train"], card.class_names, 24)
+    dvc(folder, "add", "data/my_images")
+    printed = dvc(folder, "exp", "run", "--set-param", "prepare.source=data/my_images")
+    assert ran(printed) == ["prepare", "train", "quantize", "benchmark", "evaluate"]
+
+    picture = folder / "data/new one.jpg"
+    Image.fromarray(cifar10["test"].images[0]).resize((90, 60)).save(picture)
+    done = subprocess.run(
+        [sys.executable, "-m", "app", "predict", picture],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert re.fullmatch(rf"{picture}: (cat|dog|frog) \d+\.\d%\n", done.stdout)
+
+    picture.unlink()
+    dvc(folder, "remove", "data/my_images.dvc")
+    shutil.move(folder / "data/my_images", tmp_path.parent / "my_images")
+    git(folder, "checkout", ".")
+    assert git(folder, "status", "--porcelain") == ""
 
 
 @pytest.fixture(scope="module")
