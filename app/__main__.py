@@ -8,7 +8,7 @@ import numpy as np
 
 from spotimes import command, picture
 from spotimes.classifier import Classifier
-from spotimes.contract import read_contract
+from spotimes.contract import COLOURS, read_contract
 from spotimes.errors import InputError
 
 MODEL = Path("models/model_int8.tflite")
@@ -36,6 +36,9 @@ def predict(pictures: list[Path], model: Path) -> bool:
         InputError: the model cannot be used.
     """
     contract, classifier = read_contract(model), Classifier(model)
+    wanted = (contract.height, contract.width, COLOURS[contract.colour])
+    if (classifier.image_shape, classifier.classes) != (wanted, len(contract.class_names)):
+        raise InputError(f"{model}: its input contract and class names are of another network")
     all_read = True
     for path in pictures:
         try:

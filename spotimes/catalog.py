@@ -169,7 +169,10 @@ def load_catalog(path: Path) -> Catalog:
     Raises:
         InputError: there is no such file, it is not YAML, or a value in it is not allowed.
     """
-    example = "let prepare.source name a catalog file, such as data/catalog/cifar10.yaml"
+    example = (
+        "let prepare.source name a catalog file, such as data/catalog/cifar10.yaml, or a folder of "
+        "pictures"
+    )
     if path.is_dir():
         raise InputError(f"{path}: is a folder; {example}")
     if not path.exists():

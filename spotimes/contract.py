@@ -14,6 +14,7 @@ from spotimes.errors import InputError
 LABELS = "labels.txt"
 CONTRACT = "contract.json"
 COLOURS = {"grey": 1, "rgb": 3}
+RESIZE = ("squash", "fit_shortest", "fit_longest")
 
 
 class Contract(NamedTuple):
@@ -47,7 +48,13 @@ def read_contract(path: Path) -> Contract:
         with zipfile.ZipFile(path) as archive:
             class_names = tuple(archive.read(LABELS).decode().removesuffix("\n").split("\n"))
             contract = Contract(class_names, **json.loads(archive.read(CONTRACT)))
-        usable = all(class_names) and contract.colour in list(COLOURS)
+        sides = (contract.height, contract.width, contract.scale)
+        usable = (
+            all(class_names)
+            and contract.colour in list(COLOURS)
+            and contract.resize in RESIZE
+            and all(type(side) is int and side > 0 for side in sides)
+        )
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except Exception as error:  # a damaged archive raises whatever its damaged part makes Python
@@ -57,6 +64,6 @@ def read_contract(path: Path) -> Contract:
         ) from error
     if not usable:
         raise InputError(
-            f"{path}: its class names or its colour, {contract.colour!r}, are unusable"
+            f"{path}: its class names or its input contract are unusable: {contract[1:]}"
         )
     return contract

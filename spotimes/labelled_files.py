@@ -240,6 +240,8 @@ def _listing(
         with os.scandir(root / folder) as entries:
             for entry in entries:
                 path = posixpath.join(folder, entry.name)
+                if not folder and entry.name.lower() == LABELS_CSV:
+                    raise InputError(f"{_at(root, path)}: rename it to {LABELS_CSV}")
                 if entry.name.startswith(".") or entry.name.lower() in LITTER:
                     passed_over.append(_escaped(path))
                 elif _is_folder(entry, _at(root, path)):

@@ -5,12 +5,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from spotimes.dataset import SPLITS
 from spotimes.duplicates import exact_groups, near_pairs
 from spotimes.errors import InputError
 from spotimes.image_file import Selected
 from spotimes.params.prepare import Prepare
 from spotimes.source import Source
-from spotimes.split import LEFT_OUT, NOT_SAID, TEST, TRAIN, divided, first_of_each_class
+from spotimes.split import LEFT_OUT, NOT_SAID, TEST, TRAIN, VALIDATION, divided, first_of_each_class
 
 SHOWN = 3
 
@@ -57,17 +58,23 @@ def select(source: Source, params: Prepare) -> Selection:
         left_out["duplicates"] = _copies(exact, given)
         given[left_out["duplicates"]] = LEFT_OUT
     if not source.is_canonical:
-        _refuse_duplicates(source, exact, given)
+        _refuse_pictures_of_two_classes(source, exact)
 
     _take_first_of_each_class(source, given, params.images_per_class)
+    for split in (VALIDATION, TEST):
+        if (source.given == split).any() and not (given == split).any():
+            raise InputError(f"{source.where}: no image for {SPLITS[split]} is left")
     split_of = divided(
         source.labels,
         given,
         source.card.class_names,
+        source.where,
         params.test_fraction,
         params.validation_fraction,
         params.seed,
     )
+    if not source.is_canonical:
+        _refuse_copies_across_splits(source, exact, split_of)
     used = np.flatnonzero(split_of != LEFT_OUT)
     pairs = near_pairs(Selected(source.images, used), source.hashes[used], split_of[used])
     near = used[pairs].reshape(-1, 2)
@@ -75,7 +82,7 @@ def select(source: Source, params: Prepare) -> Selection:
         first_goes = split_of[near[:, 0]] < split_of[near[:, 1]]
         left_out["near_duplicates"] = np.unique(np.where(first_goes, near[:, 0], near[:, 1]))
         split_of[left_out["near_duplicates"]] = LEFT_OUT
-    _refuse_classes_without_training_images(source, split_of)
+    _refuse_what_is_empty(source, split_of)
     return Selection(split_of, left_out, exact, near)
 
 
@@ -96,7 +103,7 @@ def _copies(exact: list[Places], given: npt.NDArray[np.int8]) -> Places:
     return np.sort(np.concatenate(copies)) if copies else np.empty(0, np.intp)
 
 
-def _refuse_duplicates(source: Source, exact: list[Places], given: npt.NDArray[np.int8]) -> None:
+def _refuse_pictures_of_two_classes(source: Source, exact: list[Places]) -> None:
     for group in exact:
         labels = source.labels[group]
         if (other := np.flatnonzero(labels != labels[0])).size:
@@ -106,13 +113,20 @@ def _refuse_duplicates(source: Source, exact: list[Places], given: npt.NDArray[n
                 f"{source.card.class_names[labels[0]]} and "
                 f"{source.card.class_names[labels[other[0]]]}; remove one of them"
             )
-    # Copies within one split that the source itself made harm no figure.
-    harmful = [
-        group
-        for group in exact
-        if len(splits := given[group][given[group] != LEFT_OUT]) > 1
-        and ((splits == NOT_SAID).any() or len(np.unique(splits)) > 1)
-    ]
+
+
+def _refuse_copies_across_splits(
+    source: Source, exact: list[Places], split_of: npt.NDArray[np.int8]
+) -> None:
+    """Copies within one split harm no figure where the source itself made the splits."""
+    is_drawn = not all((source.given == split).any() for split in (VALIDATION, TEST))
+    harmful = []
+    for group in exact:
+        used = group[split_of[group] != LEFT_OUT]
+        # What one seed leaves together, another takes apart.
+        drawn = is_drawn * np.count_nonzero(np.isin(source.given[used], (TRAIN, NOT_SAID)))
+        if drawn > 1 or len(np.unique(split_of[used])) > 1:
+            harmful.append(used)
     if harmful:
         first = " and ".join(source.name_of(place) for place in harmful[0][:2])
         raise InputError(
@@ -136,7 +150,10 @@ def _take_first_of_each_class(
             given[np.delete(places, taken)] = LEFT_OUT
 
 
-def _refuse_classes_without_training_images(source: Source, split_of: npt.NDArray[np.int8]) -> None:
+def _refuse_what_is_empty(source: Source, split_of: npt.NDArray[np.int8]) -> None:
+    for place, split in enumerate(SPLITS):
+        if not (split_of == place).any():
+            raise InputError(f"{source.where}: no image for {split} is left")
     counts = np.bincount(source.labels[split_of == TRAIN], minlength=len(source.card.class_names))
     for name, count in zip(source.card.class_names, counts, strict=True):
         if count == 0:

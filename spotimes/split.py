@@ -17,6 +17,7 @@ def divided(
     labels: Labels,
     given: npt.NDArray[np.int8],
     class_names: Sequence[str],
+    where: str,
     test_fraction: float,
     validation_fraction: float,
     seed: int,
@@ -31,6 +32,7 @@ def divided(
         given: shape (images,): the split that the source puts an image into, `NOT_SAID`, which is
             taken as train, or `LEFT_OUT`.
         class_names: one for each label.
+        where: the source, for the message.
         test_fraction: the share of each class for the test.
         validation_fraction: the share of each class for validation.
         seed: of the choices.
@@ -42,14 +44,27 @@ def divided(
         InputError: a class has too few images.
     """
     split_of = np.where(given == NOT_SAID, np.int8(TRAIN), given)
-    for split, fraction, name in (
-        (TEST, test_fraction, "test"),
-        (VALIDATION, validation_fraction, "validation"),
-    ):
-        if not (given == split).any():
-            train = np.flatnonzero(split_of == TRAIN)
-            split_of[train[set_aside(labels[train], fraction, seed, class_names, name)]] = split
+    lacking = [
+        (split, fraction)
+        for split, fraction in ((TEST, test_fraction), (VALIDATION, validation_fraction))
+        if not (given == split).any()
+    ]
+    if lacking:
+        _check_enough(labels[split_of == TRAIN], len(lacking) + 1, class_names, where)
+    for split, fraction in lacking:
+        train = np.flatnonzero(split_of == TRAIN)
+        split_of[train[set_aside(labels[train], fraction, seed, len(class_names))]] = split
     return split_of
+
+
+def _check_enough(labels: Labels, needed: int, class_names: Sequence[str], where: str) -> None:
+    counts = np.bincount(labels, minlength=len(class_names))
+    for name, count in zip(class_names, counts, strict=True):
+        if count < needed:
+            raise InputError(
+                f"{where}: the class {name} has {count} images to train on and to set aside from; "
+                f"it needs {needed} or more, one for each split that is made of them"
+            )
 
 
 def first_of_each_class(
@@ -81,9 +96,7 @@ def first_of_each_class(
     return np.sort(np.concatenate(chosen))
 
 
-def set_aside(
-    labels: Labels, fraction: float, seed: int, class_names: Sequence[str], what_for: str
-) -> npt.NDArray[np.bool_]:
+def set_aside(labels: Labels, fraction: float, seed: int, classes: int) -> npt.NDArray[np.bool_]:
     """Chooses at random the same share of each class.
 
     Of a class with n images, `fraction * n` are chosen: the fraction as it is written in decimal,
@@ -91,27 +104,18 @@ def set_aside(
     A class's choice for a smaller fraction is part of its choice for a larger one.
 
     Args:
-        labels: int64, shape (images,).
+        labels: int64, shape (images,); each class has two or more.
         fraction: between 0 and 1.
         seed: of the choice; the same seed, the same choice.
-        class_names: one for each label.
-        what_for: the name of the split, for the message.
+        classes: how many there are.
 
     Returns:
         Shape (images,): whether an image is chosen.
-
-    Raises:
-        InputError: a class has fewer than two images.
     """
     generator = np.random.Generator(np.random.PCG64(seed))
     chosen = np.zeros(len(labels), np.bool_)
-    for label, name in enumerate(class_names):
+    for label in range(classes):
         of_class = np.flatnonzero(labels == label)
-        if len(of_class) < 2:
-            raise InputError(
-                f"train has {len(of_class)} images of {name}; a class needs 2 or more, so that "
-                f"{what_for} has one as well"
-            )
         count = share_of(len(of_class), fraction)
         chosen[generator.permutation(of_class)[:count]] = True
     return chosen

@@ -80,13 +80,8 @@ def _trained() -> keras.Model:
 
 def _calibration_images(split: LabelledImages, params: Quantize) -> npt.NDArray[np.uint8]:
     count = len(split.labels)
-    if params.calibration_images > count:
-        raise InputError(
-            f"params.yaml: quantize.calibration_images: {params.calibration_images} is not "
-            f"allowed: there are only {count} training images"
-        )
     chosen = np.random.default_rng(params.seed).choice(
-        count, params.calibration_images, replace=False
+        count, min(params.calibration_images, count), replace=False
     )
     images: npt.NDArray[np.uint8] = split.images[np.sort(chosen)]
     return images

@@ -35,7 +35,7 @@ def cifar10() -> dict[SplitName, Split]:
     canonical = READERS[mirror.reader](files)
     names = CATALOG.class_names
     some = taken(canonical.train, first_of_each_class(canonical.train.labels, 32, names, "train"))
-    aside = set_aside(some.labels, 0.25, 1, names, "validation")
+    aside = set_aside(some.labels, 0.25, 1, len(names))
     test = taken(canonical.test, first_of_each_class(canonical.test.labels, 5, names, "test"))
     return {"train": taken(some, ~aside), "validation": taken(some, aside), "test": test}
 

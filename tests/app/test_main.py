@@ -97,3 +97,14 @@ def test_a_model_that_is_none_is_told(
     assert one_line("predict", main).startswith(f"{picture}: holds no class names")
     with pytest.raises(InputError):
         predict([picture], folder / "gone.tflite")
+
+
+@pytest.mark.parametrize("classes", [9, 11])
+def test_a_contract_of_another_network_is_told(
+    int8: bytes, tmp_path: Path, folder: Path, classes: int
+) -> None:
+    names = tuple(f"class {number}" for number in range(classes))
+    path = tmp_path / "other.tflite"
+    path.write_bytes(embedded(int8, Contract(names, 32, 32, "rgb", "squash", 255)))
+    with pytest.raises(InputError, match="are of another network"):
+        predict([folder / "cat/00.png"], path)

@@ -86,6 +86,10 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         {LABELS: b"cat\n", CONTRACT: json.dumps(FIELDS | {"more": 1}).encode()},
         {LABELS: b"cat\n", CONTRACT: json.dumps(FIELDS | {"colour": "cmyk"}).encode()},
         {LABELS: b"cat\n", CONTRACT: json.dumps(FIELDS | {"colour": ["rgb"]}).encode()},
+        {LABELS: b"cat\n", CONTRACT: json.dumps(FIELDS | {"resize": "none"}).encode()},
+        {LABELS: b"cat\n", CONTRACT: json.dumps(FIELDS | {"height": "32"}).encode()},
+        {LABELS: b"cat\n", CONTRACT: json.dumps(FIELDS | {"width": -1}).encode()},
+        {LABELS: b"cat\n", CONTRACT: json.dumps(FIELDS | {"scale": 0}).encode()},
     ],
 )
 def test_a_broken_contract_is_refused(path: Path, members: dict[str, bytes]) -> None:

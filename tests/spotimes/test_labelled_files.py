@@ -451,3 +451,12 @@ def test_links_in_labels_csv(tmp_path: Path) -> None:
     (root / "2.png").unlink()
     (root / "2.png").symlink_to("2.png")
     assert fault(root).startswith("labels.csv: line 3: path 2.png cannot be found (")
+
+
+def test_a_labels_csv_that_is_spelt_otherwise_is_not_passed_over(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").write_bytes(b"x")
+    (tmp_path / "Labels.CSV").write_text("path,label\na/1.png,x\nb/1.png,y\n")
+    with pytest.raises(InputError, match=r"Labels.CSV: rename it to labels.csv"):
+        find(tmp_path)

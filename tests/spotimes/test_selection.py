@@ -162,5 +162,28 @@ def test_a_class_without_training_images_is_refused(images: Any) -> None:
 
 def test_a_class_with_too_few_images_is_refused(images: Any) -> None:
     labels = [0] * 23 + [1]
-    with pytest.raises(InputError, match="train has 1 images of b; a class needs 2 or more"):
+    with pytest.raises(InputError, match=r"mine: the class b has 1 images .* it needs 3 or more"):
         select(source(images, labels=labels), PARAMS)
+
+
+@pytest.mark.parametrize("given", [[TRAIN], [TRAIN, TEST], [TRAIN, VALIDATION]])
+def test_copies_in_a_given_train_are_refused_where_a_split_is_drawn_from_it(
+    images: Any, given: list[int]
+) -> None:
+    images = images.copy()
+    images[6] = images[4]
+    splits = np.repeat(given, 24 // len(given))
+    for seed in range(4):
+        with pytest.raises(InputError, match=r"4.png and 6.png. Remove the copies"):
+            select(source(images, splits), leaving_out(seed=seed))
+    selection = select(source(images, splits), leaving_out("duplicates"))
+    assert selection.left_out["duplicates"].tolist() == [6]
+
+
+@pytest.mark.parametrize("what", ["duplicates", "near_duplicates"])
+def test_a_given_split_of_which_nothing_is_left_is_refused(images: Any, what: str) -> None:
+    images = images.copy()
+    images[12:18] = images[18:24] if what == "duplicates" else images[18:24] ^ 1
+    given = np.repeat([TRAIN, VALIDATION, TEST], [12, 6, 6])
+    with pytest.raises(InputError, match="mine: no image for validation is left"):
+        select(source(images, given), leaving_out(what))

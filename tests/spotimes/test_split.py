@@ -20,13 +20,13 @@ NAMES = ["cat", "dog", "owl"]
 
 def chosen(labels: list[int], fraction: float, seed: int = 1) -> list[int]:
     """The places that are set aside for validation."""
-    mask = set_aside(np.array(labels), fraction, seed, NAMES, "validation")
+    mask = set_aside(np.array(labels), fraction, seed, len(NAMES))
     return [int(place) for place in np.flatnonzero(mask)]
 
 
 def test_the_same_share_of_each_class_is_set_aside() -> None:
     labels = np.array([0, 1, 2] * 20 + [0] * 20 + [1] * 10)
-    mask = set_aside(labels, 0.1, 1, NAMES, "validation")
+    mask = set_aside(labels, 0.1, 1, len(NAMES))
     assert np.bincount(labels[mask]).tolist() == [4, 3, 2]
 
 
@@ -60,9 +60,18 @@ def test_count_is_the_nearest_whole_number(images: int, fraction: float, count: 
     assert share_of(images, fraction) == count
 
 
-def test_a_class_of_one_image_cannot_be_split() -> None:
-    with pytest.raises(InputError, match="train has 1 images of owl; a class needs 2 or more"):
-        chosen([0, 0, 1, 1, 2], 0.5)
+@pytest.mark.parametrize(("said", "needed"), [(NOT_SAID, 3), (TEST, 2)])
+def test_a_class_needs_an_image_for_each_split_that_is_made(said: int, needed: int) -> None:
+    labels = np.array([0] * 5 + [1] * 5 + [2] * (needed - 1) + [0, 1, 2])
+    given = np.repeat(np.array([NOT_SAID, said], np.int8), [len(labels) - 3, 3])
+    if said == NOT_SAID:
+        labels, given = labels[:-1], given[:-1]
+    with pytest.raises(InputError) as caught:
+        divided(labels, given, NAMES, "mine", 0.2, 0.2, 1)
+    assert str(caught.value) == (
+        f"mine: the class owl has {needed - 1} images to train on and to set aside from; it needs "
+        f"{needed} or more, one for each split that is made of them"
+    )
 
 
 def test_subset_takes_the_first_of_each_class_in_their_order() -> None:
@@ -82,7 +91,9 @@ LABELS = np.array([0, 1, 2] * 40)
 
 
 def division(given: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-    return divided(LABELS, given, NAMES, test_fraction=0.25, validation_fraction=0.1, seed=1)
+    return divided(
+        LABELS, given, NAMES, "mine", test_fraction=0.25, validation_fraction=0.1, seed=1
+    )
 
 
 def counts(split_of: npt.NDArray[np.int8], split: int) -> list[int]:

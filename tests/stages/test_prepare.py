@@ -198,7 +198,7 @@ def test_runs_as_a_module(repo: Path) -> None:
     assert done.returncode == 2
     assert done.stderr == (
         "prepare: gone.yaml: no such file; let prepare.source name a catalog file, such as "
-        "data/catalog/cifar10.yaml\n"
+        "data/catalog/cifar10.yaml, or a folder of pictures\n"
     )
 
 
