@@ -5,8 +5,7 @@ go to a file.
 """
 
 import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -35,15 +34,17 @@ class Looks(NamedTuple):
 
     Attributes:
         sizes: int32, shape (files, 2): width and height; 0 where a file is unreadable.
-        modes: how many files have pixels of each kind, by Pillow's names.
-        animated: how many have more than one frame, of which the first is taken.
+        modes: Pillow's names for the kinds of pixels that occur.
+        mode_of: int16, shape (files,): an index into `modes`; -1 where a file is unreadable.
+        animated: bool, shape (files,): more than one frame, of which the first is taken.
         all_grey: whether none has colour.
         unreadable: why a file cannot be used, by its place.
     """
 
     sizes: npt.NDArray[np.int32]
-    modes: Mapping[str, int]
-    animated: int
+    modes: list[str]
+    mode_of: npt.NDArray[np.int16]
+    animated: npt.NDArray[np.bool_]
     all_grey: bool
     unreadable: dict[int, str]
 
@@ -108,17 +109,19 @@ def _looks(files: LabelledFiles, pool: ThreadPoolExecutor) -> Looks:
             return str(error)
 
     sizes = np.zeros((len(files.paths), 2), np.int32)
-    modes: Counter[str] = Counter()
-    animated, all_grey, unreadable = 0, True, {}
+    mode_of = np.full(len(files.paths), -1, np.int16)
+    animated = np.zeros(len(files.paths), np.bool_)
+    modes: dict[str, int] = {}
+    all_grey, unreadable = True, {}
     for place, found in enumerate(_mapped(pool, header, files.paths, "looking at files")):
         if isinstance(found, str):
             unreadable[place] = found
             continue
         sizes[place] = found.width, found.height
-        modes[found.mode] += 1
-        animated += found.frames > 1
+        mode_of[place] = modes.setdefault(found.mode, len(modes))
+        animated[place] = found.frames > 1
         all_grey = all_grey and found.grey
-    return Looks(sizes, dict(modes.most_common()), animated, all_grey, unreadable)
+    return Looks(sizes, list(modes), mode_of, animated, all_grey, unreadable)
 
 
 def _decoded(

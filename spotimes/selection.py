@@ -130,7 +130,7 @@ def _refuse_copies_across_splits(
     if harmful:
         first = " and ".join(source.name_of(place) for place in harmful[0][:2])
         raise InputError(
-            f"{source.where}: {len(harmful)} pictures are there more than once and could come into "
+            f"{source.where}: the same picture is there more than once and could come into "
             f"training and test both: {first}{_more(len(harmful), 1)}. Remove the copies, or let "
             "prepare.leave_out have duplicates"
         )

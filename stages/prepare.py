@@ -10,7 +10,6 @@ Result: for CIFAR-10 49,000 training, 1,000 validation and 10,000 test images of
 same number of each of 10 classes.
 """
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,11 @@ PARAMS = ("prepare",)
 METRICS = Path("metrics/prepare.json")
 PICTURE = Path("metrics/dataset.png")
 REPORT = Path("data/report.json")
+WHY = {
+    "unreadable": "cannot be read",
+    "duplicates": "a copy of another picture",
+    "near_duplicates": "nearly the same as a picture in another split",
+}
 # A folder's images before they are divided: on the disk that will hold them divided.
 IMAGES = Path("data/.images.tmp")
 
@@ -66,22 +70,23 @@ def look(found: Source, selection: Selection, picture: Path) -> Report:
     height, width, channels = found.images.shape[1:]
     if found.looks is None:
         sizes = np.broadcast_to(np.array([width, height]), (len(used), 2))
-        modes, animated = Counter({"RGB" if channels == 3 else "L": len(used)}), 0
+        modes, animated = ["RGB" if channels == 3 else "L"] * len(used), 0
     else:
         sizes = found.looks.sizes[used]
-        modes, animated = Counter(found.looks.modes), found.looks.animated
+        modes = [found.looks.modes[mode] for mode in found.looks.mode_of[used]]
+        animated = int(found.looks.animated[used].sum())
     report = dataset_report.look(
         found.card.class_names,
         found.labels[used],
         selection.split_of[used],
         [found.name_of(place) for place in used],
         sizes.astype(np.int64),
-        modes.elements(),
+        modes,
         animated,
         {
-            found.name_of(place): found.unreadable.get(place, reason)
+            name: found.unreadable.get(place, WHY[reason]).removeprefix(f"{name}: ")
             for reason, places in selection.left_out.items()
-            for place in places.tolist()
+            for place, name in ((place, found.name_of(place)) for place in places.tolist())
         },
         len(found.passed_over),
         exact,

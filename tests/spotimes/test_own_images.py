@@ -34,7 +34,8 @@ def test_pictures_of_one_size_keep_their_pixels(
     assert found.files.class_names == ["cat", "dog", "frog"]
     assert found.files.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
     assert found.looks.sizes.tolist() == [[32, 32]] * 12
-    assert (found.looks.modes, found.looks.animated) == ({"RGB": 12}, 0)
+    assert (found.looks.modes, found.looks.mode_of.tolist()) == (["RGB"], [0] * 12)
+    assert not found.looks.animated.any()
     assert len(np.unique(found.hashes)) > 10
 
 
@@ -85,13 +86,22 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_read(folder: Path) -> None
     assert found.images.shape == (13, 32, 32, 3)
 
 
-def test_modes_and_animations_are_counted(folder: Path) -> None:
+def test_modes_and_animations_are_told_of_each(folder: Path) -> None:
     frames = [PILImage.new("RGB", (32, 32), colour) for colour in ("red", "blue")]
     frames[0].save(folder / "cat/moving.gif", save_all=True, append_images=frames[1:])
     frames[0].convert("CMYK").save(folder / "cat/print.jpg")
-    looks = read(folder).looks
-    assert looks.modes == {"RGB": 12, "P": 1, "CMYK": 1}
-    assert looks.animated == 1
+    (folder / "dog/notes.doc").write_text("no picture")
+    found = read(folder)
+    kinds = {
+        path: found.looks.modes[mode]
+        for path, mode in zip(found.files.paths, found.looks.mode_of, strict=True)
+        if mode >= 0
+    }
+    assert kinds.pop("cat/moving.gif") == "P"
+    assert kinds.pop("cat/print.jpg") == "CMYK"
+    assert list(kinds.values()) == ["RGB"] * 12
+    moving = [found.files.paths[place] for place in np.flatnonzero(found.looks.animated)]
+    assert moving == ["cat/moving.gif"]
 
 
 def test_a_folder_without_a_readable_picture_is_refused(tmp_path: Path) -> None:

@@ -84,8 +84,8 @@ def test_copies_that_could_come_into_train_and_test_are_refused(images: Any) -> 
     with pytest.raises(InputError) as caught:
         select(source(images), PARAMS)
     assert str(caught.value) == (
-        "mine: 1 pictures are there more than once and could come into training and test both: "
-        "4.png and 22.png. Remove the copies, or let prepare.leave_out have duplicates"
+        "mine: the same picture is there more than once and could come into training and test "
+        "both: 4.png and 22.png. Remove the copies, or let prepare.leave_out have duplicates"
     )
     selection = select(source(images), leaving_out("duplicates"))
     assert selection.left_out["duplicates"].tolist() == [22]
@@ -97,7 +97,7 @@ def test_of_copies_in_given_splits_the_one_in_test_stays(images: Any) -> None:
     images = images.copy()
     images[20] = images[4]
     given = np.repeat([TRAIN, VALIDATION, TEST], [12, 6, 6])
-    with pytest.raises(InputError, match="1 pictures are there more than once"):
+    with pytest.raises(InputError, match="the same picture is there more than once"):
         select(source(images, given), PARAMS)
     selection = select(source(images, given), leaving_out("duplicates"))
     assert selection.left_out["duplicates"].tolist() == [4]
