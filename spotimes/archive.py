@@ -36,7 +36,7 @@ def deb_members(path: Path, names: Collection[str], limit: int) -> Iterator[tupl
     """Yields each named member of a Debian package once, in the package's order.
 
     A .deb is an `ar` archive; what the package installs is in its member `data.tar.xz`
-    (https://manpages.debian.org/bookworm/dpkg-dev/deb.5.en.html). The other compressions that the
+    (the manual page deb(5)). The other compressions that the
     format allows are not read.
 
     Args:
