@@ -35,9 +35,8 @@ def tar_gz_members(path: Path, names: Collection[str], limit: int) -> Iterator[t
 def deb_members(path: Path, names: Collection[str], limit: int) -> Iterator[tuple[str, bytes]]:
     """Yields each named member of a Debian package once, in the package's order.
 
-    A .deb is an `ar` archive; what the package installs is in its member `data.tar.xz`
-    (the manual page deb(5)). The other compressions that the
-    format allows are not read.
+    A .deb is an `ar` archive; what the package installs is in its member `data.tar.xz` (the manual
+    page deb(5)). The other compressions that the format allows are not read.
 
     Args:
         path: the package.

@@ -22,9 +22,9 @@ import numpy.typing as npt
 
 from spotimes.dataset import SPLITS
 from spotimes.errors import InputError
+from spotimes.split import NOT_SAID
 
 LABELS_CSV = "labels.csv"
-NOT_SAID = -1  # the split, where the folder does not give it
 
 REQUIRED = ("path", "label")
 COLUMNS = (*REQUIRED, "split")
