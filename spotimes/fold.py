@@ -30,7 +30,7 @@ def folded(trained: keras.Model, network: Network) -> keras.Model:
         raise InputError(
             "models/model.keras: is not the network in params.yaml; run `dvc repro train`"
         )
-    model = networks.build(network, shape, classes, batch_norm=False)
+    model = networks.build(network, shape, classes, norm=None)
     for layer in model.layers:
         if layer.weights:
             layer.set_weights(_folded_weights(trained, layer.name))

@@ -14,11 +14,16 @@ from spotimes.errors import InputError
 from spotimes.frameworks import keras
 from spotimes.params.network import Block, Network
 
+Norm = type[keras.layers.BatchNormalization] | None
 NORM = "_norm"  # a convolution's batch norm is named after it, with this behind
 
 
 def build(
-    network: Network, image_shape: tuple[int, int, int], classes: int, *, batch_norm: bool = True
+    network: Network,
+    image_shape: tuple[int, int, int],
+    classes: int,
+    *,
+    norm: Norm = keras.layers.BatchNormalization,
 ) -> keras.Model:
     """Builds the network with fresh weights.
 
@@ -26,8 +31,9 @@ def build(
         network: the blocks.
         image_shape: (height, width, channels) of an image.
         classes: how many there are.
-        batch_norm: without it, each convolution has a bias instead; the layers' names stay the
-            same, so that `spotimes.fold` can carry the weights over.
+        norm: the batch norm behind each convolution. With None, each convolution has a bias
+            instead; the layers' names stay the same, so that `spotimes.fold` can carry the weights
+            over.
 
     Returns:
         A model from float32 images in [0, 1], shape (batch, height, width, channels), to float32
@@ -40,49 +46,47 @@ def build(
     image = x = keras.Input(image_shape, name="image")
     blocks = network.blocks_for(*image_shape[:2])
     for number, block in enumerate(blocks, start=1):
-        x = _block(x, block, f"block{number}", batch_norm)
+        x = _block(x, block, f"block{number}", norm)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     logits = keras.layers.Dense(classes, name="logits")(x)
     return keras.Model(image, keras.layers.Softmax(name="probabilities")(logits), name="spotimes")
 
 
-def _block(x: keras.KerasTensor, block: Block, name: str, batch_norm: bool) -> keras.KerasTensor:
+def _block(x: keras.KerasTensor, block: Block, name: str, norm: Norm) -> keras.KerasTensor:
     if block.kind == "conv":
         conv = keras.layers.Conv2D(
             block.channels,
             3,
             block.stride,
             padding="same",
-            use_bias=not batch_norm,
+            use_bias=norm is None,
             kernel_initializer="he_normal",
             name=f"{name}_conv",
         )
-        return _activated(x, conv, batch_norm)
+        return _activated(x, conv, norm)
     depthwise = keras.layers.DepthwiseConv2D(
         3,
         block.stride,
         padding="same",
-        use_bias=not batch_norm,
+        use_bias=norm is None,
         depthwise_initializer="he_normal",
         name=f"{name}_depthwise",
     )
     pointwise = keras.layers.Conv2D(
         block.channels,
         1,
-        use_bias=not batch_norm,
+        use_bias=norm is None,
         kernel_initializer="he_normal",
         name=f"{name}_pointwise",
     )
-    return _activated(_activated(x, depthwise, batch_norm), pointwise, batch_norm)
+    return _activated(_activated(x, depthwise, norm), pointwise, norm)
 
 
-def _activated(
-    x: keras.KerasTensor, convolution: keras.Layer, batch_norm: bool
-) -> keras.KerasTensor:
+def _activated(x: keras.KerasTensor, convolution: keras.Layer, norm: Norm) -> keras.KerasTensor:
     x = convolution(x)
-    if batch_norm:
+    if norm is not None:
         # At the default momentum, 0.99, the statistics lag behind the falling learning rate.
-        x = keras.layers.BatchNormalization(momentum=0.95, name=convolution.name + NORM)(x)
+        x = norm(momentum=0.95, name=convolution.name + NORM)(x)
     return keras.layers.ReLU(name=f"{convolution.name}_relu")(x)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spotimes import network as networks
+from spotimes.batch_norm import FusedBatchNormalization
 from spotimes.batches import EvaluationBatches, TrainingBatches
 from spotimes.callbacks import AverageWeights, History, KeepWeights, Progress, Resume
 from spotimes.checkpoint import Checkpoint
@@ -65,7 +66,8 @@ def train(
             f"{len(train_split.labels)} training images"
         )
     height, width, channels = train_split.images.shape[1:]
-    model = networks.build(network, (height, width, channels), classes)
+    shape = (height, width, channels)
+    fused = networks.build(network, shape, classes, norm=FusedBatchNormalization)
     average = AverageWeights(recipe.averaging)
     keep = KeepWeights(average, recipe.keep == "best", recipe.patience)
     history = History(history_csv)
@@ -80,7 +82,7 @@ def train(
     )
     reshuffle = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: batches.begin(epoch))
     progress = Progress(recipe.epochs, len(batches), recipe.batch_size, resume.done)
-    _compiled(model, recipe, steps=recipe.epochs * len(batches)).fit(
+    _compiled(fused, recipe, steps=recipe.epochs * len(batches)).fit(
         batches,
         initial_epoch=resume.done,
         epochs=resume.done if resume.stopped else recipe.epochs,
@@ -90,6 +92,7 @@ def train(
         verbose=0,
     )
     history.write()
+    model = networks.build(network, shape, classes)
     model.set_weights(keep.weights)
     return Trained(
         model,

@@ -67,7 +67,7 @@ def test_strides_halve_the_sides_and_blocks_widen(network: Network) -> None:
 
 
 def test_without_norm_each_convolution_has_a_bias_and_its_name(network: Network) -> None:
-    model = build(network, (32, 32, 3), 10, batch_norm=False)
+    model = build(network, (32, 32, 3), 10, norm=None)
     assert names(model) == [name for name in LAYERS if not name.endswith("_norm")]
     counts = {layer.name: layer.count_params() for layer in model.layers if layer.weights}
     assert counts == {
