@@ -13,6 +13,8 @@ from spotimes.params.train import Augmentation
 FloatArray = npt.NDArray[np.float32]
 Balance = Literal["none", "weights", "sampling"]
 
+PIXELS_AT_ONCE = 500 * 32 * 32  # of an evaluation batch, whose activations are many times larger
+
 
 class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """Shuffled, augmented batches; each is a function of seed, epoch and place alone.
@@ -69,12 +71,13 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
 class EvaluationBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """All of a split, in its order, as it is."""
 
-    def __init__(self, split: LabelledImages, classes: int, batch_size: int = 500) -> None:
-        """Batches of `batch_size`; the last may be smaller."""
+    def __init__(self, split: LabelledImages, classes: int) -> None:
+        """Batches of at most `PIXELS_AT_ONCE` or of one image; the last may be smaller."""
         super().__init__()
         self.split = split
         self.classes = classes
-        self.batch_size = batch_size
+        height, width = split.images.shape[1:3]
+        self.batch_size = max(1, PIXELS_AT_ONCE // (height * width))
 
     def __len__(self) -> int:
         return -(-len(self.split.labels) // self.batch_size)

@@ -5,6 +5,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from spotimes import batches as batches_module
 from spotimes.batches import (
     Balance,
     EvaluationBatches,
@@ -144,14 +145,23 @@ def test_training_leaves_the_split_as_it_is(
 
 
 @pytest.mark.parametrize("batch_size", [1, 80, 33, 500])
-def test_evaluation_covers_all_in_order(cifar10: dict[SplitName, Split], batch_size: int) -> None:
+def test_evaluation_covers_all_in_order(
+    cifar10: dict[SplitName, Split], batch_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches_module, "PIXELS_AT_ONCE", batch_size * 32 * 32 + 1000)
     split = cifar10["validation"]
-    batches = EvaluationBatches(split, 10, batch_size)
+    batches = EvaluationBatches(split, 10)
     parts = [batches[index] for index in range(len(batches))]
     assert all(0 < len(images) == len(labels) <= batch_size for images, labels in parts)
     np.testing.assert_array_equal(np.concatenate([part[0] for part in parts]), scaled(split.images))
     labels = np.concatenate([part[1] for part in parts])
     np.testing.assert_array_equal(labels, one_hot(split.labels, 10))
+
+
+@pytest.mark.parametrize(("side", "batch_size"), [(32, 500), (96, 55), (224, 10), (1024, 1)])
+def test_evaluation_takes_fewer_of_larger_images(side: int, batch_size: int) -> None:
+    split = Split(np.zeros((3, side, side, 1), np.uint8), np.zeros(3, np.int64))
+    assert EvaluationBatches(split, 10).batch_size == batch_size
 
 
 @pytest.fixture
