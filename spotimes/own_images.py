@@ -1,12 +1,15 @@
 """A folder of labelled pictures as the network's images, a few pictures at a time.
 
 What it holds in memory of each picture are its name and some numbers, about 200 bytes; the images
-go to a file.
+go to a file. However many cores there are, no more pixels are decoded at once than one picture of
+the largest size has.
 """
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -17,11 +20,11 @@ from tqdm import tqdm
 from spotimes import picture
 from spotimes.duplicates import fingerprints
 from spotimes.errors import InputError
-from spotimes.image_file import ImageFile, ImageWriter
+from spotimes.image_file import BYTES_AT_ONCE, ImageFile, ImageWriter
 from spotimes.labelled_files import LabelledFiles, find
 from spotimes.params.prepare import Image
 
-AT_ONCE = 256
+AT_ONCE = 256  # pictures, or fewer if their images are large
 DEFAULT_SIDE = 96
 LARGEST_OWN_SIDE = 224
 
@@ -113,7 +116,7 @@ def _looks(files: LabelledFiles, pool: ThreadPoolExecutor) -> Looks:
     animated = np.zeros(len(files.paths), np.bool_)
     modes: dict[str, int] = {}
     all_grey, unreadable = True, {}
-    for place, found in enumerate(_mapped(pool, header, files.paths, "looking at files")):
+    for place, found in enumerate(_mapped(pool, header, files.paths, "looking at files", AT_ONCE)):
         if isinstance(found, str):
             unreadable[place] = found
             continue
@@ -133,14 +136,17 @@ def _decoded(
 ) -> Pictures:
     height, width, colour, resize = wanted
     shape = (height, width, 3 if colour == "rgb" else 1)
+    at_once = max(1, min(AT_ONCE, BYTES_AT_ONCE // int(np.prod(shape))))
     unreadable = dict(looks.unreadable)
+    room = _Room(picture.MAX_PIXELS)
 
     def image(place: int) -> npt.NDArray[np.uint8] | str:
         if place in looks.unreadable:
             return looks.unreadable[place]
         path = files.paths[place]
         try:
-            return picture.load(files.root / path, path, height, width, colour, resize)
+            with room.taken(int(looks.sizes[place].prod(dtype=np.int64))):
+                return picture.load(files.root / path, path, height, width, colour, resize)
         except InputError as error:
             return str(error)
 
@@ -149,11 +155,13 @@ def _decoded(
     hashes: list[npt.NDArray[np.uint64]] = []
     with ImageWriter(images_npy, (count, *shape)) as writer:
         block: list[npt.NDArray[np.uint8]] = []
-        for place, found in enumerate(_mapped(pool, image, range(count), "reading pictures")):
+        for place, found in enumerate(
+            _mapped(pool, image, range(count), "reading pictures", at_once)
+        ):
             if isinstance(found, str):
                 unreadable[place] = found
             block.append(np.zeros(shape, np.uint8) if isinstance(found, str) else found)
-            if len(block) == AT_ONCE or place == count - 1:
+            if len(block) == at_once or place == count - 1:
                 images = np.stack(block)
                 writer.append(images)
                 for every, part in zip((digests, hashes), fingerprints(images), strict=True):
@@ -168,12 +176,37 @@ def _decoded(
     )
 
 
+class _Room:
+    """Room for so many pixels, which threads share; one that finds too little waits."""
+
+    def __init__(self, pixels: int) -> None:
+        self._free = pixels
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self, pixels: int) -> Iterator[None]:
+        """Takes room for so many pixels, at most all that there is, for as long as it lasts."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= pixels)
+            self._free -= pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += pixels
+                self._changed.notify_all()
+
+
 def _mapped(
-    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Sequence[Item], what: str
+    pool: ThreadPoolExecutor,
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    what: str,
+    at_once: int,
 ) -> Iterator[Result]:
     """Results in order, so few at once that memory stays the same, with a progress bar."""
     with tqdm(total=len(items), desc=what, unit="img", unit_scale=True, disable=None) as bar:
-        for begin in range(0, len(items), AT_ONCE):
-            for result in pool.map(function, items[begin : begin + AT_ONCE]):
+        for begin in range(0, len(items), at_once):
+            for result in pool.map(function, items[begin : begin + at_once]):
                 yield result
                 bar.update()

@@ -1,11 +1,14 @@
+import os
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image as PILImage
 
-from spotimes import own_images, picture
+from spotimes import image_file, own_images, picture
 from spotimes.dataset import Card, Split, SplitName
 from spotimes.errors import InputError
 from spotimes.own_images import Pictures, read_folder
@@ -110,3 +113,38 @@ def test_a_folder_without_a_readable_picture_is_refused(tmp_path: Path) -> None:
         (tmp_path / "texts" / name / "x.jpg").write_text("no picture")
     with pytest.raises(InputError, match=r"no file in it can be read as a picture; .*a/x.jpg"):
         read(tmp_path / "texts")
+
+
+def test_no_more_pixels_are_decoded_at_once_than_one_picture_may_have(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_work: list[str] = []
+    most = 0
+
+    def load(source: Path, where: str, *wanted: Any) -> npt.NDArray[np.uint8]:
+        nonlocal most
+        at_work.append(where)
+        most = max(most, len(at_work))
+        time.sleep(0.01)
+        at_work.remove(where)
+        return np.zeros((32, 32, 3), np.uint8)
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(picture, "MAX_PIXELS", 3 * 32 * 32 - 1)
+    monkeypatch.setattr(picture, "load", load)
+    assert read(folder).images.shape == (12, 32, 32, 3)
+    assert most == 2
+
+
+def test_few_large_images_are_held_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_images, "BYTES_AT_ONCE", 2 * 1024 * 3)
+    blocks: list[int] = []
+    append = image_file.ImageWriter.append
+
+    def noted(self: Any, images: npt.NDArray[np.uint8]) -> None:
+        blocks.append(len(images))
+        append(self, images)
+
+    monkeypatch.setattr(image_file.ImageWriter, "append", noted)
+    assert read(folder).images.shape == (12, 32, 32, 3)
+    assert blocks == [2] * 6
