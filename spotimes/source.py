@@ -11,7 +11,7 @@ from spotimes import download, own_images
 from spotimes.catalog import Catalog, load_catalog
 from spotimes.dataset import SPLITS, Card
 from spotimes.duplicates import fingerprints
-from spotimes.image_file import ImageSource
+from spotimes.image_file import ImageFile, ImageSource, ImageWriter
 from spotimes.own_images import Looks
 from spotimes.params.prepare import Image
 from spotimes.picture import fitted
@@ -67,13 +67,13 @@ def read(path: Path, image: Image, images_npy: Path) -> Source:
     Args:
         path: a catalog file or a folder.
         image: how its pictures are to be fitted.
-        images_npy: a file that a folder's images can be written to; it must stay while they are
-            read.
+        images_npy: a file that images which are not the source's own can be written to; it must
+            stay while they are read.
 
     Raises:
         InputError: there is no such source, it cannot be fetched, or is broken.
     """
-    return _folder(path, image, images_npy) if path.is_dir() else _catalog(path, image)
+    return _folder(path, image, images_npy) if path.is_dir() else _catalog(path, image, images_npy)
 
 
 def _folder(path: Path, image: Image, images_npy: Path) -> Source:
@@ -103,12 +103,13 @@ def _folder(path: Path, image: Image, images_npy: Path) -> Source:
     )
 
 
-def _catalog(path: Path, image: Image) -> Source:
+def _catalog(path: Path, image: Image, images_npy: Path) -> Source:
     catalog = load_catalog(path)
     mirror, files = download.fetch_any(catalog.mirrors)
     canonical = READERS[mirror.reader](files)
     catalog.check(canonical, f"{path}: {mirror.files[0].url}")
-    images = _refitted(np.concatenate([split.images for split in canonical]), catalog, image)
+    own = np.concatenate([split.images for split in canonical])
+    images = _refitted(own, catalog, image, images_npy)
     given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(split.labels) for split in canonical])
     prints = [
         fingerprints(images[begin : begin + AT_ONCE]) for begin in range(0, len(images), AT_ONCE)
@@ -130,16 +131,17 @@ def _catalog(path: Path, image: Image) -> Source:
 
 
 def _refitted(
-    images: npt.NDArray[np.uint8], catalog: Catalog, image: Image
-) -> npt.NDArray[np.uint8]:
-    """The catalog's own images, or brought to the size and colour that params ask for."""
+    images: npt.NDArray[np.uint8], catalog: Catalog, image: Image, images_npy: Path
+) -> ImageSource:
+    """The catalog's own images, or a file of them in the size and colour that params ask for."""
     height, width, channels = catalog.image_shape
     colour = image.colour or ("rgb" if channels == 3 else "grey")
     wanted = (image.height or height, image.width or width)
-    if (*wanted, 3 if colour == "rgb" else 1) == (height, width, channels):
+    shape = (*wanted, 3 if colour == "rgb" else 1)
+    if shape == (height, width, channels):
         return images
-    pictures = (
-        PILImage.fromarray(pixels.squeeze(axis=-1) if channels == 1 else pixels)
-        for pixels in images
-    )
-    return np.stack([fitted(picture, *wanted, colour, image.resize) for picture in pictures])
+    with ImageWriter(images_npy, (len(images), *shape)) as writer:
+        for pixels in images:
+            own = PILImage.fromarray(pixels.squeeze(axis=-1) if channels == 1 else pixels)
+            writer.append(fitted(own, *wanted, colour, image.resize))
+    return ImageFile(images_npy)
