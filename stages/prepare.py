@@ -20,12 +20,13 @@ from spotimes import atomic, command, dataset_report, source
 from spotimes.dataset import PREPARED, SPLITS, LabelledImages, LazySplit, SplitName, write_prepared
 from spotimes.dataset_report import DRAWN_EXAMPLES, DRAWN_PAIRS, Report
 from spotimes.image_file import Selected
+from spotimes.params.decoder import Decoder
 from spotimes.params.load import load_group
 from spotimes.params.prepare import Prepare
 from spotimes.selection import Selection, select
 from spotimes.source import Source
 
-PARAMS = ("prepare",)
+PARAMS = ("decoder", "prepare")
 METRICS = Path("metrics/prepare.json")
 PICTURE = Path("metrics/dataset.png")
 REPORT = Path("data/report.json")
@@ -40,6 +41,7 @@ IMAGES = Path("data/.images.tmp")
 
 def main() -> None:
     """Runs the stage from the repository's root."""
+    load_group("decoder", Decoder).check_installed()
     params = load_group("prepare", Prepare)
     IMAGES.parent.mkdir(exist_ok=True)
     try:

@@ -2,6 +2,7 @@
 
 from spotimes import command
 from spotimes.params.benchmark import Benchmark
+from spotimes.params.decoder import Decoder
 from spotimes.params.evaluate import Evaluate
 from spotimes.params.load import Frozen, load_group
 from spotimes.params.network import Network
@@ -14,6 +15,7 @@ from spotimes.params.versions import Versions
 KINDS: dict[str, type[Frozen]] = {
     "versions": Versions,
     "runtime": Runtime,
+    "decoder": Decoder,
     "prepare": Prepare,
     "network": Network,
     "train": Train,

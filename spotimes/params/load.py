@@ -10,7 +10,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from spotimes.errors import InputError
 
 PARAMS_FILE = Path("params.yaml")
-GROUPS = ("versions", "runtime", "prepare", "network", "train", "quantize", "benchmark", "evaluate")
+GROUPS = (
+    "versions",
+    "runtime",
+    "decoder",
+    "prepare",
+    "network",
+    "train",
+    "quantize",
+    "benchmark",
+    "evaluate",
+)
 
 
 class Frozen(BaseModel):

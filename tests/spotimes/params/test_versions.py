@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from spotimes.errors import InputError
+from spotimes.params.decoder import Decoder
 from spotimes.params.load import PARAMS_FILE, load_group
 from spotimes.params.runtime import Runtime
 from spotimes.params.versions import Pins, Versions
@@ -13,7 +14,9 @@ ROOT = Path(__file__).parents[3]
 INSTALLED = Versions(**{name: version(name) for name in Versions.model_fields})
 
 
-@pytest.mark.parametrize(("group", "kind"), [("versions", Versions), ("runtime", Runtime)])
+@pytest.mark.parametrize(
+    ("group", "kind"), [("versions", Versions), ("runtime", Runtime), ("decoder", Decoder)]
+)
 def test_they_are_those_that_requirements_txt_pins(group: str, kind: type[Pins]) -> None:
     text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     pins = dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
