@@ -13,12 +13,14 @@ from matplotlib.figure import SubFigure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from spotimes.dataset import SPLITS, SplitName
+from spotimes.duplicates import MOST_PAIRS
 from spotimes.figure import BLUE, ORANGE, PURPLE, figure
 from spotimes.params.load import Frozen
 
 FEW_IMAGES = 50  # of a class, in all splits together
 PRINTED = 10
 COMMONEST = 10
+LISTED_PAIRS = 10_000
 DRAWN_CLASSES = 30
 DRAWN_EXAMPLES = 5
 CLASSES_WITH_EXAMPLES = 20
@@ -81,9 +83,12 @@ class Report(Frozen):
             commonest first.
         animated: pictures with more than one frame.
         left_out: the reason, by the name of the file.
-        passed_over: files and folders that are not meant as data.
+        passed_over: names of files and folders that are not meant as data.
         exact_groups: the images that are there more than once, pixel for pixel.
-        near_pairs: nearly the same images in different splits. Exact ones are not among them.
+        near_pairs_found: how many pairs of images in different splits are nearly the same. Exact
+            copies are not among them.
+        near_pairs_all: whether these are all; else the search found so many that it ended.
+        near_pairs: the first `LISTED_PAIRS` of them.
     """
 
     images: dict[str, dict[SplitName, int]]
@@ -92,8 +97,10 @@ class Report(Frozen):
     modes: dict[str, int]
     animated: int
     left_out: dict[str, str]
-    passed_over: int
+    passed_over: list[str]
     exact_groups: list[list[Named]]
+    near_pairs_found: int
+    near_pairs_all: bool
     near_pairs: list[list[Named]]
 
 
@@ -106,7 +113,7 @@ def look(
     modes: Iterable[str],
     animated: int,
     left_out: Mapping[str, str],
-    passed_over: int,
+    passed_over: Sequence[str],
     exact: Sequence[npt.NDArray[np.int64]],
     near: npt.NDArray[np.int64],
 ) -> Report:
@@ -121,7 +128,7 @@ def look(
         modes: of each picture.
         animated: how many pictures have more than one frame.
         left_out: reasons, by the name of the file.
-        passed_over: how many files and folders are not meant as data.
+        passed_over: names of files and folders that are not meant as data.
         exact: by `duplicates.exact_groups`.
         near: by `duplicates.near_pairs`.
 
@@ -135,6 +142,7 @@ def look(
     def named(places: npt.NDArray[np.int64]) -> list[Named]:
         return [Named(split=SPLITS[split_of[place]], name=names[place]) for place in places]
 
+    different = without_exact(near, exact)
     return Report(
         images={
             name: dict(zip(SPLITS, row, strict=True))
@@ -149,9 +157,11 @@ def look(
         modes=dict(_by_count(Counter(modes))),
         animated=animated,
         left_out=dict(left_out),
-        passed_over=passed_over,
+        passed_over=list(passed_over),
         exact_groups=[named(group) for group in exact],
-        near_pairs=[named(pair) for pair in without_exact(near, exact)],
+        near_pairs_found=len(different),
+        near_pairs_all=len(near) < MOST_PAIRS,
+        near_pairs=[named(pair) for pair in different[:LISTED_PAIRS]],
     )
 
 
@@ -165,13 +175,16 @@ def without_exact(
         exact: by `duplicates.exact_groups`.
 
     Returns:
-        The pairs that are left, in their order: those of `Report.near_pairs`.
+        The pairs that are left, in their order, which is that of `Report.near_pairs`.
     """
-    group_of = {int(place): number for number, group in enumerate(exact) for place in group}
-    different = [
-        group_of.get(first, -1) != group_of.get(second, -2) for first, second in near.tolist()
-    ]
-    return near[np.array(different, np.bool_)]
+    group_of = np.full(
+        max((int(each.max()) + 1 for each in (*exact, near) if each.size), default=0), -1
+    )
+    for number, group in enumerate(exact):
+        group_of[group] = number
+    first, second = group_of[near].T
+    left: npt.NDArray[np.int64] = near[(first != second) | (first == -1)]
+    return left
 
 
 def lines(report: Report) -> list[str]:
@@ -192,7 +205,10 @@ def lines(report: Report) -> list[str]:
         animated = f"; {report.animated:,} animated" if report.animated else ""
         said.append(f"pixels: {_some(modes)}{animated}")
     if report.passed_over:
-        said.append(f"passed over, as not meant as data: {report.passed_over:,}")
+        said.append(
+            f"passed over, as not meant as data: {len(report.passed_over):,}: "
+            f"{_some(report.passed_over)}"
+        )
     reasons = [f"{name}: {reason}" for name, reason in report.left_out.items()]
     said += _listed("left out", "file", reasons)
 
@@ -201,8 +217,13 @@ def lines(report: Report) -> list[str]:
     said += _listed("the same image in different splits", "group", map(_together, across))
     said += _listed("the same image within a split", "group", map(_together, within))
     said += _listed(
-        "nearly the same image in different splits", "pair", map(_together, report.near_pairs)
+        "nearly the same image in different splits",
+        "pair",
+        map(_together, report.near_pairs),
+        report.near_pairs_found,
     )
+    if not report.near_pairs_all:
+        said.append("  and others: with so many found, the search for them ended")
     return said
 
 
@@ -265,11 +286,11 @@ def draw(
                 axes.set_title(_beginning(name, 50), fontsize=8, loc="left", pad=2)
         if shown_pairs:
             part = next(parts)
-            of_all = f" ({len(shown_pairs)} of {len(report.near_pairs):,} pairs)"
+            of_all = f" ({len(shown_pairs)} of {report.near_pairs_found:,} pairs)"
             _headline(
                 part,
                 "nearly the same in different splits"
-                + of_all * (len(shown_pairs) < len(report.near_pairs)),
+                + of_all * (len(shown_pairs) < report.near_pairs_found),
             )
             for axes, (pair, images) in _cells(part, rows_of_pairs, 3, shown_pairs):
                 _draw_strip(axes, images, 2)
@@ -320,15 +341,16 @@ def _of_sizes(sizes: Sizes) -> str:
     )
 
 
-def _listed(title: str, unit: str, items: Iterable[str]) -> list[str]:
-    """A line that counts, and one for each of the first items."""
+def _listed(title: str, unit: str, items: Iterable[str], count: int | None = None) -> list[str]:
+    """A line that counts, and one for each of the first items; of `count`, if not all are given."""
     every = list(items)
-    if not every:
+    count = len(every) if count is None else count
+    if not count:
         return [f"{title}: none"]
-    said = [f"{title}: {len(every):,} {unit}{'s' * (len(every) > 1)}"]
+    said = [f"{title}: {count:,} {unit}{'s' * (count > 1)}"]
     said += [f"  {item}" for item in every[:PRINTED]]
-    if len(every) > PRINTED:
-        said.append(f"  and {len(every) - PRINTED:,} more")
+    if count > PRINTED:
+        said.append(f"  and {count - PRINTED:,} more")
     return said
 
 

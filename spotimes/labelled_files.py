@@ -59,7 +59,7 @@ class LabelledFiles(NamedTuple):
         class_names: sorted, in Unicode's form NFC.
         passed_over: relative paths of what is not meant as data, unprintable characters escaped. A
             folder that is passed over stands for all within. With `labels.csv`, which alone says
-            what is data, this file only.
+            what is data, all that it does not name.
     """
 
     root: Path
@@ -99,7 +99,8 @@ def find(root: Path) -> LabelledFiles:
         raise InputError(f"{_at(root)}: is a file; what is wanted is a folder of pictures")
     if os.path.lexists(root / LABELS_CSV):
         where = _at(root, LABELS_CSV)
-        return _in_order(root, _by_csv(root, where), [LABELS_CSV], where)
+        named = _by_csv(root, where)
+        return _in_order(root, named, _not_named(root, named), where)
     passed_over: list[str] = []
     splits = _by_folders(root, passed_over)
     return _in_order(root, splits, sorted(passed_over), _at(root))
@@ -323,6 +324,18 @@ def _by_csv(root: Path, where: str) -> dict[int, ByClass]:
             "picture, or leave the column out"
         )
     return splits
+
+
+def _not_named(root: Path, named: Mapping[int, ByClass]) -> list[str]:
+    names = {path for classes in named.values() for paths in classes.values() for path in paths}
+    found = []
+    for folder, folders, files in os.walk(root):
+        inner = os.path.relpath(folder, root)
+        hidden = {name for name in folders if name.startswith(".") or name.lower() in LITTER}
+        folders[:] = [name for name in folders if name not in hidden]
+        paths = (posixpath.normpath(posixpath.join(inner, name)) for name in [*files, *hidden])
+        found += [_escaped(path) for path in paths if path not in names]
+    return sorted(found)
 
 
 def _rows(path: Path, where: str) -> Iterator[tuple[int, list[str]]]:

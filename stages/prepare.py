@@ -90,7 +90,7 @@ def look(found: Source, selection: Selection, picture: Path) -> Report:
             for reason, places in selection.left_out.items()
             for place, name in ((place, found.name_of(place)) for place in places.tolist())
         },
-        len(found.passed_over),
+        found.passed_over,
         exact,
         near,
     )
@@ -123,11 +123,11 @@ def metrics(found: Source, report: Report) -> dict[str, Any]:
             split: {name: counts[split] for name, counts in per_class} for split in SPLITS
         },
         "left_out": len(report.left_out),
-        "passed_over": report.passed_over,
+        "passed_over": len(report.passed_over),
         "duplicates": {
             "groups": len(report.exact_groups),
             "groups_across_splits": len(across),
-            "near_pairs_across_splits": len(report.near_pairs),
+            "near_pairs_across_splits": report.near_pairs_found,
         },
     }
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from spotimes import dataset_report
 from spotimes.dataset import Split, SplitName
 from spotimes.dataset_report import FEW_IMAGES, Report, draw, lines, look, without_exact
 
@@ -25,7 +26,7 @@ def look_at(count: int = 120, classes: int = 3, **changes: Any) -> Report:
         "modes": ["RGB"] * count,
         "animated": 0,
         "left_out": {},
-        "passed_over": 0,
+        "passed_over": [],
         "exact": [],
         "near": NO_PAIRS,
     }
@@ -94,7 +95,29 @@ def test_near_pairs_do_not_repeat_the_exact_ones() -> None:
         ["7.png", "8.png"],
         ["8.png", "9.png"],
     ]
+    assert (report.near_pairs_found, report.near_pairs_all) == (3, True)
     assert [image.split for image in report.exact_groups[0]] == ["train", "validation", "train"]
+
+
+def test_of_very_many_near_pairs_some_are_listed_and_all_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dataset_report, "LISTED_PAIRS", 20)
+    monkeypatch.setattr(dataset_report, "MOST_PAIRS", 30)
+    near = np.stack([np.arange(30), np.arange(31, 61)], axis=1)
+    report = look_at(near=near[:29])
+    assert (len(report.near_pairs), report.near_pairs_found, report.near_pairs_all) == (
+        20,
+        29,
+        True,
+    )
+    assert lines(report)[-1] == "  and 19 more"
+    report = look_at(near=near)
+    assert (report.near_pairs_found, report.near_pairs_all) == (30, False)
+    assert lines(report)[-2:] == [
+        "  and 20 more",
+        "  and others: with so many found, the search for them ended",
+    ]
 
 
 def test_the_report_is_plain_json() -> None:
@@ -123,7 +146,7 @@ def test_all_that_may_be_wrong_is_told() -> None:
             modes=["RGB"] * 11 + ["P"],
             animated=2,
             left_out={"cat/bad.jpg": "cannot be decoded"},
-            passed_over=7,
+            passed_over=[".git", "notes.md"],
             exact=[np.array([0, 3]), np.array([1, 10])],
             near=np.array([(2, 6)]),
         )
@@ -135,7 +158,7 @@ def test_all_that_may_be_wrong_is_told() -> None:
         "picture sizes: 12; width 1,000 to 1,022 (median 1,011), height 1,001 to 1,023 (median "
         "1,012); most often 1000 x 1001 (1), 1002 x 1003 (1), 1004 x 1005 (1)",
         "pixels: RGB 11, P 1; 2 animated",
-        "passed over, as not meant as data: 7",
+        "passed over, as not meant as data: 2: .git, notes.md",
         "left out: 1 file",
         "  cat/bad.jpg: cannot be decoded",
         "the same image in different splits: 1 group",

@@ -100,7 +100,8 @@ def test_train_beside_a_class_is_a_class(tmp_path: Path) -> None:
 
 def test_labels_csv(tmp_path: Path) -> None:
     csv = "label,path\nT-shirt/top,a.png\n\ncat,deep/b.png\nT-shirt/top,./deep//a.png\n"
-    files = find(listed(tmp_path, csv, ["a.png", "deep/a.png", "deep/b.png", "not named.png"]))
+    unnamed = ["not named.png", "deep/neither.png", ".git/config", "deep/.hidden"]
+    files = find(listed(tmp_path, csv, ["a.png", "deep/a.png", "deep/b.png", *unnamed]))
     assert files.class_names == ["T-shirt/top", "cat"]
     assert told(files) == [
         (-1, "T-shirt/top", "a.png"),
@@ -108,7 +109,9 @@ def test_labels_csv(tmp_path: Path) -> None:
         (-1, "cat", "deep/b.png"),
     ]
     assert (files.labels.dtype, files.splits.dtype) == (np.dtype(np.int64), np.dtype(np.int8))
-    assert files.passed_over == ["labels.csv"]
+    assert files.passed_over == [
+        ".git", "deep/.hidden", "deep/neither.png", "labels.csv", "not named.png",
+    ]  # fmt: skip
 
 
 def test_labels_csv_with_splits_as_a_spreadsheet_saves_it(tmp_path: Path) -> None:
