@@ -1,0 +1,1 @@
+"""Measurements that no stage makes: `python -m benchmarks.NAME` from the repository's root."""

@@ -1,0 +1,103 @@
+"""How memory and speed of prepare and train change with the number of images.
+
+    python -m benchmarks.dataset_size 10000 50000 200000
+
+For each number it makes a folder of as many JPEGs of 96 x 96, each of four images of data/prepared,
+and runs both stages on it as they are, in a folder of their own; train for one epoch, with so small
+a network that input would hold it up first. A row each: peak RSS in MiB and images a second.
+Takes 10 minutes on two cores, and 15 GB of disk for 200,000 images.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from PIL import Image
+from tqdm import tqdm
+
+from spotimes.dataset import load_card, load_split
+
+ROOT = Path(__file__).parents[1]
+SIDE = 96
+NETWORK = {
+    "largest_side": 96,
+    "blocks": [
+        {"kind": "conv", "channels": 8, "stride": 4},
+        {"kind": "separable", "channels": 16, "stride": 2},
+        {"kind": "separable", "channels": 32, "stride": 2},
+    ],
+}
+
+
+def main() -> None:
+    """Measures each number of images in turn, and prints a Markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("images", type=int, nargs="+", help="how many, 1,000 or more")
+    numbers = parser.parse_args().images
+    print("| images | prepare, MiB | prepare, images/s | train, MiB | train, images/s |")
+    print("| ---: | ---: | ---: | ---: | ---: |")
+    for images in numbers:
+        with tempfile.TemporaryDirectory(dir=ROOT / "data", prefix=".benchmark-") as name:
+            folder = Path(name)
+            make_pictures(folder / "pictures", images)
+            write_params(folder)
+            memory, seconds = run("prepare", folder)
+            train_memory, _ = run("train", folder)
+            rate = json.loads((folder / "metrics/train.json").read_text())["images_per_second"]
+            print(
+                f"| {images:,} | {memory:.0f} | {images / seconds:,.0f} "
+                f"| {train_memory:.0f} | {rate:,.0f} |",
+                flush=True,
+            )
+
+
+def make_pictures(folder: Path, images: int) -> None:
+    """Writes JPEGs, in a sub-folder a class, of which no two are alike."""
+    split, names = load_split("train"), load_card().class_names
+    for name in names:
+        (folder / name).mkdir(parents=True)
+    pixels, rng = split.images[:], np.random.default_rng(1)
+    for number in tqdm(range(images), desc="making pictures", unit="img", unit_scale=True):
+        places = rng.integers(len(pixels), size=4)
+        rows = pixels[places].reshape(2, 2, *pixels.shape[1:]).transpose(0, 2, 1, 3, 4)
+        height, width = 2 * pixels.shape[1], 2 * pixels.shape[2]
+        picture = Image.fromarray(rows.reshape(height, width, -1).squeeze())
+        target = folder / names[split.labels[places[0]]] / f"{number}.jpg"
+        picture.resize((SIDE, SIDE)).save(target, quality=90)
+
+
+def write_params(folder: Path) -> None:
+    """Writes a params.yaml for the pictures in `folder`, from the committed one."""
+    params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params["prepare"]["source"] = "pictures"
+    params["network"] = NETWORK
+    params["train"]["epochs"] = 1
+    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+
+
+def run(stage: str, folder: Path) -> tuple[float, float]:
+    """Runs a stage there; peak RSS in MiB, and seconds."""
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"stages.{stage}"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{stage} failed")
+    return usage.ru_maxrss / 1024, time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()
