@@ -33,14 +33,14 @@ Result = TypeVar("Result")
 
 
 class Looks(NamedTuple):
-    """What the files' headers say.
+    """What the files' headers say, of those that can be read.
 
     Attributes:
         sizes: int32, shape (files, 2): width and height; 0 where a file is unreadable.
         modes: Pillow's names for the kinds of pixels that occur.
         mode_of: int16, shape (files,): an index into `modes`; -1 where a file is unreadable.
         animated: bool, shape (files,): more than one frame, of which the first is taken.
-        all_grey: whether none has colour.
+        grey: bool, shape (files,): no colour; True where a file is unreadable.
         unreadable: why a file cannot be used, by its place.
     """
 
@@ -48,8 +48,21 @@ class Looks(NamedTuple):
     modes: list[str]
     mode_of: npt.NDArray[np.int16]
     animated: npt.NDArray[np.bool_]
-    all_grey: bool
+    grey: npt.NDArray[np.bool_]
     unreadable: dict[int, str]
+
+    def without(self, unreadable: dict[int, str]) -> "Looks":
+        """The same, of fewer files: those that are found to be unreadable after all go."""
+        gone = np.zeros(len(self.grey), np.bool_)
+        gone[list(unreadable)] = True
+        return Looks(
+            sizes=np.where(gone[:, None], np.int32(0), self.sizes),
+            modes=self.modes,
+            mode_of=np.where(gone, np.int16(-1), self.mode_of),
+            animated=self.animated & ~gone,
+            grey=self.grey | gone,
+            unreadable=dict(sorted((self.unreadable | unreadable).items())),
+        )
 
 
 class Pictures(NamedTuple):
@@ -84,14 +97,21 @@ def read_folder(source: Path, wanted: Image, images_npy: Path) -> Pictures:
     files = find(source)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         looks = _looks(files, pool)
-        if len(looks.unreadable) == len(files.paths):
-            raise InputError(
-                f"{source}: no file in it can be read as a picture; the first: "
-                f"{looks.unreadable[0]}"
-            )
-        height, width = size_of(wanted, looks)
-        colour = wanted.colour or ("grey" if looks.all_grey else "rgb")
-        return _decoded(files, looks, (height, width, colour, wanted.resize), images_npy, pool)
+        while len(looks.unreadable) < len(files.paths):
+            shape = _shape_of(wanted, looks)
+            pictures = _decoded(files, looks, shape, wanted.resize, images_npy, pool)
+            looks = pictures.looks
+            # A header was sound and its picture was not: it is to have no say in the shape.
+            if shape == _shape_of(wanted, looks):
+                return pictures
+        raise InputError(
+            f"{source}: no file in it can be read as a picture; the first: {looks.unreadable[0]}"
+        )
+
+
+def _shape_of(wanted: Image, looks: Looks) -> tuple[int, int, str]:
+    colour = wanted.colour or ("grey" if looks.grey.all() else "rgb")
+    return (*size_of(wanted, looks), colour)
 
 
 def size_of(wanted: Image, looks: Looks) -> tuple[int, int]:
@@ -115,7 +135,8 @@ def _looks(files: LabelledFiles, pool: ThreadPoolExecutor) -> Looks:
     mode_of = np.full(len(files.paths), -1, np.int16)
     animated = np.zeros(len(files.paths), np.bool_)
     modes: dict[str, int] = {}
-    all_grey, unreadable = True, {}
+    grey = np.ones(len(files.paths), np.bool_)
+    unreadable = {}
     for place, found in enumerate(_mapped(pool, header, files.paths, "looking at files", AT_ONCE)):
         if isinstance(found, str):
             unreadable[place] = found
@@ -123,21 +144,22 @@ def _looks(files: LabelledFiles, pool: ThreadPoolExecutor) -> Looks:
         sizes[place] = found.width, found.height
         mode_of[place] = modes.setdefault(found.mode, len(modes))
         animated[place] = found.frames > 1
-        all_grey = all_grey and found.grey
-    return Looks(sizes, list(modes), mode_of, animated, all_grey, unreadable)
+        grey[place] = found.grey
+    return Looks(sizes, list(modes), mode_of, animated, grey, unreadable)
 
 
 def _decoded(
     files: LabelledFiles,
     looks: Looks,
-    wanted: tuple[int, int, str, str],
+    wanted: tuple[int, int, str],
+    resize: str,
     images_npy: Path,
     pool: ThreadPoolExecutor,
 ) -> Pictures:
-    height, width, colour, resize = wanted
+    height, width, colour = wanted
     shape = (height, width, 3 if colour == "rgb" else 1)
     at_once = max(1, min(AT_ONCE, BYTES_AT_ONCE // int(np.prod(shape))))
-    unreadable = dict(looks.unreadable)
+    unreadable: dict[int, str] = {}
     room = _Room(picture.MAX_PIXELS)
 
     def image(place: int) -> npt.NDArray[np.uint8] | str:
@@ -169,7 +191,7 @@ def _decoded(
                 block.clear()
     return Pictures(
         files,
-        looks._replace(unreadable=dict(sorted(unreadable.items()))),
+        looks.without(unreadable),
         ImageFile(images_npy),
         np.concatenate(digests),
         np.concatenate(hashes),

@@ -107,6 +107,20 @@ def test_modes_and_animations_are_told_of_each(folder: Path) -> None:
     assert moving == ["cat/moving.gif"]
 
 
+def test_a_damaged_picture_has_no_say_in_size_and_colour(folder: Path) -> None:
+    for path in folder.rglob("*.png"):
+        PILImage.open(path).convert("L").save(path)
+    larger = folder / "cat/larger.png"
+    PILImage.effect_noise((70, 40), 90).convert("RGB").save(larger)
+    assert read(folder).images.shape == (13, 96, 96, 3)
+    larger.write_bytes(larger.read_bytes()[:-300])
+    found = read(folder)
+    assert found.images.shape == (13, 32, 32, 1)
+    (place,) = found.looks.unreadable
+    assert found.files.paths[place] == "cat/larger.png"
+    assert (found.looks.sizes[place].tolist(), found.looks.mode_of[place]) == ([0, 0], -1)
+
+
 def test_a_folder_without_a_readable_picture_is_refused(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / "texts" / name).mkdir(parents=True)
