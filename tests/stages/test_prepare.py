@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def run(repo: Path, capsys: pytest.CaptureFixture[str]) -> Prepare:
     """Runs the stage with some params; gives what it wrote on standard error."""
 
     def run(status: int = 0, **params: Any) -> str:
-        Path("params.yaml").write_text(yaml.safe_dump({"prepare": GROUP | params}))
+        write_params(**params)
         with pytest.raises(SystemExit) as ended:
             command.run("prepare", prepare.main)
         assert ended.value.code == status
@@ -140,6 +141,11 @@ def canonical(images: Any, labels: Any) -> dict[str, Any]:
     }
 
 
+def write_params(**params: Any) -> None:
+    groups = {"decoder": {"pillow": version("pillow")}, "prepare": GROUP | params}
+    Path("params.yaml").write_text(yaml.safe_dump(groups))
+
+
 def write(catalog: dict[str, Any]) -> None:
     Path("tiny.yaml").write_text(yaml.safe_dump(catalog))
 
@@ -187,7 +193,7 @@ def test_a_lost_mirror_changes_nothing_but_a_line(run: Prepare, tiny: dict[str, 
 
 
 def test_runs_as_a_module(repo: Path) -> None:
-    Path("params.yaml").write_text(yaml.safe_dump({"prepare": GROUP | {"source": "gone.yaml"}}))
+    write_params(source="gone.yaml")
     done = subprocess.run(
         [sys.executable, "-m", "stages.prepare"],
         check=False,
@@ -239,6 +245,13 @@ def test_a_fault_gives_one_line_and_leaves_what_was_there(
     write(tiny)
     run()
     assert written() == before
+
+
+def test_another_pillow_is_told(run: Prepare, tiny: dict[str, Any], monkeypatch: Any) -> None:
+    monkeypatch.setattr("spotimes.params.versions.version", lambda name: "1.0")
+    last_line = run(status=2).splitlines()[-1]
+    assert last_line.startswith(f"prepare: pillow: params.yaml wants version {version('pillow')}, ")
+    assert written() == {}
 
 
 def test_without_any_mirror_nothing_is_written(run: Prepare, tiny: dict[str, Any]) -> None:
@@ -300,11 +313,7 @@ def test_what_is_left_out_is_told_by_name(
 ) -> None:
     (pets / "cat/broken.jpg").write_bytes(b"no picture")
     (pets / "dog/copy.png").write_bytes((pets / "dog/00.png").read_bytes())
-    Path("params.yaml").write_text(
-        yaml.safe_dump(
-            {"prepare": GROUP | {"source": str(pets), "leave_out": ["unreadable", "duplicates"]}}
-        )
-    )
+    write_params(source=str(pets), leave_out=["unreadable", "duplicates"])
     prepare.main()
     out = capsys.readouterr().out
     assert "cat/broken.jpg" in out
