@@ -6,6 +6,7 @@ the model's flatbuffer, where TFLite Model Metadata keeps associated files.
 
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +37,13 @@ class Contract(NamedTuple):
     colour: str
     resize: str
     scale: int
+
+    @classmethod
+    def of(cls, class_names: Sequence[str], image_shape: Sequence[int], resize: str) -> "Contract":
+        """That of the networks which we train, for images of (height, width, channels)."""
+        height, width, channels = image_shape
+        colour = next(name for name, count in COLOURS.items() if count == channels)
+        return cls(tuple(class_names), height, width, colour, resize, scale=255)
 
 
 def read_contract(path: Path) -> Contract:

@@ -42,19 +42,12 @@ def main() -> None:
     network = load_group("network", Network)
     params = load_group("quantize", Quantize)
     train_split = load_split("train")
-    height, width, channels = train_split.images.shape[1:]
     card = load_card()
-    contract = Contract(
-        class_names=tuple(card.class_names),
-        height=height,
-        width=width,
-        colour="rgb" if channels == 3 else "grey",
-        resize=card.resize,
-        scale=255,
-    )
+    image_shape = train_split.images.shape[1:]
+    contract = Contract.of(card.class_names, image_shape, card.resize)
 
     trained = _trained()
-    wanted = (height, width, channels), len(contract.class_names)
+    wanted = image_shape, len(contract.class_names)
     if (tuple(trained.input_shape[1:]), trained.output_shape[-1]) != wanted:
         raise InputError(
             f"{TRAINED}: is not for the images in data/prepared; run `dvc repro train`"
