@@ -9,6 +9,7 @@ from spotimes.params.network import Network
 from spotimes.params.prepare import Prepare
 from spotimes.params.quantize import Quantize
 from spotimes.params.runtime import Runtime
+from spotimes.params.search import Search
 from spotimes.params.train import Train
 from spotimes.params.versions import Versions
 
@@ -22,6 +23,7 @@ KINDS: dict[str, type[Frozen]] = {
     "quantize": Quantize,
     "benchmark": Benchmark,
     "evaluate": Evaluate,
+    "search": Search,
 }
 
 

@@ -1,0 +1,92 @@
+"""`search`: which architectures are tried, what they may cost, and how long each is trained."""
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from spotimes.params.load import Frozen
+
+Channels = Annotated[int, Field(ge=1, le=4096)]
+Repeats = Annotated[int, Field(ge=0, le=16)]
+Limit = Annotated[int, Field(gt=0)]
+
+
+class Choices(Frozen):
+    """Blocks of one kind in a row; the search takes one value of each list.
+
+    Attributes:
+        kind: as `network.blocks` has it.
+        channels: of each of the blocks.
+        stride: of the first of them; the others' is 1.
+        repeats: how many there are; 0 leaves them out, so it needs the stride 1.
+    """
+
+    kind: Annotated[list[Literal["conv", "separable"]], Field(min_length=1)]
+    channels: Annotated[list[Channels], Field(min_length=1)]
+    stride: Annotated[int, Field(ge=1, le=4)]
+    repeats: Annotated[list[Repeats], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _a_stride_is_never_left_out(self) -> "Choices":
+        if self.stride > 1 and 0 in self.repeats:
+            raise ValueError("with a stride above 1, repeats cannot be 0")
+        return self
+
+
+class Limits(Frozen):
+    """The most that an INT8 model may cost; null sets no limit.
+
+    Attributes:
+        bytes: of its file.
+        arena_bytes: of RAM on a microcontroller.
+        macs: multiply-accumulates an image.
+        latency_ratio: its latency over that of `Search.reference`, both timed by turns.
+    """
+
+    bytes: Limit | None
+    arena_bytes: Limit | None
+    macs: Limit | None
+    latency_ratio: Annotated[float, Field(gt=0)] | None
+
+
+class Search(Frozen):
+    """The search.
+
+    Attributes:
+        space: the network's blocks, in their order, with what can be chosen of each.
+        limits: an architecture above one of them is not trained.
+        reference: the .tflite file that latencies are compared with.
+        trials: how many architectures are trained, those that are given up early among them.
+        proposals: how many are looked at, at most.
+        random_proposals: so many are drawn at random before the search learns from what it found.
+        unpruned_trials: none is given up early before so many were trained to the end.
+        epochs: how long each is trained, by the recipe in `train`.
+        validation_fraction: the share of each class' training images that accuracy is measured on
+            and no architecture is trained on. (`prepare`'s validation split is small.)
+        seed: of the proposals and of these images.
+    """
+
+    space: Annotated[list[Choices], Field(min_length=1)]
+    limits: Limits
+    reference: Annotated[str, Field(min_length=1)]
+    trials: Annotated[int, Field(ge=1)]
+    proposals: Annotated[int, Field(ge=1)]
+    random_proposals: Annotated[int, Field(ge=1)]
+    unpruned_trials: Annotated[int, Field(ge=1)]
+    epochs: Annotated[int, Field(ge=1)]
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+
+    @model_validator(mode="after")
+    def _some_block_is_always_there(self) -> "Search":
+        if all(0 in each.repeats for each in self.space):
+            raise ValueError("every row of the space may be left out; let one have repeats above 0")
+        return self
+
+    @property
+    def size(self) -> int:
+        """How many architectures the space has."""
+        return math.prod(
+            len(each.kind) * len(each.channels) * len(each.repeats) for each in self.space
+        )
