@@ -1,0 +1,210 @@
+"""The search: its logic with trainings that only pretend, and one of each kind for real."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from spotimes import search
+from spotimes.architecture_cost import Cost, estimate
+from spotimes.dataset import PREPARED
+from spotimes.params.load import load_yaml
+from spotimes.params.network import Block, Network
+from spotimes.params.search import Limits
+
+ROOT = Path(__file__).parents[2]
+COMMITTED = load_yaml(ROOT / "params.yaml")
+OneLine = Callable[[str, Callable[[], None]], str]
+LIMITS = tuple(Limits.model_fields)
+SPACE = [
+    {"kind": ["conv"], "channels": [4, 6, 8, 64], "stride": 2, "repeats": [1]},
+    {"kind": ["conv", "separable"], "channels": [8, 12, 16], "stride": 2, "repeats": [1, 2]},
+]
+
+# Searches as the command does, and dies at once after so many epochs, all trainings' together.
+SCRIPT = """
+import os, signal, sys
+from spotimes import command, search
+
+class Killing(search._Reporting):
+    epochs = 0
+
+    def save(self, arrays, facts):
+        super().save(arrays, facts)
+        Killing.epochs += 1
+        if Killing.epochs == int(sys.argv[1]):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+search._Reporting = Killing
+command.run("search", search.main)
+"""
+
+pytestmark = pytest.mark.usefixtures("reseed")
+
+
+@pytest.fixture
+def repository(
+    tmp_path: Path, prepared: Path, network: Network, int8: bytes, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A folder with params and data, and the current one."""
+    monkeypatch.chdir(tmp_path)
+    PREPARED.parent.mkdir()
+    PREPARED.symlink_to(prepared)
+    Path("metrics").mkdir()
+    Path("reference.tflite").write_bytes(int8)
+    write_params()
+    return tmp_path
+
+
+def write_params(**changes: Any) -> None:
+    group = {
+        "space": SPACE,
+        "limits": {"bytes": 12_000, "arena_bytes": None, "macs": None, "latency_ratio": None},
+        "reference": "reference.tflite",
+        "trials": 3,
+        "proposals": 100,
+        "random_proposals": 4,
+        "unpruned_trials": 2,
+        "epochs": 3,
+        "validation_fraction": 0.2,
+        "seed": 1,
+    }
+    params = {
+        **{name: COMMITTED[name] for name in ("versions", "runtime", "network")},
+        "train": COMMITTED["train"] | {"batch_size": 32, "threads": 2},
+        "search": group | changes,
+    }
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+
+
+def recorded() -> pd.DataFrame:
+    return pd.read_csv("metrics/search.csv")
+
+
+@pytest.fixture
+def pretended(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Trainings whose accuracy is told by the first block alone; which were begun."""
+    begun: list[str] = []
+
+    def train(network: Network, recipe: Any, *others: Any) -> Any:
+        checkpoint = others[3]
+        begun.append(search.described(network.blocks))
+        rows = []
+        for epoch in range(recipe.epochs):
+            rows.append({"val_accuracy": network.blocks[0].channels / 10 + epoch / 100})
+            checkpoint.save({}, {"history": rows})
+        return SimpleNamespace(val_accuracy=rows[-1]["val_accuracy"])
+
+    def measure(network: Network, *_: Any) -> Cost:
+        guess = estimate(network, (32, 32, 3), 10)
+        return Cost(guess.bytes, 1000, guess.macs, guess.macs / 1e5)
+
+    monkeypatch.setattr(search, "train", train)
+    monkeypatch.setattr(search, "measure", measure)
+    return begun
+
+
+def test_what_is_over_a_limit_is_recorded_and_not_trained(pretended: list[str]) -> None:
+    write_params(trials=20, proposals=30)
+    search.main()
+    table = recorded()
+    over = table[table["outcome"] == "over a limit"]
+    assert len(over) and (over["bytes"] > 12_000).all()
+    assert all(name.startswith("conv 64/2") for name in over["architecture"])
+    trained = table[table["outcome"] != "over a limit"]
+    assert (trained["bytes"] <= 12_000).all()
+    assert sorted(pretended) == sorted(trained["architecture"])
+
+
+def test_no_architecture_is_trained_or_recorded_twice(pretended: list[str]) -> None:
+    write_params(trials=60, proposals=60, limits=dict.fromkeys(LIMITS))
+    search.main()
+    assert len(pretended) == len(set(pretended)) <= 4 * 2 * 3 * 2
+    assert sorted(recorded()["architecture"]) == sorted(pretended)
+
+
+def test_the_worse_half_is_given_up_early(pretended: list[str]) -> None:
+    write_params(trials=12, limits=dict.fromkeys(LIMITS))
+    search.main()
+    table = recorded()
+    assert len(table) == 12
+    given_up, trained = table[table["outcome"] == "given up"], table[table["outcome"] == "trained"]
+    assert set(trained["epochs"]) == {3}
+    assert len(trained) >= 2
+    assert len(given_up) and set(given_up["epochs"]) <= {1, 2}
+    assert given_up["val_accuracy"].max() < trained["val_accuracy"].max()
+
+
+def test_it_prints_the_front_and_the_best_as_params_have_it(
+    pretended: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_params(trials=8)
+    search.main()
+    printed = capsys.readouterr().out
+    table = recorded()
+    trained = table[table["outcome"] == "trained"].sort_values(["val_accuracy", "bytes"])
+    best = trained[trained["val_accuracy"] == trained["val_accuracy"].max()].iloc[0]
+    document = yaml.safe_load(printed[printed.index("blocks:") :])
+    blocks = [Block.model_validate(each) for each in document["blocks"]]
+    assert search.described(blocks) == best["architecture"]
+    assert f"trial {best['trial']}: {best['architecture']}: {best['bytes']:,} bytes" in printed
+    assert Path("metrics/search.png").stat().st_size > 5000
+
+
+def test_started_again_it_goes_on_and_with_other_limits_anew(pretended: list[str]) -> None:
+    write_params(trials=2)
+    search.main()
+    first = recorded()
+    search.main()  # enough were trained already
+    assert len(pretended) == 2
+    write_params(trials=4)
+    search.main()
+    assert len(pretended) == 4
+    pd.testing.assert_frame_equal(recorded()[: len(first)], first)
+    write_params(trials=2, seed=2)
+    search.main()
+    assert len(pretended) == 6
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"reference": "gone.tflite"}, "search.reference: gone.tflite: no such file"),
+        ({"space": []}, "search.space: [] is not allowed"),
+        ({"limits": {"bytes": 1} | dict.fromkeys(LIMITS[1:])}, "no architecture was"),
+    ],
+)
+def test_a_fault_gives_one_line(
+    pretended: list[str], one_line: OneLine, changes: dict[str, Any], message: str
+) -> None:
+    write_params(**changes, proposals=10)
+    assert message in one_line("search", search.main)
+    assert pretended == []
+
+
+def run(arguments: list[str]) -> int:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, *arguments], env=environment, check=False).returncode
+
+
+def test_broken_off_and_taken_up_it_finds_what_it_would_have(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    write_params(trials=2, epochs=2)
+    assert run(["-c", SCRIPT, "3"]) == -signal.SIGKILL  # within the second training
+    assert run(["-m", "spotimes.search"]) == 0
+    table = recorded().drop(columns=["trial", "latency_ratio"])
+    assert (table["epochs"][table["outcome"] != "over a limit"] == 2).all()
+    assert not Path(".search/train.npz").exists()
+
+    Path(".search/study.db").unlink()
+    assert run(["-m", "spotimes.search"]) == 0
+    pd.testing.assert_frame_equal(recorded().drop(columns=["trial", "latency_ratio"]), table)
