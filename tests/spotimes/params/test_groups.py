@@ -158,6 +158,15 @@ INFINITY = float("inf")
         ("evaluate", ("budgets", "top1"), NAN, FINITE),
         ("evaluate", ("budgets", "arena_bytes"), GONE, "missing"),
         ("evaluate", ("budgets", "rom"), 1, "unknown key"),
+        ("search", ("space",), [], "is not allowed: list should have at least 1 item"),
+        ("search", ("space", 0, "kind"), [], "list should have at least 1 item"),
+        ("search", ("space", 0, "channels"), 16, "is not allowed: input should be a valid list"),
+        ("search", ("space", 0, "stride"), 5, f"{LESS} or equal to 4"),
+        ("search", ("limits", "bytes"), 0, f"{MORE} 0"),
+        ("search", ("limits", "latency_ratio"), "1", FLOAT),
+        ("search", ("limits", "rom"), 1, "unknown key"),
+        ("search", ("trials",), 0, f"{AT_LEAST} 1"),
+        ("search", ("validation_fraction",), 1.0, f"{LESS} 1"),
     ],
 )
 def test_what_is_not_allowed_is_told(
@@ -202,6 +211,16 @@ def test_a_height_needs_a_width() -> None:
     assert "height and width are both null or both a number" in refusal(
         "prepare", ("image", "height"), 32
     )
+
+
+def test_a_row_with_a_stride_is_always_there() -> None:
+    told = refusal("search", ("space", 1, "repeats"), [0, 1])
+    assert "with a stride above 1, repeats cannot be 0" in told
+
+
+def test_some_row_of_the_space_is_always_there() -> None:
+    row = {"kind": ["conv"], "channels": [8], "stride": 1, "repeats": [0, 1]}
+    assert "let one have repeats above 0" in refusal("search", ("space",), [row, row])
 
 
 def test_what_cannot_be_left_out_is_told_with_what_can() -> None:
