@@ -28,12 +28,14 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from pooch import file_hash
 
 from spotimes import atomic, command, pareto
+from spotimes import network as networks
 from spotimes.architecture_cost import Cost, estimate, measure
 from spotimes.checkpoint import Arrays, Checkpoint
 from spotimes.contract import Contract
 from spotimes.dataset import PREPARED, LazySplit, load_card, load_split
 from spotimes.determinism import make_deterministic
 from spotimes.errors import InputError
+from spotimes.frameworks import keras
 from spotimes.image_file import Selected
 from spotimes.params.load import load_group
 from spotimes.params.network import Block, Network
@@ -97,6 +99,7 @@ class _Searching:
         self.classes = len(card.class_names)
         height, width, channels = split.images.shape[1:]
         self.image_shape = (height, width, channels)
+        self._check_strides()
         self.contract = Contract.of(card.class_names, self.image_shape, card.resize)
         aside = set_aside(split.labels, params.validation_fraction, params.seed, self.classes)
         self.train_split, self.validation_split = (
@@ -115,6 +118,18 @@ class _Searching:
         )
         self.study = _study(self.key)
 
+    def _check_strides(self) -> None:
+        rows = [Block(kind="conv", channels=1, stride=row.stride) for row in self.params.space]
+        network = Network(largest_side=self.largest_side, blocks=rows)
+        try:
+            networks.build(network, self.image_shape, self.classes)
+        except InputError as error:
+            height, width, _ = self.image_shape
+            raise InputError(
+                "params.yaml: search.space: the strides of its rows together bring "
+                f"{height}x{width} images below one pixel; use 1 in more of them"
+            ) from error
+
     def trained(self) -> int:
         """How many architectures were trained, to the end or not."""
         return sum(bool(trial.intermediate_values) for trial in _told(self.study))
@@ -127,6 +142,7 @@ class _Searching:
 
     def propose(self) -> FrozenTrial:
         """Looks at one architecture, and trains it if it is within the limits and new."""
+        keras.utils.clear_session()  # the graphs of the proposal before
         params = self.params
         told = _told(self.study)
         # By what is known, not by how often it was broken off: so it finds the same each time.

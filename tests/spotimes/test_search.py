@@ -179,6 +179,7 @@ def test_started_again_it_goes_on_and_with_other_limits_anew(pretended: list[str
     [
         ({"reference": "gone.tflite"}, "search.reference: gone.tflite: no such file"),
         ({"space": []}, "search.space: [] is not allowed"),
+        ({"space": SPACE * 4}, "search.space: the strides of its rows together bring 32x32"),
         ({"limits": {"bytes": 1} | dict.fromkeys(LIMITS[1:])}, "no architecture was"),
     ],
 )
