@@ -13,7 +13,6 @@ from matplotlib.figure import SubFigure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from spotimes.dataset import SPLITS, SplitName
-from spotimes.duplicates import MOST_PAIRS
 from spotimes.figure import BLUE, ORANGE, PURPLE, figure
 from spotimes.params.load import Frozen
 
@@ -116,6 +115,7 @@ def look(
     passed_over: Sequence[str],
     exact: Sequence[npt.NDArray[np.int64]],
     near: npt.NDArray[np.int64],
+    near_all: bool,
 ) -> Report:
     """Puts the report together.
 
@@ -131,6 +131,7 @@ def look(
         passed_over: names of files and folders that are not meant as data.
         exact: by `duplicates.exact_groups`.
         near: by `duplicates.near_pairs`.
+        near_all: whether its search was not ended early.
 
     Returns:
         The report; the same for the same arguments.
@@ -160,7 +161,7 @@ def look(
         passed_over=list(passed_over),
         exact_groups=[named(group) for group in exact],
         near_pairs_found=len(different),
-        near_pairs_all=len(near) < MOST_PAIRS,
+        near_pairs_all=near_all,
         near_pairs=[named(pair) for pair in different[:LISTED_PAIRS]],
     )
 
@@ -223,7 +224,7 @@ def lines(report: Report) -> list[str]:
         report.near_pairs_found,
     )
     if not report.near_pairs_all:
-        said.append("  and others: with so many found, the search for them ended")
+        said.append("  and others: with so many found, copies among them, the search ended")
     return said
 
 

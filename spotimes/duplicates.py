@@ -91,7 +91,9 @@ def exact_groups(digests: npt.NDArray[np.uint64]) -> list[Places]:
     return sorted(groups, key=lambda group: int(group[0]))
 
 
-def near_pairs(images: ImageSource, hashes: Hashes, split_of: npt.NDArray[np.int8]) -> Places:
+def near_pairs(
+    images: ImageSource, hashes: Hashes, split_of: npt.NDArray[np.int8]
+) -> tuple[Places, bool]:
     """Finds pairs of images in different splits that are the same or nearly so.
 
     Their hashes differ in at most `MOST_BITS` bits. Reduced to `SIDE` x `SIDE` areas of grey (or
@@ -117,7 +119,8 @@ def near_pairs(images: ImageSource, hashes: Hashes, split_of: npt.NDArray[np.int
         split_of: int8, shape (images,): which split each is in, by any numbers.
 
     Returns:
-        int64, shape (pairs, 2): places (earlier, later), sorted.
+        int64, shape (pairs, 2): places (earlier, later), sorted; and whether these are all, so
+        that the search did not end early.
     """
     kinds, kind_of = np.unique(hashes, return_inverse=True)
     lowest = np.full(len(kinds), 127, np.int8)
@@ -137,7 +140,7 @@ def near_pairs(images: ImageSource, hashes: Hashes, split_of: npt.NDArray[np.int
         if count >= MOST_PAIRS:
             break
     both = np.unique(np.concatenate([np.empty(0, np.int64), *found]))[:MOST_PAIRS]
-    return np.stack(np.divmod(both, max(1, len(images))), axis=1)
+    return np.stack(np.divmod(both, max(1, len(images))), axis=1), count < MOST_PAIRS
 
 
 def _similar_kinds(

@@ -14,7 +14,7 @@ import stat
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
@@ -59,7 +59,7 @@ class LabelledFiles(NamedTuple):
         class_names: sorted, in Unicode's form NFC.
         passed_over: relative paths of what is not meant as data, unprintable characters escaped. A
             folder that is passed over stands for all within. With `labels.csv`, which alone says
-            what is data, all that it does not name.
+            what is data, all that it does not name, but for what lies behind links to folders.
     """
 
     root: Path
@@ -328,13 +328,14 @@ def _by_csv(root: Path, where: str) -> dict[int, ByClass]:
 
 def _not_named(root: Path, named: Mapping[int, ByClass]) -> list[str]:
     names = {path for classes in named.values() for paths in classes.values() for path in paths}
+    above = {str(parent) for path in names for parent in PurePosixPath(path).parents}
     found = []
     for folder, folders, files in os.walk(root):
         inner = os.path.relpath(folder, root)
-        hidden = {name for name in folders if name.startswith(".") or name.lower() in LITTER}
-        folders[:] = [name for name in folders if name not in hidden]
-        paths = (posixpath.normpath(posixpath.join(inner, name)) for name in [*files, *hidden])
-        found += [_escaped(path) for path in paths if path not in names]
+        paths = {posixpath.normpath(posixpath.join(inner, name)): name for name in folders + files}
+        # A folder without any named file stands for all within, as does a link to a folder.
+        folders[:] = [name for path, name in paths.items() if path in above and name in folders]
+        found += [_escaped(path) for path in paths if path not in names and path not in above]
     return sorted(found)
 
 

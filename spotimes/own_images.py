@@ -202,12 +202,13 @@ class _Room:
     """Room for so many pixels, which threads share; one that finds too little waits."""
 
     def __init__(self, pixels: int) -> None:
-        self._free = pixels
+        self._all = self._free = pixels
         self._changed = threading.Condition()
 
     @contextmanager
     def taken(self, pixels: int) -> Iterator[None]:
         """Takes room for so many pixels, at most all that there is, for as long as it lasts."""
+        pixels = min(pixels, self._all)
         with self._changed:
             self._changed.wait_for(lambda: self._free >= pixels)
             self._free -= pixels

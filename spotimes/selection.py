@@ -26,12 +26,14 @@ class Selection(NamedTuple):
         left_out: the places of what was left out as `prepare.leave_out` asks, by its reason.
         exact: groups of places with the same image, those that were left out among them.
         near: int, shape (pairs, 2): places in different splits with nearly the same image.
+        near_all: whether these are all; of very many the search is ended.
     """
 
     split_of: npt.NDArray[np.int8]
     left_out: dict[str, Places]
     exact: list[Places]
     near: Places
+    near_all: bool
 
 
 def select(source: Source, params: Prepare) -> Selection:
@@ -76,14 +78,14 @@ def select(source: Source, params: Prepare) -> Selection:
     if not source.is_canonical:
         _refuse_copies_across_splits(source, exact, split_of)
     used = np.flatnonzero(split_of != LEFT_OUT)
-    pairs = near_pairs(Selected(source.images, used), source.hashes[used], split_of[used])
+    pairs, near_all = near_pairs(Selected(source.images, used), source.hashes[used], split_of[used])
     near = used[pairs].reshape(-1, 2)
     if "near_duplicates" in params.leave_out:
         first_goes = split_of[near[:, 0]] < split_of[near[:, 1]]
         left_out["near_duplicates"] = np.unique(np.where(first_goes, near[:, 0], near[:, 1]))
         split_of[left_out["near_duplicates"]] = LEFT_OUT
     _refuse_what_is_empty(source, split_of)
-    return Selection(split_of, left_out, exact, near)
+    return Selection(split_of, left_out, exact, near, near_all)
 
 
 def _refuse_unreadable(source: Source, params: Prepare) -> None:

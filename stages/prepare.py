@@ -93,6 +93,7 @@ def look(found: Source, selection: Selection, picture: Path) -> Report:
         found.passed_over,
         exact,
         near,
+        selection.near_all,
     )
     pairs = used[dataset_report.without_exact(near, exact)[:DRAWN_PAIRS]]
     images = found.images[pairs.reshape(-1)].reshape(len(pairs), 2, height, width, channels)

@@ -29,6 +29,7 @@ def look_at(count: int = 120, classes: int = 3, **changes: Any) -> Report:
         "passed_over": [],
         "exact": [],
         "near": NO_PAIRS,
+        "near_all": True,
     }
     return look(**{**arguments, **changes})
 
@@ -103,7 +104,6 @@ def test_of_very_many_near_pairs_some_are_listed_and_all_are_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(dataset_report, "LISTED_PAIRS", 20)
-    monkeypatch.setattr(dataset_report, "MOST_PAIRS", 30)
     near = np.stack([np.arange(30), np.arange(31, 61)], axis=1)
     report = look_at(near=near[:29])
     assert (len(report.near_pairs), report.near_pairs_found, report.near_pairs_all) == (
@@ -112,11 +112,11 @@ def test_of_very_many_near_pairs_some_are_listed_and_all_are_counted(
         True,
     )
     assert lines(report)[-1] == "  and 19 more"
-    report = look_at(near=near)
+    report = look_at(near=near, near_all=False)
     assert (report.near_pairs_found, report.near_pairs_all) == (30, False)
     assert lines(report)[-2:] == [
         "  and 20 more",
-        "  and others: with so many found, the search for them ended",
+        "  and others: with so many found, copies among them, the search ended",
     ]
 
 

@@ -15,6 +15,10 @@ Images = npt.NDArray[np.uint8]
 GENERATOR = np.random.default_rng(3)
 
 
+def found_pairs(*arguments: Any) -> Any:
+    return near_pairs(*arguments)[0]
+
+
 def photos(cifar10: dict[SplitName, Split]) -> Images:
     return np.concatenate([split.images[:] for split in cifar10.values()])
 
@@ -43,7 +47,7 @@ def in_splits(*counts: int) -> npt.NDArray[np.int8]:
 def found_between(one: Images, other: Images) -> list[tuple[int, int]]:
     images = np.concatenate([one, other])
     _, hashes = fingerprints(images)
-    pairs = near_pairs(images, hashes, in_splits(len(one), len(other)))
+    pairs = found_pairs(images, hashes, in_splits(len(one), len(other)))
     return [(earlier, later) for earlier, later in pairs.tolist()]
 
 
@@ -87,7 +91,7 @@ def test_nothing_and_one_image() -> None:
         digests, hashes = fingerprints(images)
         assert digests.shape == (count, 2)
         assert exact_groups(digests) == []
-        assert near_pairs(images, hashes, np.zeros(count, np.int8)).shape == (0, 2)
+        assert found_pairs(images, hashes, np.zeros(count, np.int8)).shape == (0, 2)
 
 
 def test_chunks_have_the_fingerprints_of_the_whole(cifar10: dict[SplitName, Split]) -> None:
@@ -161,7 +165,7 @@ def test_different_photos_are_not_found(cifar10: dict[SplitName, Split]) -> None
 def test_alike_hashes_of_different_images_are_not_enough(cifar10: dict[SplitName, Split]) -> None:
     images = photos(cifar10)[:40]
     same = np.full(40, 5, np.uint64)
-    assert near_pairs(images, same, in_splits(20, 20)).tolist() == []
+    assert found_pairs(images, same, in_splits(20, 20)).tolist() == []
 
 
 def test_a_small_thing_at_another_place_is_another_image() -> None:
@@ -171,17 +175,17 @@ def test_a_small_thing_at_another_place_is_another_image() -> None:
     difference = 2 * 16 * 255 / 32**2
     assert difference <= duplicates.MOST_DIFFERENCE
     images = np.concatenate([one, other])
-    assert near_pairs(images, np.zeros(2, np.uint64), in_splits(1, 1)).tolist() == []
+    assert found_pairs(images, np.zeros(2, np.uint64), in_splits(1, 1)).tolist() == []
 
 
 def test_only_pairs_in_different_splits_count() -> None:
     images = GENERATOR.integers(0, 256, (1, 16, 16, 3), np.uint8).repeat(5, axis=0)
     _, hashes = fingerprints(images)
     splits = np.array([2, 0, 2, -1, 0], np.int8)
-    assert near_pairs(images, hashes, splits).tolist() == [
+    assert found_pairs(images, hashes, splits).tolist() == [
         [0, 1], [0, 3], [0, 4], [1, 2], [1, 3], [2, 3], [2, 4], [3, 4],
     ]  # fmt: skip
-    assert near_pairs(images, hashes, np.ones(5, np.int8)).tolist() == []
+    assert found_pairs(images, hashes, np.ones(5, np.int8)).tolist() == []
 
 
 def test_flat_images_are_told_apart_by_their_level() -> None:
@@ -204,23 +208,23 @@ def test_banding_finds_all_hashes_within_three_bits() -> None:
     ]
     differing = [int(hashes[one] ^ hashes[other]).bit_count() for one, other in expected]
     assert min(np.bincount(differing)[2:]) > 100
-    assert near_pairs(images, hashes, splits).tolist() == expected
+    assert found_pairs(images, hashes, splits).tolist() == expected
 
 
 def test_of_a_crowd_each_image_is_in_a_pair_but_not_in_all() -> None:
     images = flat([0] * 400)
     _, hashes = fingerprints(images)
-    pairs = near_pairs(images, hashes, in_splits(300, 100))
+    pairs = found_pairs(images, hashes, in_splits(300, 100))
     assert set(pairs.ravel().tolist()) == set(range(400))
     assert len(pairs) <= 400 * NEAREST
-    np.testing.assert_array_equal(pairs, near_pairs(images, hashes, in_splits(300, 100)))
+    np.testing.assert_array_equal(pairs, found_pairs(images, hashes, in_splits(300, 100)))
 
 
 def test_in_a_crowd_the_nearest_in_brightness_are_compared() -> None:
     levels = np.arange(256).repeat(3).tolist()
     images = flat([*levels, *range(0, 256, 30)])
     _, hashes = fingerprints(images)
-    pairs = near_pairs(images, hashes, in_splits(len(levels), 9))
+    pairs = found_pairs(images, hashes, in_splits(len(levels), 9))
     for place, level in enumerate(range(0, 256, 30)):
         partners = pairs[pairs[:, 1] == len(levels) + place, 0] // 3
         assert level in partners
@@ -231,8 +235,9 @@ def test_the_search_ends_when_there_are_very_many(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(duplicates, "MOST_PAIRS", 50)
     images = flat([0] * 40)
     _, hashes = fingerprints(images)
-    pairs = near_pairs(images, hashes, in_splits(20, 20))
-    assert len(pairs) == 50
+    pairs, are_all = near_pairs(images, hashes, in_splits(20, 20))
+    assert (len(pairs), are_all) == (50, False)
+    assert near_pairs(images[:10], hashes[:10], in_splits(9, 1))[1] is True
     assert pairs.tolist() == sorted(pairs.tolist())
 
 
@@ -246,7 +251,7 @@ def test_an_image_is_read_once_at_most_and_only_if_its_hash_is_alike(
     _, hashes = fingerprints(source[:])
     source.asked.clear()
     source.most_at_once = 0
-    pairs = near_pairs(source, hashes, in_splits(len(images), len(copies)))
+    pairs = found_pairs(source, hashes, in_splits(len(images), len(copies)))
     assert pairs.tolist() == [[place, len(images) + place] for place in range(30)]
     assert len(source.asked) == len(set(source.asked))
     assert len(source.asked) < 0.25 * len(source)
