@@ -23,7 +23,9 @@ import yaml
 from PIL import Image
 from tqdm import tqdm
 
+from spotimes import command
 from spotimes.dataset import load_card, load_split
+from spotimes.errors import InputError
 
 ROOT = Path(__file__).parents[1]
 SIDE = 96
@@ -37,11 +39,24 @@ NETWORK = {
 }
 
 
+FEWEST = 1000
+# Of the process that wait4 tells of, the peak is at least that of the one which started it.
+SCRIPT = """
+import pathlib, runpy, sys
+try:
+    runpy.run_module(sys.argv[1], run_name="__main__", alter_sys=True)
+finally:
+    pathlib.Path("status").write_text(pathlib.Path("/proc/self/status").read_text())
+"""
+
+
 def main() -> None:
     """Measures each number of images in turn, and prints a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("images", type=int, nargs="+", help="how many, 1,000 or more")
+    parser.add_argument("images", type=int, nargs="+", help=f"how many, {FEWEST:,} or more")
     numbers = parser.parse_args().images
+    if min(numbers) < FEWEST:
+        parser.error(f"{min(numbers)} images are too few; give {FEWEST:,} or more")
     print("| images | prepare, MiB | prepare, images/s | train, MiB | train, images/s |")
     print("| ---: | ---: | ---: | ---: | ---: |")
     for images in numbers:
@@ -86,18 +101,20 @@ def write_params(folder: Path) -> None:
 def run(stage: str, folder: Path) -> tuple[float, float]:
     """Runs a stage there; peak RSS in MiB, and seconds."""
     began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", f"stages.{stage}"],
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, f"stages.{stage}"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
+        check=False,
     )
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{stage} failed")
-    return usage.ru_maxrss / 1024, time.perf_counter() - began
+    seconds = time.perf_counter() - began
+    if done.returncode:
+        raise InputError(f"{stage} failed with status {done.returncode}")
+    lines = (folder / "status").read_text(encoding="utf-8").splitlines()
+    (peak,) = (int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    return peak / 1024, seconds
 
 
 if __name__ == "__main__":
-    main()
+    command.run("dataset_size", main)
