@@ -37,7 +37,7 @@ def draw(trials: pd.DataFrame, path: Path) -> None:
     """
     trained = trials[trials["outcome"] == "trained"]
     given_up = trials[trials["outcome"] == "given up"]
-    with figure(path, (10, 4.2)) as drawing:
+    with figure(path, (10, 4.2), refine=False) as drawing:
         for axes, (column, (label, unit)) in zip(
             drawing.subplots(1, 2, sharey=True), AXES.items(), strict=True
         ):

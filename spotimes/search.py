@@ -33,7 +33,7 @@ from spotimes.architecture_cost import Cost, estimate, measure
 from spotimes.checkpoint import Arrays, Checkpoint
 from spotimes.contract import Contract
 from spotimes.dataset import PREPARED, LazySplit, load_card, load_split
-from spotimes.determinism import make_deterministic
+from spotimes.determinism import code_digest, fingerprint, make_deterministic
 from spotimes.errors import InputError
 from spotimes.frameworks import keras
 from spotimes.image_file import Selected
@@ -57,12 +57,14 @@ COLUMNS = (
     "epochs",
     *Cost._fields,  # of one over a limit by its estimate, bytes and macs alone, as estimated
 )
-ESTIMATES_ERROR = 1.05
+READ = ("dataset.json", "train_images.npy", "train_labels.npy")
+ESTIMATES_ERROR = 1500  # bytes, and a twentieth
 
 
 def main() -> None:
     """Searches until enough were trained or proposed."""
-    load_group("versions", Versions).check_installed()
+    versions = load_group("versions", Versions)
+    versions.check_installed()
     load_group("runtime", Runtime).check_installed()
     params = load_group("search", Search)
     recipe = load_group("train", Train)
@@ -73,17 +75,19 @@ def main() -> None:
     make_deterministic(recipe.seed, recipe.threads)
     FOLDER.mkdir(exist_ok=True)
 
-    search = _Searching(params, recipe, largest_side)
+    search = _Searching(params, recipe, largest_side, versions)
     search.take_up()
-    while search.trained() < params.trials and len(search.study.trials) < params.proposals:
-        trial = search.propose()
-        if "repeats" in trial.user_attrs:
-            continue
+    drawn = 0
+    while True:
         table = record(search.study)
         atomic.write_text(RECORD, table.to_csv(index=False, lineterminator="\n"))
-        if trial.intermediate_values:
+        trained = int((table["epochs"] > 0).sum())
+        if trained > drawn:
             pareto.draw(table, PICTURE)
-    report(search.study, record(search.study), params)
+            drawn = trained
+        if trained >= params.trials or not search.find(params.proposals):
+            break
+    report(search.study, table, params)
 
 
 class _Searching:
@@ -93,7 +97,9 @@ class _Searching:
         study: Optuna's, kept in `FOLDER`.
     """
 
-    def __init__(self, params: Search, recipe: Train, largest_side: int) -> None:
+    def __init__(
+        self, params: Search, recipe: Train, largest_side: int, versions: Versions
+    ) -> None:
         self.params, self.recipe, self.largest_side = params, recipe, largest_side
         split, card = load_split("train"), load_card()
         self.classes = len(card.class_names)
@@ -112,7 +118,9 @@ class _Searching:
                 recipe.model_dump(),
                 largest_side,
                 file_hash(params.reference),
-                {file.name: file_hash(str(file)) for file in sorted(PREPARED.iterdir())},
+                {name: file_hash(str(PREPARED / name)) for name in READ},
+                fingerprint(versions, recipe.threads),
+                code_digest(),
             ],
             sort_keys=True,
         )
@@ -130,23 +138,36 @@ class _Searching:
                 f"{height}x{width} images below one pixel; use 1 in more of them"
             ) from error
 
-    def trained(self) -> int:
-        """How many architectures were trained, to the end or not."""
-        return sum(bool(trial.intermediate_values) for trial in _told(self.study))
-
     def take_up(self) -> None:
         """Puts the architecture at which a search was broken off in front again."""
         for trial in self.study.get_trials(states=(TrialState.RUNNING,)):
             self.study.tell(trial.number, state=TrialState.FAIL)
-            self.study.enqueue_trial(trial.params)
+            kept = {key: trial.user_attrs[key] for key in ("cost",) if key in trial.user_attrs}
+            self.study.enqueue_trial(trial.params, kept)
 
-    def propose(self) -> FrozenTrial:
-        """Looks at one architecture, and trains it if it is within the limits and new."""
+    def find(self, proposals: int) -> bool:
+        """Proposes until an architecture is new; False if there were so many proposals before."""
+        at_random = False
+        while self._proposed() < proposals:
+            if self._propose(at_random):
+                return True
+            at_random = True  # the estimator likes best what it knows to be good
+        return False
+
+    def _proposed(self) -> int:
+        """How many proposals there were, repeated ones too, not those that were broken off."""
+        trials = self.study.get_trials(deepcopy=False)
+        return len(_told(self.study)) + sum("repeats" in trial.user_attrs for trial in trials)
+
+    def _propose(self, at_random: bool) -> bool:
+        """Looks at one architecture, and trains it if it is within the limits; False if known."""
         keras.utils.clear_session()  # the graphs of the proposal before
         params = self.params
         told = _told(self.study)
         # By what is known, not by how often it was broken off: so it finds the same each time.
-        self.study.sampler = _sampler(params.seed + len(told), params.random_proposals)
+        seed = (params.seed + self._proposed()) % 2**32
+        random = optuna.samplers.RandomSampler(seed)
+        self.study.sampler = random if at_random else _sampler(seed, params.random_proposals)
         self.study.pruner = optuna.pruners.MedianPruner(
             params.unpruned_trials, n_warmup_steps=params.epochs // 3
         )
@@ -156,30 +177,36 @@ class _Searching:
         trial.set_user_attr("architecture", name)
         if same := next((each for each in told if each.user_attrs["architecture"] == name), None):
             trial.set_user_attr("repeats", same.number)
-            for key, value in same.constraints.items():
-                trial.set_constraint(key, value)
-            return self._tell(trial, same.value)
+            self.study.tell(trial, state=TrialState.FAIL)  # nothing new to learn from
+            return False
         trial.set_user_attr("blocks", [block.model_dump() for block in network.blocks])
         if not self._within_limits(trial, network):
-            return self._tell(trial, None)
+            self.study.tell(trial, state=TrialState.PRUNED)
+            return True
         began = time.perf_counter()
-        found = self._tell(trial, self._trained(trial, network))
-        print(f"{_line(found)}, {time.perf_counter() - began:.0f} s", flush=True)
-        return found
-
-    def _tell(self, trial: Trial, accuracy: float | None) -> FrozenTrial:
+        accuracy = self._trained(trial, network)
         state = TrialState.PRUNED if accuracy is None else TrialState.COMPLETE
-        return self.study.tell(trial, accuracy, state)
+        found = self.study.tell(trial, accuracy, state)
+        print(f"{_line(found)}, {time.perf_counter() - began:.0f} s", flush=True)
+        return True
 
     def _within_limits(self, trial: Trial, network: Network) -> bool:
-        guess = estimate(network, self.image_shape, self.classes)
-        cost: dict[str, Any] = {**dict.fromkeys(Cost._fields), **guess._asdict()}
-        tolerance = ESTIMATES_ERROR
-        if not any(excess(cost, self.params.limits, tolerance).values()):
-            cost = measure(network, self.contract, Path(self.params.reference))._asdict()
-            tolerance = 1.0
-        beyond = excess(cost, self.params.limits, tolerance)
-        trial.set_user_attr("cost", cost)
+        limits = self.params.limits
+        # Of one that was broken off, a second measurement of latency could find otherwise.
+        cost: dict[str, Any] | None = trial.user_attrs.get("cost")
+        if cost is None:
+            guess = estimate(network, self.image_shape, self.classes)
+            cost = {**dict.fromkeys(Cost._fields), **guess._asdict()}
+            at_least = {**cost, "bytes": guess.bytes * 19 // 20 - ESTIMATES_ERROR}
+            if not any(excess(at_least, limits).values()):
+                cost = measure(network, self.contract, Path(self.params.reference))._asdict()
+                if cost["arena_bytes"] is None and limits.arena_bytes is not None:
+                    raise InputError(
+                        "params.yaml: search.limits.arena_bytes: cannot be measured here "
+                        f"({described(network.blocks)}); set null, which sets no limit"
+                    )
+            trial.set_user_attr("cost", cost)
+        beyond = excess(cost, limits)
         for name, share in beyond.items():
             trial.set_constraint(name, share)
         return not any(beyond.values())
@@ -188,7 +215,7 @@ class _Searching:
         """Its accuracy; None if it was given up."""
         make_deterministic(self.recipe.seed, self.recipe.threads)
         key = f"{self.key} {described(network.blocks)}"
-        checkpoint = _Reporting(FOLDER / "train.npz", key, trial)
+        checkpoint = _Reporting(FOLDER / "train.npz", key, trial, self.recipe.epochs)
         try:
             trained = train(
                 network,
@@ -208,10 +235,21 @@ class _Searching:
 class _Reporting(Checkpoint):
     """Tells the trial of each epoch, and ends the training if it is to be given up."""
 
-    def __init__(self, path: Path, key: str, trial: Trial) -> None:
+    def __init__(self, path: Path, key: str, trial: Trial, epochs: int) -> None:
         super().__init__(path, key)
-        self.trial = trial
+        self.trial, self.epochs = trial, epochs
         self.reported = 0
+
+    def load(self) -> tuple[Arrays, dict[str, Any]] | None:
+        """Reads the state back, and reports what was reported to the trial that was broken off.
+
+        Raises:
+            optuna.TrialPruned: the trial fell behind.
+        """
+        saved = super().load()
+        if saved is not None:
+            self._report(saved[1]["history"])
+        return saved
 
     def save(self, arrays: Arrays, facts: dict[str, Any]) -> None:
         """Saves the state, then reports the epochs that were not yet.
@@ -220,10 +258,14 @@ class _Reporting(Checkpoint):
             optuna.TrialPruned: the trial fell behind.
         """
         super().save(arrays, facts)
-        for epoch, row in list(enumerate(facts["history"], 1))[self.reported :]:
+        self._report(facts["history"])
+
+    def _report(self, history: list[dict[str, float]]) -> None:
+        for epoch, row in list(enumerate(history, 1))[self.reported :]:
             self.trial.report(row["val_accuracy"], epoch)
-        self.reported = len(facts["history"])
-        if self.trial.should_prune():
+        self.reported = len(history)
+        # After the last epoch there is nothing left to save by giving up.
+        if self.reported < self.epochs and self.trial.should_prune():
             raise optuna.TrialPruned
 
 
@@ -250,12 +292,12 @@ def described(blocks: list[Block]) -> str:
     )
 
 
-def excess(cost: dict[str, Any], limits: Limits, tolerance: float) -> dict[str, float]:
-    """By what share of each limit a cost is above `tolerance` times it; 0 if it is not known."""
+def excess(cost: dict[str, Any], limits: Limits) -> dict[str, float]:
+    """By what share of each limit a cost is above it; 0 if it is not known."""
     beyond = dict.fromkeys(Limits.model_fields, 0.0)
     for name, limit in limits:
         if limit is not None and cost[name] is not None:
-            beyond[name] = max(0.0, cost[name] / limit / tolerance - 1)
+            beyond[name] = max(0.0, cost[name] / limit - 1)
     return beyond
 
 
@@ -263,8 +305,6 @@ def record(study: optuna.Study) -> pd.DataFrame:
     """The proposals so far, `COLUMNS`; one that came again is left out."""
     rows = []
     for trial in _told(study):
-        if "repeats" in trial.user_attrs:
-            continue
         epochs = len(trial.intermediate_values)
         finished = "trained" if trial.state == TrialState.COMPLETE else "given up"
         rows.append(
@@ -286,7 +326,7 @@ def report(study: optuna.Study, table: pd.DataFrame, params: Search) -> None:
     trained = table[table["outcome"] == "trained"]
     counts = table["outcome"].value_counts()
     print(
-        f"{len(study.trials):,} proposals of {params.size:,} architectures: "
+        f"{len(table):,} of {params.size:,} architectures: "
         + ", ".join(f"{count:,} {outcome}" for outcome, count in counts.items())
     )
     if trained.empty:

@@ -28,7 +28,11 @@ class Choices(Frozen):
     repeats: Annotated[list[Repeats], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _a_stride_is_never_left_out(self) -> "Choices":
+    def _each_choice_is_one(self) -> "Choices":
+        for name in ("kind", "channels", "repeats"):
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name} has a value twice")
         if self.stride > 1 and 0 in self.repeats:
             raise ValueError("with a stride above 1, repeats cannot be 0")
         return self
@@ -74,7 +78,7 @@ class Search(Frozen):
     proposals: Annotated[int, Field(ge=1)]
     random_proposals: Annotated[int, Field(ge=1)]
     unpruned_trials: Annotated[int, Field(ge=1)]
-    epochs: Annotated[int, Field(ge=1)]
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
     validation_fraction: Annotated[float, Field(gt=0, lt=1)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
 
@@ -87,6 +91,8 @@ class Search(Frozen):
     @property
     def size(self) -> int:
         """How many architectures the space has."""
-        return math.prod(
-            len(each.kind) * len(each.channels) * len(each.repeats) for each in self.space
-        )
+        sizes = []
+        for each in self.space:
+            blocks = len(each.kind) * len(each.channels) * sum(n > 0 for n in each.repeats)
+            sizes.append(blocks + (0 in each.repeats))
+        return math.prod(sizes)
