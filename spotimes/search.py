@@ -13,6 +13,7 @@ an architecture after its last whole epoch; with other params it begins anew.
 Time: 2 s for a measured proposal, and for a trained one `search.epochs` times an epoch's.
 """
 
+import fcntl
 import hashlib
 import json
 import time
@@ -62,7 +63,21 @@ ESTIMATES_ERROR = 1500  # bytes, and a twentieth
 
 
 def main() -> None:
-    """Searches until enough were trained or proposed."""
+    """Searches until enough were trained or proposed, if no other search is at it.
+
+    Raises:
+        InputError: another one is, params or files are not as they must be, or nothing was found.
+    """
+    FOLDER.mkdir(exist_ok=True)
+    with (FOLDER / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(f"{FOLDER}: another search is under way here; let it end") from error
+        _search()
+
+
+def _search() -> None:
     versions = load_group("versions", Versions)
     versions.check_installed()
     load_group("runtime", Runtime).check_installed()
@@ -73,8 +88,6 @@ def main() -> None:
     if not Path(params.reference).is_file():
         raise InputError(f"params.yaml: search.reference: {params.reference}: no such file")
     make_deterministic(recipe.seed, recipe.threads)
-    FOLDER.mkdir(exist_ok=True)
-
     search = _Searching(params, recipe, largest_side, versions)
     search.take_up()
     drawn = 0
@@ -345,12 +358,18 @@ def report(study: optuna.Study, table: pd.DataFrame, params: Search) -> None:
 
 def _study(key: str) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.create_study(
-        storage=f"sqlite:///{FOLDER}/study.db",
-        study_name=hashlib.sha256(key.encode()).hexdigest(),
-        direction="maximize",
-        load_if_exists=True,
-    )
+    try:
+        return optuna.create_study(
+            storage=f"sqlite:///{FOLDER}/study.db",
+            study_name=hashlib.sha256(key.encode()).hexdigest(),
+            direction="maximize",
+            load_if_exists=True,
+        )
+    except Exception as error:  # SQLAlchemy's, of a damaged file
+        reason = str(error).partition("\n")[0]
+        raise InputError(
+            f"{FOLDER}/study.db: cannot be used ({reason}); remove {FOLDER} to begin anew"
+        ) from error
 
 
 def _sampler(seed: int, random_proposals: int) -> optuna.samplers.BaseSampler:

@@ -1,5 +1,6 @@
 """The search: its logic with trainings that only pretend, and one of each kind for real."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -195,6 +196,24 @@ def test_a_fault_gives_one_line(
 ) -> None:
     write_params(**changes, proposals=10)
     assert message in one_line("search", search.main)
+    assert pretended == []
+
+
+def test_a_damaged_record_is_told(pretended: list[str], one_line: OneLine) -> None:
+    Path(".search").mkdir()
+    Path(".search/study.db").write_text("no database" * 100)
+    told = one_line("search", search.main)
+    assert told.startswith(".search/study.db: cannot be used (")
+    assert told.endswith("; remove .search to begin anew")
+
+
+def test_a_second_search_beside_the_first_is_refused(
+    pretended: list[str], one_line: OneLine
+) -> None:
+    Path(".search").mkdir()
+    with Path(".search/lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "another search is under way" in one_line("search", search.main)
     assert pretended == []
 
 
