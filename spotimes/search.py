@@ -18,6 +18,7 @@ import hashlib
 import json
 import time
 import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +75,11 @@ def main() -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise InputError(f"{FOLDER}: another search is under way here; let it end") from error
-        _search()
+        with ExitStack() as closing:
+            _search(closing)
 
 
-def _search() -> None:
+def _search(closing: ExitStack) -> None:
     versions = load_group("versions", Versions)
     versions.check_installed()
     load_group("runtime", Runtime).check_installed()
@@ -88,7 +90,7 @@ def _search() -> None:
     if not Path(params.reference).is_file():
         raise InputError(f"params.yaml: search.reference: {params.reference}: no such file")
     make_deterministic(recipe.seed, recipe.threads)
-    search = _Searching(params, recipe, largest_side, versions)
+    search = _Searching(params, recipe, largest_side, versions, closing)
     search.take_up()
     drawn = 0
     while True:
@@ -111,7 +113,12 @@ class _Searching:
     """
 
     def __init__(
-        self, params: Search, recipe: Train, largest_side: int, versions: Versions
+        self,
+        params: Search,
+        recipe: Train,
+        largest_side: int,
+        versions: Versions,
+        closing: ExitStack,
     ) -> None:
         self.params, self.recipe, self.largest_side = params, recipe, largest_side
         split, card = load_split("train"), load_card()
@@ -137,7 +144,7 @@ class _Searching:
             ],
             sort_keys=True,
         )
-        self.study = _study(self.key)
+        self.study = _study(self.key, closing)
 
     def _check_strides(self) -> None:
         rows = [Block(kind="conv", channels=1, stride=row.stride) for row in self.params.space]
@@ -356,11 +363,14 @@ def report(study: optuna.Study, table: pd.DataFrame, params: Search) -> None:
     print(yaml.safe_dump({"blocks": best.user_attrs["blocks"]}, sort_keys=False).strip())
 
 
-def _study(key: str) -> optuna.Study:
+def _study(key: str, closing: ExitStack) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
+        storage = optuna.storages.RDBStorage(f"sqlite:///{FOLDER}/study.db")
+        closing.callback(storage.engine.dispose)
+        closing.callback(storage.remove_session)
         return optuna.create_study(
-            storage=f"sqlite:///{FOLDER}/study.db",
+            storage=storage,
             study_name=hashlib.sha256(key.encode()).hexdigest(),
             direction="maximize",
             load_if_exists=True,

@@ -1,6 +1,7 @@
 """The search: its logic with trainings that only pretend, and one of each kind for real."""
 
 import fcntl
+import gc
 import os
 import signal
 import subprocess
@@ -199,12 +200,14 @@ def test_a_fault_gives_one_line(
     assert pretended == []
 
 
+@pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")  # Optuna's own
 def test_a_damaged_record_is_told(pretended: list[str], one_line: OneLine) -> None:
     Path(".search").mkdir()
     Path(".search/study.db").write_text("no database" * 100)
     told = one_line("search", search.main)
     assert told.startswith(".search/study.db: cannot be used (")
     assert told.endswith("; remove .search to begin anew")
+    gc.collect()
 
 
 def test_a_second_search_beside_the_first_is_refused(
