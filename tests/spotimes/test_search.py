@@ -204,9 +204,11 @@ def test_a_fault_gives_one_line(
 def test_a_damaged_record_is_told(pretended: list[str], one_line: OneLine) -> None:
     Path(".search").mkdir()
     Path(".search/study.db").write_text("no database" * 100)
+    Path("metrics/search.csv").write_text("an earlier one\n")
     told = one_line("search", search.main)
     assert told.startswith(".search/study.db: cannot be used (")
     assert told.endswith("; remove .search to begin anew")
+    assert Path("metrics/search.csv").read_text() == "an earlier one\n"
     gc.collect()
 
 
