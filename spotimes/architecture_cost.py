@@ -13,10 +13,11 @@ from spotimes.metadata import embedded
 from spotimes.params.network import Block, Network
 from spotimes.tflite_file import TFLiteFile
 
-# Bytes of an INT8 file beyond the weights: for each channel that a layer puts out the scale, a
-# 64-bit zero point and, of 4 bytes, the bias, which has such a scale and zero point too; and for
-# each operator and the file about so many.
-BYTES_A_CHANNEL = 4 + 2 * (4 + 8)
+# Bytes of an INT8 file beyond the weights: for each channel that a layer puts out a scale, and the
+# bias with its own; for each channel of a width, once, the zero points, which all layers as wide
+# share; and for each operator and the file about so many.
+BYTES_A_CHANNEL = 4 + 4 + 4
+BYTES_A_ZERO_POINT = 8
 BYTES_AN_OPERATOR = 250
 BYTES_A_FILE = 1500
 
@@ -61,6 +62,7 @@ def estimate(network: Network, image_shape: tuple[int, int, int], classes: int) 
     """
     height, width, inputs = image_shape
     weights = macs = outputs = 0
+    widths = {classes}
     layers = 1
     for block in network.blocks_for(height, width):
         height, width = -(-height // block.stride), -(-width // block.stride)
@@ -68,6 +70,7 @@ def estimate(network: Network, image_shape: tuple[int, int, int], classes: int) 
             weights += kernel
             macs += kernel * height * width
             outputs += channels
+            widths.add(channels)
             layers += 1
         inputs = block.channels
     weights, macs, outputs = (
@@ -75,7 +78,8 @@ def estimate(network: Network, image_shape: tuple[int, int, int], classes: int) 
         macs + inputs * classes,
         outputs + classes,
     )
-    size = weights + BYTES_A_CHANNEL * outputs + BYTES_AN_OPERATOR * layers + BYTES_A_FILE
+    quantization = BYTES_A_CHANNEL * outputs + BYTES_A_ZERO_POINT * sum(widths)
+    size = weights + quantization + BYTES_AN_OPERATOR * layers + BYTES_A_FILE
     return Estimate(size, macs)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.tools import flatbuffer_utils
 
-from spotimes import atomic
+from spotimes import atomic, flatbuffer
 from spotimes.batches import scaled
 from spotimes.frameworks import keras, tf
 
@@ -64,4 +64,4 @@ def _converter(model: keras.Model) -> Iterator[tf.lite.TFLiteConverter]:
 def _stripped(content: bytes) -> bytes:
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
     flatbuffer_utils.strip_strings(model)
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    return flatbuffer.packed(model)

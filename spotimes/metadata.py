@@ -16,6 +16,7 @@ import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
+from spotimes import flatbuffer
 from spotimes.contract import CONTRACT, LABELS, Contract
 
 NAME = b"TFLITE_METADATA"
@@ -43,7 +44,7 @@ def embedded(content: bytes, contract: Contract) -> bytes:
         *(model.metadata or []),
         schema.MetadataT(name=NAME, buffer=len(model.buffers) - 1),
     ]
-    file = io.BytesIO(bytes(flatbuffer_utils.convert_object_to_bytearray(model)))
+    file = io.BytesIO(flatbuffer.packed(model))
     fields = contract._asdict()
     labels = "\n".join(fields.pop("class_names")) + "\n"
     with zipfile.ZipFile(file, "a", zipfile.ZIP_STORED) as archive:

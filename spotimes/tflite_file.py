@@ -6,6 +6,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator
 
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
@@ -35,15 +36,11 @@ class TFLiteFile:
 
         Returns:
             `file`: all; `weights`: constants, biases too; `quantization`: scales (4 bytes each) and
-            zero points (8 bytes each); `metadata`: class names and input contract; `rest`: the
-            graph's structure. The last four add up to the first.
+            zero points (8 bytes each), once where tensors share them; `metadata`: class names and
+            input contract; `rest`: the graph's structure. The last four add up to the first.
         """
         weights = sum(len(self._data(tensor)) for tensor in self._constants())
-        quantization = sum(
-            4 * len(tensor.quantization.scale) + 8 * len(tensor.quantization.zeroPoint)
-            for tensor in self.graph.tensors
-            if _is_quantized(tensor)
-        )
+        quantization = self._quantization_bytes()
         metadata = self._associated_files_bytes() + sum(
             len(self.model.buffers[entry.buffer].data)
             for entry in self.model.metadata or []
@@ -126,6 +123,16 @@ class TFLiteFile:
     def _constants(self) -> Iterator[schema.TensorT]:
         return (tensor for tensor in self.graph.tensors if len(self._data(tensor)))
 
+    def _quantization_bytes(self) -> int:
+        graph = schema.Model.GetRootAs(self.content).Subgraphs(0)
+        vectors = {}
+        for place in range(graph.TensorsLength()):
+            if quantization := graph.Tensors(place).Quantization():
+                for vector in (quantization.ScaleAsNumpy(), quantization.ZeroPointAsNumpy()):
+                    if isinstance(vector, np.ndarray):  # 0 stands for none
+                        vectors[vector.ctypes.data] = vector.nbytes
+        return sum(vectors.values())
+
     def _data(self, tensor: schema.TensorT) -> bytes:
         data = self.model.buffers[tensor.buffer].data
         return b"" if data is None else data
@@ -147,7 +154,3 @@ MACS_OF_KERNEL = {
 
 def _shape(tensor: schema.TensorT) -> list[int]:
     return [int(side) for side in tensor.shape]  # of int32, which a product would overflow
-
-
-def _is_quantized(tensor: schema.TensorT) -> bool:
-    return tensor.quantization is not None and tensor.quantization.scale is not None

@@ -85,12 +85,23 @@ def test_weights_by_hand(fp32: bytes, int8: bytes) -> None:
 
 
 def test_quantization_by_hand(fp32: bytes, int8: bytes) -> None:
-    """12 bytes for each channel's weights and biases, and for each activation."""
-    channels = 4 + 4 + 8 + 10
+    """Scales of 4 bytes, of weights and biases; zero points of 8, once for each width."""
+    scales = 2 * (4 + 4 + 8 + 10)
+    zero_points = 4 + 8 + 10
     activations = ["image", "conv", "depthwise", "pointwise", "mean", "logits", "softmax"]
+    zero_points_of_activations = ["-128", "that of logits"]
     parts = TFLiteFile(int8).bytes_by_part()
-    assert parts["quantization"] == 12 * (2 * channels + len(activations))
+    assert parts["quantization"] == 4 * (scales + len(activations)) + 8 * (
+        zero_points + len(zero_points_of_activations)
+    )
     assert TFLiteFile(fp32).bytes_by_part()["quantization"] == 0
+
+
+def test_what_tensors_do_not_share_is_counted_for_each(int8: bytes) -> None:
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(int8))
+    unshared = TFLiteFile(bytes(flatbuffer_utils.convert_object_to_bytearray(model)))
+    channels, activations = 4 + 4 + 8 + 10, 7
+    assert unshared.bytes_by_part()["quantization"] == 12 * (2 * channels + activations)
 
 
 def test_metadata_is_what_the_metadata_adds(int8: bytes) -> None:
