@@ -19,7 +19,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
         mask: None = None,
     ) -> tf.Tensor:
         """As Keras' own layer."""
-        if not training:
+        if not (training and self.trainable):
             return super().call(inputs, training=False, mask=mask)
         nothing = tf.constant([], tf.float32)  # while training, the moving statistics are not read
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(

@@ -73,3 +73,15 @@ def test_a_network_of_them_has_the_weights_of_one_of_keras_own(network: Network)
     )
     assert [each.path for each in fused.weights] == [each.path for each in own.weights]
     assert [each.shape for each in fused.weights] == [each.shape for each in own.weights]
+
+
+def test_frozen_it_normalizes_by_the_moving_statistics(
+    layers: tuple[Any, Any], images: Any
+) -> None:
+    for layer in layers:
+        layer.trainable = False
+    before = [weight.numpy() for weight in layers[1].weights]
+    keras_own, ours = (layer(images, training=True) for layer in layers)
+    np.testing.assert_array_equal(ours, keras_own)
+    for weight, value in zip(layers[1].weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)
