@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install repro test check rebuild search lint lock
+.PHONY: help install repro test check rebuild preset search lint lock
 .DEFAULT_GOAL := help
 
 help: ## list these verbs
@@ -24,6 +24,9 @@ rebuild: .venv/pipeline ## run every stage from scratch, the training too
 	@python -m spotimes.params
 	rm -rf .resume
 	dvc repro --force
+
+preset: .venv/pipeline ## put the values of presets/NAME.yaml into params.yaml: make preset NAME=nano
+	@python -m spotimes.preset $(NAME)
 
 search: .venv/pipeline ## search architectures within search.limits of params.yaml
 	@python -m spotimes.params
