@@ -83,12 +83,11 @@ def train(
     reshuffle = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: batches.begin(epoch))
     progress = Progress(recipe.epochs, len(batches), recipe.batch_size, resume.done)
     _compiled(fused, recipe, steps=recipe.epochs * len(batches)).fit(
-        batches,
+        batches.stream(),
         initial_epoch=resume.done,
         epochs=resume.done if resume.stopped else recipe.epochs,
-        validation_data=EvaluationBatches(validation_split, classes),
+        validation_data=EvaluationBatches(validation_split, classes).stream(),
         callbacks=[reshuffle, average, keep, history, resume, progress],
-        shuffle=False,  # TrainingBatches shuffle; Keras would again, and not so that it resumes
         verbose=0,
     )
     history.write()

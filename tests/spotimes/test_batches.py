@@ -208,3 +208,21 @@ def test_weights_let_each_class_count_alike(uneven: Split) -> None:
 
 def test_weights_of_classes_alike_are_one_and_of_none_zero() -> None:
     assert class_weights(np.array([0, 0, 2, 2]), 4).tolist() == [1, 0, 1, 0]
+
+
+def test_the_stream_is_the_epoch_that_was_begun(make: Callable[..., TrainingBatches]) -> None:
+    batches = make()
+    stream = batches.stream()
+    assert int(stream.cardinality()) == len(batches)
+    for epoch in (0, 3):
+        batches.begin(epoch)
+        expected = list(batches)
+        found = [tuple(each.numpy() for each in batch) for batch in stream]
+        assert len(found) == len(expected) == len(batches)
+        for ours, theirs in zip(found, expected, strict=True):
+            for one, other in zip(ours, theirs, strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+def test_nothing_tunes_the_stream_for_fit_waits_for_it(split: Split) -> None:
+    assert EvaluationBatches(split, 10).stream().options().autotune.enabled is False
