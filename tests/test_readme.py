@@ -10,7 +10,7 @@ import yaml
 
 from tests.imports import ROOT
 
-PAGES = ["README.md", "docs/own-images.md", "models/README.md"]
+PAGES = ["README.md", "docs/network.md", "docs/own-images.md", "models/README.md"]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 
 

@@ -144,7 +144,7 @@ def test_the_command_passes_the_committed_params() -> None:
     [
         ("  epochs:", "  epochs: -1 #", "train.epochs: -1 is not allowed"),
         ("warmup:", "warm_up:", "train.optimizer.warm_up: unknown key; allowed are peak_"),
-        ("channels: 48", "width: 48", "network.blocks[1].width: unknown key; allowed are kind, "),
+        ("channels: 32", "width: 32", "network.blocks[1].width: unknown key; allowed are kind, "),
         ("train:", "train: {", "is not YAML"),
     ],
 )
