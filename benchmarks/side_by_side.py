@@ -40,6 +40,8 @@ def main() -> None:
     models = {path.name: path for path in (*OURS, *files)}
     if len(models) < len(OURS) + len(files):
         raise InputError("two of the files have the same name")
+    test = load_split("test")
+    images = test.images[:]
     first = files[0].name
     rounds = latency.until_narrow(
         tqdm(
@@ -53,8 +55,6 @@ def main() -> None:
         INTERVAL_WIDTH,
         BUDGET_SECONDS,
     )
-    test = load_split("test")
-    images = test.images[:]
     print(f"| file | top-1 | bytes | RAM | MACs | latency, us | of {first}, 95% interval |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for name, path in models.items():
