@@ -2,11 +2,11 @@
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 
 from spotimes.params.train import Augmentation
 
 Images = npt.NDArray[np.uint8]
+Targets = npt.NDArray[np.float32]
 
 
 def augment(images: Images, augmentation: Augmentation, rng: np.random.Generator) -> Images:
@@ -22,52 +22,91 @@ def augment(images: Images, augmentation: Augmentation, rng: np.random.Generator
     """
     count, height, width, _ = images.shape
     down, right = (round(augmentation.shift * side) for side in (height, width))
-    if down or right:
-        images = _shifted(images, down, right, rng)
+    images = _shifted(images, down, right, rng) if down or right else images.copy()
     if augmentation.flip:
         flipped = rng.random(count) < 0.5
-        images = np.where(flipped[:, None, None, None], images[:, :, ::-1], images)
+        images[flipped] = images[flipped, :, ::-1]
     if augmentation.brightness or augmentation.contrast:
-        images = _relit(images, augmentation.brightness, augmentation.contrast, rng)
+        _relight(images, augmentation.brightness, augmentation.contrast, rng)
     rows, columns = (round(augmentation.cutout * side) for side in (height, width))
     if rows and columns:
-        images = _cut_out(images, rows, columns, rng)
+        _cut_out(images, rows, columns, rng)
     return images
+
+
+def cut_mix(
+    images: Images, targets: Targets, share: float, rng: np.random.Generator
+) -> tuple[Images, Targets]:
+    """Shows in a rectangle of some images what another image has there.
+
+    The rectangle has the image's proportions and lies about a random pixel, as far as it is within
+    the image; its area before that is a random share of the image's. Yun et al., 2019
+    (arXiv:1905.04899), with alpha 1.
+
+    Args:
+        images: uint8, shape (images, height, width, channels); left as they are.
+        targets: how much each class counts, float32, shape (images, classes); left as they are.
+        share: of the images that are changed, by chance.
+        rng: what is random.
+
+    Returns:
+        As many images, and targets in which both of an image's classes count by their areas.
+    """
+    count, height, width, _ = images.shape
+    changed = np.flatnonzero(rng.random(count) < share)
+    others = rng.permutation(count)
+    sides = np.sqrt(rng.random(count))
+    middles = rng.integers(0, height, count), rng.integers(0, width, count)
+    mixed, mixed_targets = images.copy(), targets.copy()
+    for place in changed:
+        rows, columns = (
+            _within(middle[place], round(sides[place] * side), side)
+            for middle, side in zip(middles, (height, width), strict=True)
+        )
+        other = others[place]
+        mixed[place, rows, columns] = images[other, rows, columns]
+        area = np.float32((rows.stop - rows.start) * (columns.stop - columns.start))
+        shown = area / np.float32(height * width)
+        mixed_targets[place] = targets[place] + shown * (targets[other] - targets[place])
+    return mixed, mixed_targets
 
 
 def _shifted(images: Images, down: int, right: int, rng: np.random.Generator) -> Images:
     """By up to `down` and `right` pixels either way; black comes in."""
     count, height, width, _ = images.shape
     padded = np.pad(images, ((0, 0), (down, down), (right, right), (0, 0)))
-    windows = sliding_window_view(padded, (height, width), axis=(1, 2))  # type: ignore[call-overload]
     top = rng.integers(0, 2 * down + 1, count)
     left = rng.integers(0, 2 * right + 1, count)
-    shifted: Images = windows[np.arange(count), top, left].transpose(0, 2, 3, 1)
+    shifted = np.empty_like(images)
+    for image, source, row, column in zip(shifted, padded, top, left, strict=True):
+        image[:] = source[row : row + height, column : column + width]
     return shifted
 
 
-def _relit(images: Images, brightness: float, contrast: float, rng: np.random.Generator) -> Images:
-    """The distance to middle grey times a factor, then an offset, for each image its own."""
+def _relight(images: Images, brightness: float, contrast: float, rng: np.random.Generator) -> None:
+    """In place, the distance to middle grey times a factor, then an offset; each image its own."""
     count = len(images)
     factor = 1 + contrast * rng.uniform(-1, 1, count)
     offset = 255 * brightness * rng.uniform(-1, 1, count)
     # Every image is one table of 256 values: no float array of the images' size.
     levels = (np.arange(256) - 127.5) * factor[:, None] + 127.5 + offset[:, None]
     tables = np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
-    return np.take_along_axis(tables, images.reshape(count, -1).astype(np.intp), axis=1).reshape(
-        images.shape
-    )
+    for image, table in zip(images, tables, strict=True):
+        image[:] = table[image]
 
 
-def _cut_out(images: Images, rows: int, columns: int, rng: np.random.Generator) -> Images:
-    """Blackens a rectangle about a random pixel, as far as it lies within the image.
+def _cut_out(images: Images, rows: int, columns: int, rng: np.random.Generator) -> None:
+    """Blackens in place a rectangle about a random pixel, as far as it lies within the image.
 
     DeVries and Taylor, 2017 (arXiv:1708.04552).
     """
     count, height, width, _ = images.shape
-    top = rng.integers(0, height, count) - rows // 2
-    left = rng.integers(0, width, count) - columns // 2
-    below, beside = np.arange(height) - top[:, None], np.arange(width) - left[:, None]
-    hit_rows, hit_columns = (below >= 0) & (below < rows), (beside >= 0) & (beside < columns)
-    hit = hit_rows[:, :, None] & hit_columns[:, None, :]
-    return np.where(hit[..., None], np.uint8(0), images)
+    middles = rng.integers(0, height, count), rng.integers(0, width, count)
+    for image, row, column in zip(images, *middles, strict=True):
+        image[_within(row, rows, height), _within(column, columns, width)] = 0
+
+
+def _within(middle: int, length: int, side: int) -> slice:
+    """A stretch about a pixel, as far as it lies on the side."""
+    start = middle - length // 2
+    return slice(max(start, 0), min(start + length, side))

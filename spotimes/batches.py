@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from spotimes.augmentation import augment
+from spotimes.augmentation import augment, cut_mix
 from spotimes.dataset import LabelledImages
 from spotimes.frameworks import tf
 from spotimes.params.train import Augmentation
@@ -76,17 +76,20 @@ class TrainingBatches(Batches):
         return len(self.split.labels) // self.batch_size
 
     def __getitem__(self, index: int) -> tuple[FloatArray, ...]:
-        """Images in [0, 1], float32 NHWC, and one-hot labels, float32 of (batch, classes).
+        """Images in [0, 1], float32 NHWC, and their targets, float32 of (batch, classes).
 
+        A target is how much each class counts, 1 in sum: one-hot but for `cutmix`.
         With the balance `weights` each image's weight too, float32 of (batch,).
         """
         # Sorted, for a disk's sake; a batch has no order.
         chosen = np.sort(self.order[index * self.batch_size :][: self.batch_size])
         rng = np.random.default_rng((self.seed, self.epoch, index))
         images = augment(self.split.images[chosen], self.augmentation, rng)
-        labels = self.split.labels[chosen]
-        batch = scaled(images), one_hot(labels, self.classes)
-        return (*batch, self.class_weights[labels]) if self.balance == "weights" else batch
+        targets = one_hot(self.split.labels[chosen], self.classes)
+        if self.augmentation.cutmix:
+            images, targets = cut_mix(images, targets, self.augmentation.cutmix, rng)
+        batch = scaled(images), targets
+        return (*batch, targets @ self.class_weights) if self.balance == "weights" else batch
 
     def begin(self, epoch: int) -> None:
         """Shuffles anew."""

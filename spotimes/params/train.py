@@ -19,6 +19,8 @@ class Augmentation(Frozen):
         brightness: make darker or brighter by up to this share of the whole range.
         contrast: multiply the contrast by up to 1 +- this.
         cutout: blacken a rectangle of this share of the image's height and width.
+        cutmix: in this share of the images a rectangle of random size shows another image of the
+            batch; each of the two labels counts by its image's share of the area.
     """
 
     flip: bool
@@ -26,6 +28,7 @@ class Augmentation(Frozen):
     brightness: Share
     contrast: Share
     cutout: Share
+    cutmix: Annotated[float, Field(ge=0, le=1)]
 
 
 class Optimizer(Frozen):

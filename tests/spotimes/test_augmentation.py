@@ -2,7 +2,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from spotimes.augmentation import augment
+from spotimes.augmentation import augment, cut_mix
 from spotimes.dataset import Split, SplitName
 from spotimes.params.train import Augmentation
 
@@ -25,7 +25,12 @@ def augmented(
     cutout: float = 0,
 ) -> Images:
     augmentation = Augmentation(
-        flip=flip, shift=shift, brightness=brightness, contrast=contrast, cutout=cutout
+        flip=flip,
+        shift=shift,
+        brightness=brightness,
+        contrast=contrast,
+        cutout=cutout,
+        cutmix=0,
     )
     return augment(images, augmentation, np.random.default_rng(seed))
 
@@ -146,3 +151,49 @@ def test_black_and_white_stay_within_the_range() -> None:
     images[:, 0, 1] = 255
     changed = augmented(images, brightness=0.9, contrast=0.9)
     assert (changed[:, 0, 0] <= changed[:, 0, 1]).all()
+
+
+def test_a_mixed_images_target_is_what_it_shows_of_each() -> None:
+    """Image i is i all over, and of class i: what an image shows can be counted."""
+    count = 100
+    images = np.broadcast_to(
+        np.arange(count, dtype=np.uint8)[:, None, None, None], (count, 8, 16, 3)
+    )
+    targets = np.eye(count, dtype=np.float32)
+    mixed, mixed_targets = cut_mix(images, targets, 0.5, np.random.default_rng(1))
+    assert (str(mixed.dtype), mixed.shape) == ("uint8", images.shape)
+    assert str(mixed_targets.dtype) == "float32"
+    for image, target in zip(mixed, mixed_targets, strict=True):
+        shown = np.bincount(image[..., 0].ravel(), minlength=count) / (8 * 16)
+        np.testing.assert_allclose(target, shown, atol=1e-6)
+    changed = (mixed != images).any(axis=(1, 2, 3))
+    assert 30 < changed.sum() < 60
+    of_others = 1 - mixed_targets.max(axis=1)[changed]
+    assert of_others.min() < 0.1
+    assert of_others.max() > 0.4
+    np.testing.assert_array_equal(targets, np.eye(count))
+
+
+def test_a_mixed_image_shows_one_rectangle_of_another_in_its_place(images: Images) -> None:
+    before = images.copy()
+    targets = np.eye(len(images), dtype=np.float32)
+    mixed, mixed_targets = cut_mix(images, targets, 1, np.random.default_rng(1))
+    np.testing.assert_array_equal(images, before)
+    for place, (image, target) in enumerate(zip(mixed, mixed_targets, strict=True)):
+        two = np.flatnonzero(target)
+        other = next((each for each in two if each != place), place)
+        hit = (image == images[other]).all(axis=2)
+        kept = (image == images[place]).all(axis=2)
+        assert (hit | kept).all()
+        rows, columns = np.flatnonzero((~kept).any(axis=1)), np.flatnonzero((~kept).any(axis=0))
+        if rows.size:
+            assert hit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all()
+    again, _ = cut_mix(images, targets, 1, np.random.default_rng(1))
+    np.testing.assert_array_equal(again, mixed)
+
+
+def test_without_a_share_nothing_is_mixed(images: Images) -> None:
+    targets = np.eye(len(images), dtype=np.float32)
+    mixed, mixed_targets = cut_mix(images, targets, 0, np.random.default_rng(1))
+    np.testing.assert_array_equal(mixed, images)
+    np.testing.assert_array_equal(mixed_targets, targets)

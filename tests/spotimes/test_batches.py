@@ -19,8 +19,10 @@ from spotimes.params.train import Augmentation
 
 pytestmark = pytest.mark.usefixtures("reseed")
 
-AS_IT_IS = Augmentation(flip=False, shift=0, brightness=0, contrast=0, cutout=0)
-CHANGED = Augmentation(flip=True, shift=0.125, brightness=0.1, contrast=0.1, cutout=0.25)
+AS_IT_IS = Augmentation(flip=False, shift=0, brightness=0, contrast=0, cutout=0, cutmix=0)
+CHANGED = Augmentation(
+    flip=True, shift=0.125, brightness=0.1, contrast=0.1, cutout=0.25, cutmix=0.5
+)
 Batch = tuple[npt.NDArray[np.float32], ...]
 
 
@@ -204,6 +206,16 @@ def test_weights_let_each_class_count_alike(uneven: Split) -> None:
         assert (str(weights.dtype), weights.shape) == ("float32", (8,))
         np.add.at(total, labels.argmax(axis=1), weights)
     np.testing.assert_allclose(total, 40 / 3, rtol=1e-6)
+
+
+def test_a_mixed_image_weighs_what_its_classes_do(uneven: Split) -> None:
+    mixing = AS_IT_IS.model_copy(update={"cutmix": 1})
+    batches = TrainingBatches(uneven, 10, 8, mixing, 1, "weights")
+    _, targets, weights = batches[0]
+    assert ((targets > 0).sum(axis=1) == 2).any()
+    np.testing.assert_allclose(targets.sum(axis=1), 1, rtol=1e-6)
+    of_classes = class_weights(uneven.labels, 10)
+    np.testing.assert_allclose(weights, (targets * of_classes).sum(axis=1), rtol=1e-6)
 
 
 def test_weights_of_classes_alike_are_one_and_of_none_zero() -> None:

@@ -34,18 +34,29 @@ def values(average: AverageWeights) -> set[float]:
     return {float(value) for each in average.average for value in np.unique(each)}
 
 
+def end_epoch(average: AverageWeights) -> None:
+    average.on_test_begin()
+    average.on_test_end()
+
+
 def test_the_average_by_hand(model: Any) -> None:
-    """d = min(0.5, 1/10), min(0.5, 2/11), ... until 8 weights later 9/18 reaches 0.5."""
+    """After each 8 steps and the 3 that are left: min(0.6, 9/18)^8, min(0.6, 17/26)^8, ..."""
     fill(model, 1)
-    average = averaging(model, 0.5)
+    average = averaging(model, 0.6)
     expected = 1.0
-    for step in range(12):
+    for step in range(1, 20):
         fill(model, step * 10)
         average.on_train_batch_end(step)
-        decay = min(0.5, (1 + step) / (10 + step))
-        expected = decay * expected + (1 - decay) * step * 10
+        if step in (8, 16):
+            decay = min(0.6, (1 + step) / (10 + step)) ** 8
+            expected = decay * expected + (1 - decay) * step * 10
         (value,) = values(average)
         assert value == pytest.approx(expected, rel=1e-6)
+    end_epoch(average)
+    (value,) = values(average)
+    assert value == pytest.approx(0.6**3 * expected + (1 - 0.6**3) * 190, rel=1e-6)
+    end_epoch(average)
+    assert values(average) == {value}
     assert len(average.average) == len(model.weights)
 
 
@@ -55,6 +66,7 @@ def test_without_averaging_the_weights_are_kept_as_they_are(model: Any) -> None:
     for step, size in enumerate((1e3, 1e-3, 1)):
         model.set_weights([rng.normal(0, size, each.shape) for each in model.weights])
         average.on_train_batch_end(step)
+        end_epoch(average)
     for kept, weight in zip(average.average, model.get_weights(), strict=True):
         np.testing.assert_array_equal(kept, weight)
 
@@ -73,12 +85,14 @@ def test_the_average_can_be_carried_over(model: Any) -> None:
     average = averaging(model, 0.9)
     fill(model, 3)
     average.on_train_batch_end(0)
+    end_epoch(average)
     state = {key: value.copy() for key, value in average.state().items()}
     other = averaging(model, 0.9)
     other.restore(state)
     for each in (average, other):
         fill(model, 7)
         each.on_train_batch_end(1)
+        end_epoch(each)
     assert values(other) == values(average)
     assert float(other.step) == 2
 

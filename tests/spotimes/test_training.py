@@ -43,6 +43,7 @@ RECIPE = Train.model_validate(
             "brightness": 0,
             "contrast": 0,
             "cutout": 0,
+            "cutmix": 0,
         },
         "class_balance": "none",
         "label_smoothing": 0.1,

@@ -54,6 +54,7 @@ def write_params(network: Network, versions: dict[str, str] = VERSIONS, **train:
             "brightness": 0,
             "contrast": 0,
             "cutout": 0.25,
+            "cutmix": 0.5,
         },
         "class_balance": "none",
         "label_smoothing": 0,

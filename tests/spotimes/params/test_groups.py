@@ -122,6 +122,7 @@ INFINITY = float("inf")
         ("train", ("augmentation", "shift"), -1, f"{AT_LEAST} 0"),
         ("train", ("augmentation", "shift"), 1, f"{LESS} 1"),
         ("train", ("augmentation", "cutout"), 1.0, f"{LESS} 1"),
+        ("train", ("augmentation", "cutmix"), 1.1, "should be less than or equal to 1"),
         ("train", ("augmentation", "brightness"), -0.1, f"{AT_LEAST} 0"),
         (
             "train",
