@@ -1,22 +1,39 @@
 """Runs an image classifier: a .tflite file on LiteRT, FP32 or INT8, one image at a time."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
+from spotimes import native_stderr
+from spotimes.contract import COLOURS, read_contract
 from spotimes.errors import InputError
+
+Images = npt.NDArray[np.uint8] | npt.NDArray[np.int8]
+
+
+class Prediction(NamedTuple):
+    """A class and how likely it is, from 0 to 1."""
+
+    label: str
+    probability: float
 
 
 class Classifier:
-    """An image classifier whose inputs are the shares pixel / 255.
+    """An image classifier; its class names and what images it wants are in its file.
+
+    Safe to use from several threads: they take turns.
 
     Attributes:
+        path: the .tflite file.
+        contract: its class names and how a picture is to be fitted (`spotimes.picture`).
         image_shape: (height, width, channels) of the images that it takes.
         classes: how many it tells apart.
-        dtype: of its input, float32 or int8.
+        dtype: of the network's input, float32 or int8.
     """
 
     def __init__(self, path: Path, threads: int = 1) -> None:
@@ -24,13 +41,15 @@ class Classifier:
 
         Args:
             path: a .tflite file with one input [1, height, width, channels] and one output
-                [1, classes], each float32 or int8. An int8 input must have the zero point -128 and
-                the scale 1/255, so that the quantized pixel is exactly `pixel - 128`.
+                [1, classes], each float32 or int8, and with a contract (`spotimes.contract`). An
+                int8 input must have the zero point -128 and the scale 1/255, so that the quantized
+                pixel is exactly `pixel - 128`.
             threads: of the runtime.
 
         Raises:
             InputError: the file is missing, damaged or not such a model.
         """
+        self.path = path
         self._interpreter = load_interpreter(path, threads)
         inputs = self._interpreter.get_input_details()
         outputs = self._interpreter.get_output_details()
@@ -52,42 +71,78 @@ class Classifier:
                 f"{path}: the input has scale {scale:.6g} and zero point {zero_point}, not 1/255 "
                 "and -128, those of pixel - 128"
             )
+        self.contract = read_contract(path)
+        wanted = (self.contract.height, self.contract.width, COLOURS[self.contract.colour])
+        if (self.image_shape, self.classes) != (wanted, len(self.contract.class_names)):
+            raise InputError(f"{path}: its input contract and class names are of another network")
+        self._turn = Lock()
 
-    def probabilities(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def probabilities(self, images: Images) -> npt.NDArray[np.float32]:
         """Classifies images.
 
         Args:
-            images: uint8, shape (images, height, width, channels).
+            images: uint8 pixels, or int8, which are `pixel - 128`, as the INT8 network takes them;
+                shape (images, height, width, channels), or that of one image.
 
         Returns:
-            float32, shape (images, classes): the softmax, dequantized where the model is INT8, so
-            that a row's sum is only about 1.
+            float32, shape (images, classes), or for one image (classes,): the softmax, dequantized
+            where the network is INT8, so that a row's sum is only about 1.
 
         Raises:
             InputError: `images` have another dtype or shape, or the runtime fails.
         """
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != self.image_shape:
+        one = images.ndim == len(self.image_shape)
+        batch = images[np.newaxis] if one else images
+        if batch.dtype not in (np.uint8, np.int8) or batch.shape[1:] != self.image_shape:
+            shape = ", ".join(map(str, self.image_shape))
             raise InputError(
-                f"images are {images.dtype} of shape {images.shape}, not uint8 of shape "
-                f"(images, {', '.join(map(str, self.image_shape))})"
+                f"images are {images.dtype} of shape {list(images.shape)}, not uint8 or int8 of "
+                f"shape [{shape}] or [images, {shape}]"
             )
-        rows = np.empty((len(images), self.classes), self._output["dtype"])
-        for row, image in zip(rows, images, strict=True):
-            self._interpreter.set_tensor(self._input["index"], self._as_input(image[np.newaxis]))
-            try:
-                self._interpreter.invoke()
-            except RuntimeError as error:
-                raise InputError(f"the model cannot be run: {error}") from error
-            row[:] = self._interpreter.get_tensor(self._output["index"])[0]
-        if rows.dtype == np.float32:
-            return rows
-        scale, zero_point = self._output["quantization"]
-        return (rows.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+        rows = np.empty((len(batch), self.classes), self._output["dtype"])
+        with self._turn:
+            for row, image in zip(rows, batch, strict=True):
+                row[:] = self._run(image)
+        if rows.dtype == np.int8:
+            scale, zero_point = self._output["quantization"]
+            rows = (rows.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+        return rows[0] if one else rows
 
-    def _as_input(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
+    def predict(self, images: Images, top: int = 1) -> list[list[Prediction]]:
+        """Names the likeliest classes of each image, the likeliest first.
+
+        Args:
+            images: a batch, as for `probabilities`.
+            top: how many classes, at most as many as there are.
+
+        Raises:
+            InputError: as `probabilities`.
+        """
+        rows = self.probabilities(images)
+        # Stable, so that of equals the first class comes first, as argmax has it.
+        places = np.argsort(-rows, axis=1, kind="stable")[:, :top]
+        names = self.contract.class_names
+        return [
+            [Prediction(names[place], float(row[place])) for place in chosen]
+            for row, chosen in zip(rows, places, strict=True)
+        ]
+
+    def _run(self, image: Images) -> npt.NDArray[Any]:
+        self._interpreter.set_tensor(self._input["index"], self._as_input(image)[np.newaxis])
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            raise InputError(f"the model cannot be run: {error}") from error
+        output: npt.NDArray[Any] = self._interpreter.get_tensor(self._output["index"])[0]
+        return output
+
+    def _as_input(self, image: Images) -> npt.NDArray[Any]:
+        if image.dtype == self.dtype:
+            return image
+        # Flipping the top bit of a byte adds or subtracts 128 in two's complement.
         if self.dtype == np.int8:
-            # Flipping the top bit of a byte subtracts 128 from it in two's complement.
-            return (pixels ^ np.uint8(128)).view(np.int8)
+            return (image ^ np.uint8(128)).view(np.int8)
+        pixels = image if image.dtype == np.uint8 else image.view(np.uint8) ^ np.uint8(128)
         return pixels.astype(np.float32) / np.float32(255)
 
 
@@ -108,14 +163,15 @@ def load_interpreter(path: Path, threads: int) -> Any:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
-        interpreter = Interpreter(model_path=str(path), num_threads=threads)
-        interpreter.allocate_tensors()
+        with native_stderr.captured():  # LiteRT tells there that it is there
+            interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         raise InputError(f"{path}: is no .tflite file that LiteRT can run: {error}") from error
     return interpreter
 
 
-def _check(path: Path, side: str, details: dict[str, Any], wanted: tuple[str, ...]) -> None:
+def _check(path: Path, side: str, details: Mapping[str, Any], wanted: tuple[str, ...]) -> None:
     shape, dtype = details["shape"].tolist(), np.dtype(details["dtype"])
     if len(shape) != len(wanted) or shape[0] != 1 or dtype not in (np.float32, np.int8):
         raise InputError(

@@ -11,8 +11,8 @@ from scipy import stats
 
 from spotimes.classifier import load_interpreter
 from spotimes.errors import InputError
+from spotimes.timing import Times, interleaved, timed
 
-Times = npt.NDArray[np.int64]
 RESAMPLES = 2000
 # Of fewer values not even the range holds the median in 95% of all cases: 1 - 2 / 2**5 < 0.95.
 FEWEST_ROUNDS = 6
@@ -61,30 +61,7 @@ def interleaved_rounds(
         name: _ready(path, threads, generator, int(warmup_seconds * 1e9))
         for name, path in models.items()
     }
-    names = list(models)
-    while True:
-        times = {
-            names[index]: timed(invocations[names[index]], int(round_ms * 1e6))
-            for index in generator.permutation(len(names))
-        }
-        yield {name: times[name] for name in names}
-
-
-def timed(invoke: Callable[[], None], nanoseconds: int) -> Times:
-    """Calls `invoke` until `nanoseconds` have gone by, at least once.
-
-    Returns:
-        int64, shape (calls,): the nanoseconds of each call.
-    """
-    clock, times = time.perf_counter_ns, []
-    end = clock() + nanoseconds
-    while True:
-        start = clock()
-        invoke()
-        stop = clock()
-        times.append(stop - start)
-        if stop >= end:
-            return np.array(times)
+    yield from interleaved(invocations, round_ms, generator)
 
 
 def until_narrow(

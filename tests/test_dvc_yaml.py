@@ -64,7 +64,7 @@ def test_only_what_prepare_makes_of_the_data_is_kept_out_of_git() -> None:
         for path, settings in outputs(stage).items()
         if settings.get("cache", True)
     }
-    assert cached == {"data/prepared", "data/report.json"}
+    assert cached == {"data/prepared", "data/report.json", "data/samples"}
 
 
 def test_only_evaluate_reads_the_test_split() -> None:
@@ -94,5 +94,5 @@ def test_every_plot_and_artifact_exists() -> None:
         for settings in plot.values():
             assert set(settings["y"]) <= made
     assert {artifact["path"] for artifact in PIPELINE["artifacts"].values()} <= made
-    for path in made - {"data/prepared", "data/report.json"}:
+    for path in made - {"data/prepared", "data/report.json", "data/samples"}:
         assert (ROOT / Path(path)).exists(), path

@@ -26,6 +26,7 @@ REPEATABLE = (
     "models/model_fp32.tflite",
     "models/model_int8.tflite",
     "data/report.json",
+    "data/samples/cat.png",
     "metrics/prepare.json",
     "metrics/dataset.png",
     "metrics/fingerprint.json",

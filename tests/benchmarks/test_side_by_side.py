@@ -29,7 +29,7 @@ def test_with_a_contract_or_without_int8_is_as_accurate(
     int8: bytes, file: Any, cifar10: dict[SplitName, Split]
 ) -> None:
     images = cifar10["test"].images
-    labels = Classifier(file(int8)).probabilities(images).argmax(axis=1)
+    labels = Classifier(file(embedded(int8, CONTRACT))).probabilities(images).argmax(axis=1)
     labels[:5] = (labels[:5] + 1) % 10
     expected = 1 - 5 / len(labels)
     assert top1(file(int8), images, labels) == pytest.approx(expected)
@@ -40,7 +40,7 @@ def test_the_inputs_scale_does_not_matter(
     int8: bytes, file: Any, cifar10: dict[SplitName, Split]
 ) -> None:
     images = cifar10["test"].images
-    labels = Classifier(file(int8)).probabilities(images).argmax(axis=1)
+    labels = Classifier(file(embedded(int8, CONTRACT))).probabilities(images).argmax(axis=1)
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(int8))
     (graph,) = model.subgraphs
     kernel = graph.tensors[graph.operators[0].inputs[1]].quantization

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from spotimes import classifier
 from spotimes.classifier import Classifier
+from spotimes.contract import Contract, read_contract
 from spotimes.errors import InputError
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +47,8 @@ def pretend(monkeypatch: pytest.MonkeyPatch, inputs: list[Any], outputs: list[An
             return outputs
 
     monkeypatch.setattr(classifier, "load_interpreter", lambda *_: Model())
+    contract = Contract(("cat", "dog"), 4, 4, "rgb", "squash", 255)
+    monkeypatch.setattr(classifier, "read_contract", lambda _: contract)
 
 
 def test_int8_is_fed_pixel_minus_128_and_dequantized() -> None:
@@ -68,6 +72,41 @@ def test_fp32_is_fed_pixel_over_255() -> None:
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
+@pytest.mark.parametrize("path", [INT8, FP32])
+def test_quantized_tensors_and_single_images_give_the_same(path: Path) -> None:
+    model, images = Classifier(path), pictures(3)
+    expected = model.probabilities(images)
+    quantized = (images.astype(np.int16) - 128).astype(np.int8)
+    np.testing.assert_array_equal(model.probabilities(quantized), expected)
+    np.testing.assert_array_equal(model.probabilities(images[1]), expected[1])
+    np.testing.assert_array_equal(model.probabilities(quantized[2]), expected[2])
+
+
+def test_the_likeliest_classes_by_name() -> None:
+    model, images = Classifier(INT8), pictures(3)
+    names = read_contract(INT8).class_names
+    for row, predictions in zip(model.probabilities(images), model.predict(images, 4), strict=True):
+        assert len(predictions) == 4
+        assert predictions[0].label == names[row.argmax()]
+        assert [each.probability for each in predictions] == sorted(row.tolist(), reverse=True)[:4]
+        for label, probability in predictions:
+            assert row[names.index(label)] == probability
+
+
+def test_threads_get_their_own_answers() -> None:
+    model, images = Classifier(INT8), pictures(200)
+    expected = model.probabilities(images)
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(model.probabilities, images))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_file_without_a_contract_is_refused(int8: bytes, tmp_path: Path) -> None:
+    (tmp_path / "model.tflite").write_bytes(int8)
+    with pytest.raises(InputError, match="holds no class names and input contract"):
+        Classifier(tmp_path / "model.tflite")
+
+
 def test_a_tenth_of_a_per_cent_of_scale_leaves_every_quantized_pixel_the_same() -> None:
     pixels = np.arange(256)
     for scale in (0.999 / 255, 1 / 255, 1.001 / 255):
@@ -84,13 +123,14 @@ def test_no_images_give_no_rows() -> None:
     "images",
     [
         np.zeros((1, 32, 32, 3), np.float32),
-        np.zeros((32, 32, 3), np.uint8),
+        np.zeros((32, 32), np.uint8),
+        np.zeros((1, 1, 32, 32, 3), np.uint8),
         np.zeros((1, 31, 32, 3), np.uint8),
         np.zeros((1, 32, 32, 1), np.uint8),
     ],
 )
 def test_other_images_are_refused(images: npt.NDArray[Any]) -> None:
-    with pytest.raises(InputError, match=r"not uint8 of shape \(images, 32, 32, 3\)"):
+    with pytest.raises(InputError, match=r"not uint8 or int8 of shape \[32, 32, 3\] or \[images, "):
         Classifier(INT8).probabilities(images)
 
 
