@@ -39,6 +39,7 @@ lint: .venv/tests ## check style and types
 
 lock: .venv/tests ## compile requirements*.txt anew from requirements*.in
 	uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url --prerelease if-necessary-or-explicit requirements.in --output-file requirements.txt
+	uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url app/requirements.in --output-file app/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url requirements-dev.in --output-file requirements-dev.txt
 
 # A stamp is made when an install is complete; one that was broken off is begun anew.

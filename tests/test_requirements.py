@@ -3,9 +3,10 @@ import sys
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
-from tests.imports import PACKAGES, ROOT, imported
+from app.__main__ import VERBS
+from tests.imports import PACKAGES, ROOT, imported, reached
 
-PIN = re.compile(r"^([\w.-]+)==([^\s;]+)(?: ; (.*?))?\s*(?:#.*)?$", re.MULTILINE)
+PIN = re.compile(r"^([\w.-]+)(?:\[\w+\])?==([^\s;]+)(?: ; (.*?))?\s*(?:#.*)?$", re.MULTILINE)
 Pins = set[tuple[str, str]]
 
 
@@ -24,10 +25,10 @@ def modules(folder: str) -> list[Path]:
 
 
 def test_every_line_of_requirements_in_is_a_pin() -> None:
-    for file in ("requirements.in", "requirements-dev.in"):
+    for file in ("requirements.in", "app/requirements.in", "requirements-dev.in"):
         lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
         for line in lines:
-            assert not line.strip() or line.startswith(("#", "-c ")) or PIN.match(line), line
+            assert not line.strip() or line.startswith(("#", "-c ", "-r ")) or PIN.match(line), line
 
 
 def test_what_is_asked_for_directly_is_what_is_locked() -> None:
@@ -54,6 +55,22 @@ def test_what_the_code_imports_is_asked_for_directly() -> None:
             owners = {normalized(owner) for owner in distributions.get(name, [])}
             assert owners & asked, f"{file}: {name} is of {owners or 'nothing that is installed'}"
     assert {"numpy", "tensorflow", "yaml", "PIL"} <= found
+
+
+def test_the_app_asks_for_what_it_imports_in_the_pipelines_versions() -> None:
+    distributions = packages_distributions()
+    asked = {name for name, _ in pins("app/requirements.in")}
+    files = {file for module in ("__main__", *VERBS) for file in reached(f"app.{module}")}
+    imports = {name for file in files for name in imported(ROOT / file)}
+    found = {name.partition(".")[0] for name in imports} - sys.stdlib_module_names - set(PACKAGES)
+    owners = {normalized(owner) for name in found for owner in distributions[name]}
+    assert owners - {"numpy-stubs"} == asked
+    assert pins("app/requirements.in") <= pins("app/requirements.txt")
+    locked = pins("requirements.txt")
+    names = {name for name, _ in locked}
+    shared = {(name, version) for name, version in pins("app/requirements.txt") if name in names}
+    assert {"numpy", "ai-edge-litert", "pillow"} <= {name for name, _ in shared}
+    assert shared <= locked
 
 
 def test_what_is_installed_here_is_what_is_locked() -> None:
