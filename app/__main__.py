@@ -1,59 +1,58 @@
-"""`python -m app predict PICTURE...`: what a model sees in pictures."""
+"""`python -m app VERB`: an image classifier on a device, from one .tflite file."""
 
 import argparse
+import importlib
+import os
 import sys
 from pathlib import Path
 
-import numpy as np
-
-from spotimes import command, picture
-from spotimes.classifier import Classifier
-from spotimes.contract import COLOURS, read_contract
-from spotimes.errors import InputError
+from spotimes import command
 
 MODEL = Path("models/model_int8.tflite")
+VERBS = {
+    "predict": "print the likeliest classes of pictures, .npy tensors or folders of them",
+    "info": "print what the model is: its input, its classes, its size",
+    "bench": "measure how long the model takes for an image here",
+    "serve": "answer over HTTP: the Open Inference Protocol v2, picture uploads, and a page",
+}
 
 
 def main() -> None:
-    """Runs the command; one line a picture, and status 1 if one could not be read."""
+    """Runs the verb that the command line names; `python -m app VERB --help` explains each."""
     parser = argparse.ArgumentParser(prog="python -m app", description=__doc__)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    verb = verbs.add_parser("predict", help="print the likeliest class of each picture")
-    verb.add_argument("pictures", nargs="+", type=Path, metavar="PICTURE")
-    verb.add_argument("--model", type=Path, default=MODEL, help=f"a .tflite file ({MODEL})")
-    arguments = parser.parse_args()
-    if not predict(arguments.pictures, arguments.model):
-        sys.exit(1)
-
-
-def predict(pictures: list[Path], model: Path) -> bool:
-    """Prints the likeliest class of each picture, and on standard error what cannot be read.
-
-    Returns:
-        Whether all could be read.
-
-    Raises:
-        InputError: the model cannot be used.
-    """
-    contract, classifier = read_contract(model), Classifier(model)
-    wanted = (contract.height, contract.width, COLOURS[contract.colour])
-    if (classifier.image_shape, classifier.classes) != (wanted, len(contract.class_names)):
-        raise InputError(f"{model}: its input contract and class names are of another network")
-    all_read = True
-    for path in pictures:
-        try:
-            image = picture.load(
-                path, str(path), contract.height, contract.width, contract.colour, contract.resize
-            )
-        except InputError as error:
-            print(f"predict: {error}", file=sys.stderr, flush=True)
-            all_read = False
+    for name, summary in VERBS.items():
+        verb = verbs.add_parser(
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+        )
+        if name not in sys.argv[1:2]:  # nothing is imported that the verb does not need
             continue
-        probabilities = classifier.probabilities(image[np.newaxis])[0]
-        likeliest = probabilities.argmax()
-        print(f"{path}: {contract.class_names[likeliest]} {probabilities[likeliest]:.1%}")
-    return all_read
+        module = importlib.import_module(f"app.{name}")
+        verb.add_argument("--model", type=Path, default=MODEL, help=f"a .tflite file ({MODEL})")
+        verb.add_argument(
+            "--threads", type=_threads, default=1, help="of the runtime, for one image (1)"
+        )
+        module.add_arguments(verb)
+        verb.set_defaults(run=module.run, name=name)
+    arguments = parser.parse_args()
+    command.run(arguments.name, lambda: _run(arguments))
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    try:
+        arguments.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read it, such as `head`, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+
+
+def _threads(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 256:
+        raise argparse.ArgumentTypeError(f"{value} is not allowed; give 1 to 256")
+    return value
 
 
 if __name__ == "__main__":
-    command.run("predict", main)
+    main()

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from app.__main__ import VERBS
 from tests.imports import ROOT, imported, reached
 
 HEAVY = {"tensorflow", "keras", "dvc", "pandas", "matplotlib", "scipy", "pydantic"}
@@ -17,9 +18,7 @@ def roots(names: set[str]) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-@pytest.mark.parametrize(
-    "module", ["spotimes.classifier", "spotimes.contract", "spotimes.picture", "app.__main__"]
-)
+@pytest.mark.parametrize("module", ["app.__main__", *(f"app.{verb}" for verb in VERBS)])
 def test_what_runs_on_the_device_is_light(module: str) -> None:
     for file in reached(module):
         assert not roots(imported(ROOT / file)) & HEAVY, file

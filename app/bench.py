@@ -1,0 +1,92 @@
+"""Measures how long the model takes for an image here.
+
+`bare` is the runtime alone (tensor in, invoke, tensor out), `classifier` what `predict` and `serve`
+call; both by turns, so that their ratio can be trusted where their times vary.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spotimes import timing
+from spotimes.classifier import Classifier, load_interpreter
+from spotimes.errors import InputError
+
+WARMUP_SECONDS = 0.3
+ROUND_MS = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what `run` reads."""
+    parser.add_argument("--seconds", type=float, default=3, help="how long to measure (3)")
+    parser.add_argument("--json", action="store_true", help="print a JSON object")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measures and prints.
+
+    Raises:
+        InputError: the model cannot be used, or `--seconds` is not allowed.
+    """
+    if not 0.1 <= arguments.seconds <= 3600:
+        raise InputError(f"--seconds: {arguments.seconds:g} is not allowed; give 0.1 to 3600")
+    classifier = Classifier(arguments.model, arguments.threads)
+    interpreter = load_interpreter(arguments.model, arguments.threads)
+    generator = np.random.default_rng(0)
+    image = generator.integers(0, 256, classifier.image_shape, np.uint8)
+    source = interpreter.get_input_details()[0]
+    target = interpreter.get_output_details()[0]["index"]
+    tensor: npt.NDArray[Any] = (image[np.newaxis] ^ np.uint8(128)).view(np.int8)
+    if source["dtype"] != np.int8:
+        tensor = image[np.newaxis] / np.float32(255)
+
+    def bare() -> None:
+        interpreter.set_tensor(source["index"], tensor)
+        interpreter.invoke()
+        interpreter.get_tensor(target)
+
+    functions = {"bare": bare, "classifier": lambda: classifier.probabilities(image)}
+    for function in functions.values():
+        timing.timed(function, int(WARMUP_SECONDS * 1e9))
+    rounds = list(
+        _until(
+            timing.interleaved(functions, ROUND_MS, generator), time.monotonic() + arguments.seconds
+        )
+    )
+    figures = {name: _summary([each[name] for each in rounds]) for name in functions}
+    ratios = [np.median(each["classifier"]) / np.median(each["bare"]) for each in rounds]
+    ratio = float(np.median(ratios))
+    if arguments.json:
+        print(json.dumps({"threads": arguments.threads, **figures, "ratio": ratio}))
+        return
+    for name, figure in figures.items():
+        print(
+            f"{name:10}  median {figure['median_us']:,.1f} us, p95 {figure['p95_us']:,.1f} us, "
+            f"p99 {figure['p99_us']:,.1f} us, {figure['calls']:,} calls"
+        )
+    print(f"classifier / bare: {ratio:.2f}")
+
+
+def _until(
+    rounds: Iterator[dict[str, timing.Times]], end: float
+) -> Iterator[dict[str, timing.Times]]:
+    for each in rounds:
+        yield each
+        if time.monotonic() >= end:
+            return
+
+
+def _summary(times: list[timing.Times]) -> dict[str, float | int]:
+    together = np.concatenate(times) / 1e3
+    median, p95, p99 = np.percentile(together, [50, 95, 99])
+    return {
+        "median_us": float(median),
+        "p95_us": float(p95),
+        "p99_us": float(p99),
+        "calls": len(together),
+    }

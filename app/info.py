@@ -1,0 +1,60 @@
+"""Prints what a model is: its input, its classes, its size."""
+
+import argparse
+import hashlib
+import json
+from typing import Any
+
+from spotimes.classifier import Classifier
+
+RESIZE = {
+    "squash": "stretched to it",
+    "fit_shortest": "scaled until it covers it, the middle cut out",
+    "fit_longest": "scaled until it fits in, black around it",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what `run` reads."""
+    parser.add_argument("--json", action="store_true", help="print a JSON object")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Prints it.
+
+    Raises:
+        InputError: the model cannot be used.
+    """
+    facts = about(Classifier(arguments.model))
+    if arguments.json:
+        print(json.dumps(facts))
+        return
+    image = facts["input"]
+    print(f"file     {facts['file']}")
+    print(f"bytes    {facts['bytes']:,}")
+    print(f"sha256   {facts['sha256']}")
+    print(f"network  {facts['dtype']}")
+    print(
+        f"input    {image['width']} x {image['height']} {image['colour']}; a picture of another "
+        f"size is {RESIZE[image['resize']]}"
+    )
+    print(f"classes  {len(facts['classes'])}: {', '.join(facts['classes'])}")
+
+
+def about(classifier: Classifier) -> dict[str, Any]:
+    """A model's file, input and classes, as JSON has them."""
+    content = classifier.path.read_bytes()
+    contract = classifier.contract
+    return {
+        "file": str(classifier.path),
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "dtype": str(classifier.dtype),
+        "input": {
+            "height": contract.height,
+            "width": contract.width,
+            "colour": contract.colour,
+            "resize": contract.resize,
+        },
+        "classes": list(contract.class_names),
+    }

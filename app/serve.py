@@ -1,0 +1,64 @@
+"""Answers over HTTP: the Open Inference Protocol v2, picture uploads, and a page to try it."""
+
+import argparse
+from pathlib import Path
+
+from spotimes.classifier import Classifier
+from spotimes.errors import InputError
+
+SAMPLES = Path("data/samples")  # written by `prepare`; a device may be without
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares what `run` reads."""
+    number = parser.add_argument
+    number("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 for all (127.0.0.1)")
+    number("--port", type=int, default=8000, help="port to listen at; 0 for a free one (8000)")
+    number("--samples", type=Path, help=f"folder of pictures that the page offers ({SAMPLES})")
+    number("--max-body-mib", type=float, default=10, help="of a request (10)")
+    number("--max-buffered-mib", type=float, default=64, help="of all requests at once (64)")
+    number("--max-connections", type=int, default=512, help="open at once (512)")
+    number("--max-requests", type=int, default=128, help="read or answered at once (128)")
+    number("--max-megapixels", type=float, default=25, help="of an uploaded picture (25)")
+    number("--max-batch", type=int, default=64, help="images in a request (64)")
+    number("--timeout", type=float, default=10, help="seconds for a request, and its answer (10)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Serves until SIGTERM or Ctrl-C; requests that are under way are then still answered.
+
+    Raises:
+        InputError: the model cannot be used, an option is not allowed, or the address is not to be
+            had.
+    """
+    _check(arguments)
+    # Only this verb needs the server's packages, which take longer to import than an answer.
+    from app.server.application import application  # noqa: PLC0415
+    from app.server.limits import Limits  # noqa: PLC0415
+    from app.server.listening import serve  # noqa: PLC0415
+
+    samples = arguments.samples or (SAMPLES if SAMPLES.is_dir() else None)
+    classifier = Classifier(arguments.model, arguments.threads)
+    limits = Limits(
+        body_bytes=int(arguments.max_body_mib * 2**20),
+        buffered_bytes=int(arguments.max_buffered_mib * 2**20),
+        connections=arguments.max_connections,
+        requests=arguments.max_requests,
+        pixels=int(arguments.max_megapixels * 1e6),
+        batch=arguments.max_batch,
+        seconds=arguments.timeout,
+    )
+    serve(application(classifier, limits, samples), arguments.host, arguments.port, limits)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    if not 0 <= arguments.port <= 65535:
+        raise InputError(f"--port: {arguments.port} is not allowed; give 0 to 65535")
+    for name in ("body-mib", "buffered-mib", "connections", "requests", "megapixels", "batch"):
+        value = getattr(arguments, f"max_{name.replace('-', '_')}")
+        if not 0 < value < 1e6:
+            raise InputError(f"--max-{name}: {value:g} is not allowed; give more than 0")
+    if not 0 < arguments.timeout <= 3600:
+        raise InputError(f"--timeout: {arguments.timeout:g} is not allowed; give up to 3600")
+    if arguments.samples is not None and not arguments.samples.is_dir():
+        raise InputError(f"--samples: {arguments.samples}: no such folder")

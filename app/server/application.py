@@ -1,0 +1,377 @@
+"""The HTTP application: the inference protocol, a plain upload, metrics, and a page to try it."""
+
+import asyncio
+import base64
+import functools
+import io
+import time
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import info
+from app.server import inference_protocol as protocol
+from app.server.limits import Gate, Limits
+from app.server.openapi import document
+from app.server.refusal import RefusalError
+from spotimes import picture
+from spotimes.classifier import Classifier
+from spotimes.errors import InputError
+
+NAME = "spotimes"
+VERSION = "1"  # of the one model that is served
+PAGE = Path(__file__).parent / "page"
+FILES = {
+    "page.css": "text/css",
+    "page.js": "text/javascript",
+}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+HEADERS = [
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-cache"),
+]
+
+
+class Seen(NamedTuple):
+    """An uploaded picture: its own size, and its pixels as the network takes them."""
+
+    width: int
+    height: int
+    pixels: npt.NDArray[np.uint8]
+
+
+class Measures:
+    """What /metrics tells."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        self.requests = Counter(
+            f"{NAME}_requests", "Requests answered.", ["route", "status"], registry=self.registry
+        )
+        self.seconds = Histogram(
+            f"{NAME}_request_seconds",
+            "From a request's first byte to its answer's last.",
+            ["route"],
+            registry=self.registry,
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+        )
+        self.images = Counter(f"{NAME}_images", "Images classified.", registry=self.registry)
+        self.inference = Histogram(
+            f"{NAME}_inference_seconds",
+            "The network's time for the images of a request.",
+            registry=self.registry,
+            buckets=(5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 1),
+        )
+        for name, text, value in (
+            ("requests_in", "Requests being read or answered.", lambda: gate.requests),
+            ("buffered_bytes", "Bytes of their bodies.", lambda: gate.buffered),
+        ):
+            Gauge(f"{NAME}_{name}", text, registry=self.registry).set_function(value)
+
+
+class Observed:
+    """Middleware: counts and times requests by route, and sets the headers of every answer."""
+
+    def __init__(self, app: ASGIApp, measures: Measures) -> None:
+        self.app = app
+        self.measures = measures
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *HEADERS]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        finally:
+            # The route's path as it is declared: what a client asks for would have no bound.
+            endpoint = scope.get("endpoint")
+            route = getattr(endpoint, "__name__", "none")
+            self.measures.requests.labels(route, status).inc()
+            self.measures.seconds.labels(route).observe(time.perf_counter() - began)
+
+
+class Service:
+    """What the routes do with one classifier."""
+
+    def __init__(self, classifier: Classifier, limits: Limits, samples: Path | None) -> None:
+        self.classifier = classifier
+        self.gate = Gate(limits)
+        self.measures = Measures(self.gate)
+        self.model = classifier.path.stem
+        self.about = info.about(classifier) | {"name": self.model}
+        self.samples = (
+            sorted(path for path in samples.iterdir() if path.suffix.lower() in picture.SUFFIXES)
+            if samples is not None
+            else []
+        )
+
+    async def page(self, _: Request) -> Response:
+        """The page."""
+        return FileResponse(PAGE / "index.html", media_type="text/html")
+
+    async def file(self, request: Request) -> Response:
+        """A file that the page loads."""
+        name = request.path_params["name"]
+        if name not in FILES:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return FileResponse(PAGE / name, media_type=FILES[name])
+
+    async def sample_list(self, _: Request) -> Response:
+        """The names of sample pictures."""
+        return JSONResponse({"samples": [path.name for path in self.samples]})
+
+    async def sample(self, request: Request) -> Response:
+        """A sample picture."""
+        for path in self.samples:
+            if path.name == request.path_params["name"]:
+                return FileResponse(path)
+        raise HTTPException(HTTPStatus.NOT_FOUND)
+
+    async def model_facts(self, _: Request) -> Response:
+        """What the model is."""
+        return JSONResponse(self.about)
+
+    async def metrics(self, _: Request) -> Response:
+        """Prometheus' text format."""
+        return Response(
+            generate_latest(self.measures.registry), media_type="text/plain; version=0.0.4"
+        )
+
+    async def openapi(self, _: Request) -> Response:
+        """This description."""
+        shape, classes = self.classifier.image_shape, self.classifier.classes
+        return JSONResponse(document(self.model, VERSION, shape, classes, self.gate.limits))
+
+    async def server_metadata(self, _: Request) -> Response:
+        """The protocol's: this server."""
+        return JSONResponse({"name": NAME, "version": VERSION, "extensions": protocol.EXTENSIONS})
+
+    async def live(self, _: Request) -> Response:
+        """The protocol's: whether requests are answered."""
+        return JSONResponse({"live": True})
+
+    async def ready(self, _: Request) -> Response:
+        """The protocol's: whether inference is."""
+        return JSONResponse({"ready": True})
+
+    async def model_metadata(self, request: Request) -> Response:
+        """The protocol's: a model's tensors."""
+        self._check_model(request)
+        shape, classes = self.classifier.image_shape, self.classifier.classes
+        return JSONResponse(protocol.metadata(self.model, VERSION, shape, classes))
+
+    async def model_ready(self, request: Request) -> Response:
+        """The protocol's: whether a model is ready."""
+        self._check_model(request)
+        return JSONResponse({"name": self.model, "ready": True})
+
+    async def infer(self, request: Request) -> Response:
+        """The protocol's: inference."""
+        self._check_model(request)
+        with self.gate.entered() as entry:
+            body = await entry.body(
+                request.stream(),
+                request.headers.get("content-length"),
+                request.headers.get("content-encoding"),
+            )
+            answer = await self.gate.work(
+                functools.partial(self._inferred, body, request.headers.get(protocol.HEADER_LENGTH))
+            )
+        if answer.header_length is None:
+            return Response(answer.body, media_type="application/json")
+        return Response(
+            answer.body,
+            media_type="application/octet-stream",
+            headers={protocol.HEADER_LENGTH: str(answer.header_length)},
+        )
+
+    async def predict(self, request: Request) -> Response:
+        """Classifies an uploaded picture; its bytes are the body."""
+        top = _whole(request, "top", 1, self.classifier.classes, self.classifier.classes)
+        seen = _whole(request, "seen", 0, 1, 0)
+        with self.gate.entered() as entry:
+            body = await entry.body(
+                request.stream(),
+                request.headers.get("content-length"),
+                request.headers.get("content-encoding"),
+            )
+            return JSONResponse(
+                await self.gate.work(functools.partial(self._predicted, body, top, bool(seen)))
+            )
+
+    def _check_model(self, request: Request) -> None:
+        name, version = request.path_params["model"], request.path_params.get("version", VERSION)
+        if name != self.model:
+            raise RefusalError(404, f"there is no model {name}; there is {self.model}")
+        if version != VERSION:
+            raise RefusalError(404, f"there is no version {version} of {name}; there is {VERSION}")
+
+    def _inferred(self, body: bytes, header_length: str | None) -> protocol.Answer:
+        understood = protocol.parse(
+            body, header_length, self.classifier.image_shape, self.gate.limits.batch
+        )
+        probabilities = self._probabilities(understood.images)
+        return protocol.render(
+            understood, probabilities, self.classifier.contract.class_names, self.model, VERSION
+        )
+
+    def _predicted(self, body: bytes, top: int, seen: bool) -> dict[str, Any]:
+        image = self._read(body)
+        began = time.perf_counter()
+        (probabilities,) = self._probabilities(image.pixels[np.newaxis])
+        milliseconds = 1000 * (time.perf_counter() - began)
+        names = self.classifier.contract.class_names
+        places = np.argsort(-probabilities, kind="stable")[:top]
+        answer: dict[str, Any] = {
+            "predictions": [
+                {"label": names[place], "probability": float(probabilities[place])}
+                for place in places
+            ],
+            "milliseconds": milliseconds,
+            "width": image.width,
+            "height": image.height,
+        }
+        if seen:
+            answer["seen"] = _data_url(image.pixels)
+        return answer
+
+    def _read(self, body: bytes) -> Seen:
+        contract, most = self.classifier.contract, self.gate.limits.pixels
+        stream, name = io.BytesIO(body), "the picture"
+        try:
+            header = picture.read_header(stream, name)
+            if header.width * header.height > most:
+                raise RefusalError(
+                    413,
+                    f"the picture has {header.width:,} x {header.height:,} pixels, and at most "
+                    f"{most:,} are read; make it smaller",
+                )
+            pixels = picture.load(
+                stream, name, contract.height, contract.width, contract.colour, contract.resize
+            )
+        except InputError as error:
+            raise RefusalError(400, str(error)) from error
+        return Seen(header.width, header.height, pixels)
+
+    def _probabilities(self, images: Any) -> npt.NDArray[np.float32]:
+        began = time.perf_counter()
+        probabilities = self.classifier.probabilities(images)
+        self.measures.inference.observe(time.perf_counter() - began)
+        self.measures.images.inc(len(images))
+        return probabilities
+
+
+def application(classifier: Classifier, limits: Limits, samples: Path | None = None) -> Starlette:
+    """Makes the application.
+
+    Args:
+        classifier: answers all requests.
+        limits: what is let in.
+        samples: a folder of pictures that the page offers to try.
+    """
+    service = Service(classifier, limits, samples)
+    model = "/v2/models/{model}"
+    versions = (model, model + "/versions/{version}")
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> Any:
+        yield
+        await asyncio.to_thread(service.gate.close)
+
+    return Starlette(
+        routes=[
+            Route("/", service.page),
+            Route("/page/{name}", service.file),
+            Route("/samples", service.sample_list),
+            Route("/samples/{name}", service.sample),
+            Route("/model", service.model_facts),
+            Route("/predict", service.predict, methods=["POST"]),
+            Route("/metrics", service.metrics),
+            Route("/openapi.json", service.openapi),
+            Route("/v2", service.server_metadata),
+            Route("/v2/health/live", service.live),
+            Route("/v2/health/ready", service.ready),
+            *(Route(path, service.model_metadata) for path in versions),
+            *(Route(f"{path}/ready", service.model_ready) for path in versions),
+            *(Route(f"{path}/infer", service.infer, methods=["POST"]) for path in versions),
+        ],
+        middleware=[Middleware(Observed, measures=service.measures)],
+        exception_handlers={
+            RefusalError: _refused,
+            HTTPException: _not_served,
+            ClientDisconnect: _gone,
+            Exception: _failed,
+        },
+        lifespan=lifespan,
+    )
+
+
+def _whole(request: Request, name: str, lowest: int, highest: int, default: int) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not text.isdecimal() or not text.isascii() or not lowest <= int(text[:9]) <= highest:
+        raise RefusalError(400, f"{name}: must be {lowest} to {highest}")
+    return int(text)
+
+
+def _data_url(pixels: npt.NDArray[np.uint8]) -> str:
+    file = io.BytesIO()
+    Image.fromarray(pixels.squeeze()).save(file, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RefusalError)
+    return JSONResponse({"error": error.message}, error.status, error.headers)
+
+
+async def _not_served(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    text = f"{request.method} {request.url.path}: {HTTPStatus(error.status_code).phrase.lower()}"
+    return JSONResponse({"error": text}, error.status_code, error.headers)
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    return JSONResponse({"error": "the client has gone"}, 499)
+
+
+async def _failed(_: Request, __: Exception) -> Response:
+    return JSONResponse({"error": "the server failed; its log says how"}, 500)

@@ -1,0 +1,245 @@
+"""The Open Inference Protocol, version 2, over REST: its requests and answers, as bytes.
+
+With the extensions `binary_tensor_data` and `classification`. Sources: the protocol's
+specification (github.com/kserve/open-inference-protocol) and the extensions' at
+github.com/triton-inference-server/server/tree/main/docs/protocol.
+"""
+
+import json
+import struct
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from app.server.refusal import RefusalError
+from spotimes.classifier import Images
+
+INPUT, OUTPUT = "image", "probabilities"
+EXTENSIONS = ["binary_tensor_data", "classification"]
+HEADER_LENGTH = "Inference-Header-Content-Length"
+DTYPES: dict[str, Any] = {"UINT8": np.uint8, "INT8": np.int8}
+
+
+class Wanted(NamedTuple):
+    """How the output is wanted.
+
+    Attributes:
+        binary: behind the JSON, rather than in it.
+        classes: so many of the likeliest, as text; 0 for all probabilities.
+    """
+
+    binary: bool
+    classes: int
+
+
+class InferenceRequest(NamedTuple):
+    """A request that was understood.
+
+    Attributes:
+        identifier: to be given back, or None.
+        images: uint8 or int8, shape (images, height, width, channels).
+        wanted: how the output is wanted.
+    """
+
+    identifier: str | None
+    images: Images
+    wanted: Wanted
+
+
+class Answer(NamedTuple):
+    """A response's body, and the length of its JSON if there is something behind it."""
+
+    body: bytes
+    header_length: int | None
+
+
+def parse(
+    body: bytes, header_length: str | None, image_shape: Sequence[int], most: int
+) -> InferenceRequest:
+    """Reads a request.
+
+    Args:
+        body: JSON, or JSON with tensors behind it.
+        header_length: the header `HEADER_LENGTH`, the length of the JSON; None if it is all.
+        image_shape: (height, width, channels) of an image.
+        most: images that are allowed.
+
+    Raises:
+        RefusalError: naming what is wrong.
+    """
+    length = _length(header_length, len(body))
+    document = _mapping(_json(body[:length]), "the request")
+    identifier = document.get("id")
+    if identifier is not None and not isinstance(identifier, str):
+        raise RefusalError(400, "id: must be a string")
+    inputs = document.get("inputs")
+    if not isinstance(inputs, list) or len(inputs) != 1:
+        raise RefusalError(400, f"inputs: must be a list of one tensor, {INPUT}")
+    images = _images(_mapping(inputs[0], "inputs[0]"), body[length:], image_shape, most)
+    return InferenceRequest(identifier, images, _wanted(document))
+
+
+def render(
+    request: InferenceRequest,
+    probabilities: npt.NDArray[np.float32],
+    labels: Sequence[str],
+    model: str,
+    version: str,
+) -> Answer:
+    """Writes the answer to a request.
+
+    Args:
+        request: what was asked.
+        probabilities: float32, shape (images, classes).
+        labels: one for each class.
+        model: its name.
+        version: its version.
+    """
+    wanted = request.wanted
+    values: list[Any]
+    if wanted.classes:
+        places = np.argsort(-probabilities, axis=1, kind="stable")[:, : wanted.classes]
+        values = [
+            f"{row[place]:f}:{place}:{labels[place]}"
+            for row, chosen in zip(probabilities, places, strict=True)
+            for place in chosen
+        ]
+        datatype, shape = "BYTES", list(places.shape)
+        texts = [value.encode() for value in values]
+        content = b"".join(struct.pack("<I", len(text)) + text for text in texts)
+    else:
+        datatype, shape = "FP32", list(probabilities.shape)
+        values = probabilities.ravel().tolist()
+        content = probabilities.astype("<f4").tobytes()
+    output: dict[str, Any] = {"name": OUTPUT, "datatype": datatype, "shape": shape}
+    if wanted.binary:
+        output["parameters"] = {"binary_data_size": len(content)}
+    else:
+        output["data"] = values
+    document: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": [output]}
+    if request.identifier is not None:
+        document["id"] = request.identifier
+    head = json.dumps(document).encode()
+    return Answer(head + content, len(head)) if wanted.binary else Answer(head, None)
+
+
+def metadata(
+    model: str, version: str, image_shape: Sequence[int], classes: int
+) -> dict[str, object]:
+    """What the protocol tells of a model."""
+    return {
+        "name": model,
+        "versions": [version],
+        "platform": "tensorflow_lite",
+        "inputs": [{"name": INPUT, "datatype": "UINT8", "shape": [-1, *image_shape]}],
+        "outputs": [{"name": OUTPUT, "datatype": "FP32", "shape": [-1, classes]}],
+    }
+
+
+def _length(header: str | None, total: int) -> int:
+    if header is None:
+        return total
+    if not header.isdecimal() or int(header) > total:
+        raise RefusalError(400, f"{HEADER_LENGTH}: must be 0 to {total}, the body's length")
+    return int(header)
+
+
+def _json(content: bytes) -> object:
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise RefusalError(400, "the request is nested too deeply") from error
+    except ValueError as error:
+        raise RefusalError(400, f"the request is not JSON: {error}") from error
+
+
+def _mapping(value: object, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise RefusalError(400, f"{where}: must be an object")
+    return value
+
+
+def _images(tensor: dict[str, Any], behind: bytes, image_shape: Sequence[int], most: int) -> Images:
+    if tensor.get("name") != INPUT:
+        raise RefusalError(400, f"inputs[0].name: must be {INPUT}")
+    datatype = tensor.get("datatype")
+    if not isinstance(datatype, str) or datatype not in DTYPES:
+        raise RefusalError(
+            400, "inputs[0].datatype: must be UINT8, pixels, or INT8, those less 128"
+        )
+    shape = tensor.get("shape")
+    if (
+        not isinstance(shape, list)
+        or not all(type(side) is int for side in shape)
+        or len(shape) != 1 + len(image_shape)
+        or shape[1:] != list(image_shape)
+    ):
+        sides = ", ".join(map(str, image_shape))
+        raise RefusalError(400, f"inputs[0].shape: must be [images, {sides}]")
+    if not 1 <= shape[0] <= most:
+        raise RefusalError(
+            400, f"inputs[0].shape: {shape[0]} images are not allowed; send 1 to {most}"
+        )
+    parameters = _mapping(tensor.get("parameters", {}), "inputs[0].parameters")
+    size, count = parameters.get("binary_data_size"), int(np.prod(shape))
+    if size is None:
+        if behind:
+            raise RefusalError(400, "inputs[0].parameters.binary_data_size: missing")
+        values: Images = _values(tensor.get("data"), DTYPES[datatype])
+    else:
+        if "data" in tensor:
+            raise RefusalError(400, "inputs[0].data: must not be there beside binary_data_size")
+        if type(size) is not int or size != len(behind):
+            raise RefusalError(
+                400,
+                f"inputs[0].parameters.binary_data_size: must be {len(behind)}, the bytes behind",
+            )
+        values = np.frombuffer(behind, DTYPES[datatype])
+    if values.size != count:
+        raise RefusalError(400, f"inputs[0]: has {values.size} values, and its shape has {count}")
+    return values.reshape(shape)
+
+
+def _values(data: object, dtype: Any) -> Images:
+    lowest, highest = np.iinfo(dtype).min, np.iinfo(dtype).max
+    allowed = f"inputs[0].data: must be a list of whole numbers from {lowest} to {highest}"
+    if not isinstance(data, list):
+        raise RefusalError(400, allowed)
+    try:
+        values = np.array(data)
+    except (ValueError, OverflowError) as error:  # lists of unequal lengths, say
+        raise RefusalError(400, allowed) from error
+    if values.size and (
+        values.dtype.kind not in "iu" or values.min() < lowest or values.max() > highest
+    ):
+        raise RefusalError(400, allowed)
+    images: Images = values.astype(dtype).ravel()
+    return images
+
+
+def _wanted(document: dict[str, Any]) -> Wanted:
+    parameters = _mapping(document.get("parameters", {}), "parameters")
+    binary = _flag(parameters.get("binary_data_output", False), "parameters.binary_data_output")
+    outputs = document.get("outputs", [])
+    if not isinstance(outputs, list) or len(outputs) > 1:
+        raise RefusalError(400, f"outputs: must be a list of one, {OUTPUT}, or not there")
+    if not outputs:
+        return Wanted(binary, 0)
+    output = _mapping(outputs[0], "outputs[0]")
+    if output.get("name") != OUTPUT:
+        raise RefusalError(400, f"outputs[0].name: must be {OUTPUT}")
+    parameters = _mapping(output.get("parameters", {}), "outputs[0].parameters")
+    classes = parameters.get("classification", 0)
+    if type(classes) is not int or classes < 0:
+        raise RefusalError(400, "outputs[0].parameters.classification: must be a whole number")
+    return Wanted(
+        _flag(parameters.get("binary_data", binary), "outputs[0].parameters.binary_data"), classes
+    )
+
+
+def _flag(value: object, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise RefusalError(400, f"{where}: must be true or false")
+    return value

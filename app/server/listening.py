@@ -1,0 +1,111 @@
+"""Listens at an address, until the process is told to stop."""
+
+import asyncio
+import math
+import socket
+from typing import Any
+
+import h11
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from app.server.limits import Limits
+from spotimes.errors import InputError
+
+FULL = (
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n"
+    b"content-length: 0\r\n\r\n"
+)
+
+
+def serve(app: Starlette, host: str, port: int, limits: Limits) -> None:
+    """Serves until SIGTERM or SIGINT; what is under way is then still answered.
+
+    Args:
+        app: the application.
+        host: the address.
+        port: 0 for a free one.
+        limits: how many connections there may be, and how long they may be idle, or without a
+            whole request's head, or go on after the end.
+
+    Raises:
+        InputError: the address is not to be had.
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as error:
+        raise InputError(f"{host}, port {port}: {error.strerror}; give another") from error
+    # asyncio does so itself only where a socket names its protocol; without it an answer whose head
+    # and body are sent apart waits 40 ms for the client's delayed acknowledgement.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with listening:
+        place = f"[{host}]" if family == socket.AF_INET6 else host
+        config = uvicorn.Config(
+            app,
+            http=_protocol(limits),
+            access_log=False,
+            log_level="error",
+            server_header=False,
+            ws="none",
+            timeout_keep_alive=math.ceil(limits.seconds),
+            timeout_graceful_shutdown=math.ceil(limits.seconds),
+        )
+        server = _Server(config, f"http://{place}:{listening.getsockname()[1]}/")
+        try:
+            server.run(sockets=[listening])
+        except (SystemExit, KeyboardInterrupt):
+            # Once all is answered, the signal comes again; to have been told to stop is no failure.
+            if not server.started:
+                raise
+
+
+class _Server(uvicorn.Server):
+    """Prints its URL once it answers, and can be stopped."""
+
+    def __init__(self, config: uvicorn.Config, url: str) -> None:
+        super().__init__(config)
+        self._url = url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        print(self._url, flush=True)
+
+
+def _protocol(limits: Limits) -> type[H11Protocol]:
+    """uvicorn's, but for connections that are too many, or never send a whole request's head."""
+
+    class Protocol(H11Protocol):
+        _late: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            if len(self.connections) > limits.connections:
+                transport.write(FULL)
+                transport.close()
+            else:
+                self._wait_for_head()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self._wait_for_head()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop_waiting()
+            super().connection_lost(exc)
+
+        def _wait_for_head(self) -> None:
+            if self.conn.their_state is not h11.IDLE:
+                self._stop_waiting()
+            elif self._late is None:
+                self._late = self.loop.call_later(limits.seconds, self.transport.close)
+
+        def _stop_waiting(self) -> None:
+            if self._late is not None:
+                self._late.cancel()
+                self._late = None
+
+    return Protocol

@@ -1,0 +1,154 @@
+"use strict";
+
+const at = (id) => document.getElementById(id);
+let latest = 0; // of several pictures in a row, the last one's answer counts
+
+async function describe() {
+  const model = await (await fetch("model")).json();
+  const { width, height } = model.input;
+  at("model").textContent =
+    `Which of ${model.classes.length} classes is it? A model of ` +
+    `${(model.bytes / 1000).toFixed(1)} KB answers, on this server's CPU alone.`;
+  at("seen-caption").textContent = `as the model sees it, ${width} × ${height}`;
+  const { samples } = await (await fetch("samples")).json();
+  for (const name of samples) {
+    const address = `samples/${encodeURIComponent(name)}`;
+    const title = name.replace(/\.[^.]*$/, "");
+    const button = document.createElement("button");
+    const image = document.createElement("img");
+    image.src = address;
+    image.alt = `Sample: ${title}`;
+    button.type = "button";
+    button.title = title;
+    button.append(image);
+    button.addEventListener("click", async () => {
+      classify(await (await fetch(address)).blob(), title);
+    });
+    const item = document.createElement("li");
+    item.append(button);
+    at("sample-list").append(item);
+  }
+  at("samples").hidden = samples.length === 0;
+}
+
+async function classify(blob, name) {
+  const mine = ++latest;
+  at("problem").textContent = "";
+  let answer;
+  try {
+    const response = await fetch("predict?seen=1", { method: "POST", body: blob });
+    answer = await response.json();
+    if (!response.ok) throw new Error(answer.error);
+  } catch (error) {
+    if (mine === latest) refuse(error instanceof TypeError ? "The server cannot be reached." : error.message);
+    return;
+  }
+  if (mine === latest) show(answer, blob, name);
+}
+
+function refuse(message) {
+  at("answer").hidden = true;
+  at("problem").textContent = message;
+}
+
+function show(answer, blob, name) {
+  const [first] = answer.predictions;
+  URL.revokeObjectURL(at("picture").src);
+  at("picture").src = URL.createObjectURL(blob);
+  at("picture-caption").textContent = `${name}, ${answer.width} × ${answer.height}`;
+  at("seen").src = answer.seen;
+  at("classes").replaceChildren(...answer.predictions.map(row));
+  at("latency").textContent = `The network took ${answer.milliseconds.toFixed(2)} ms.`;
+  at("answer").hidden = false;
+  at("answer-title").textContent = `${first.label}, ${percent(first.probability)}`;
+}
+
+function row({ label, probability }, place) {
+  const line = document.createElement("tr");
+  line.classList.toggle("likeliest", place === 0);
+  const heading = document.createElement("th");
+  heading.scope = "row";
+  heading.textContent = label;
+  const cell = document.createElement("td");
+  const bar = document.createElement("div");
+  bar.className = "bar";
+  const space = "http://www.w3.org/2000/svg";
+  const drawing = document.createElementNS(space, "svg");
+  drawing.setAttribute("aria-hidden", "true");
+  const filled = document.createElementNS(space, "rect");
+  filled.setAttribute("width", `${100 * probability}%`);
+  filled.setAttribute("height", "100%");
+  drawing.append(filled);
+  const share = document.createElement("span");
+  share.textContent = percent(probability);
+  bar.append(drawing, share);
+  cell.append(bar);
+  line.append(heading, cell);
+  return line;
+}
+
+const percent = (share) => `${(100 * share).toFixed(1)}%`;
+
+function given(files) {
+  const file = [...files].find((each) => each.type.startsWith("image/")) ?? files[0];
+  if (file) classify(file, file.name || "the picture");
+}
+
+at("file").addEventListener("change", () => {
+  given(at("file").files);
+  at("file").value = ""; // so that the same file can be chosen again
+});
+
+for (const kind of ["dragenter", "dragover"]) {
+  document.addEventListener(kind, (event) => {
+    event.preventDefault();
+    at("drop").classList.add("over");
+  });
+}
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) at("drop").classList.remove("over");
+});
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  at("drop").classList.remove("over");
+  if (event.dataTransfer.files.length) given(event.dataTransfer.files);
+  else refuse("That was no file. Drop a picture that is a file of its own.");
+});
+document.addEventListener("paste", (event) => {
+  const { files } = event.clipboardData;
+  if (files.length) given(files);
+  else refuse("There is no picture in the clipboard.");
+});
+
+let stream = null;
+at("camera").addEventListener("click", async () => {
+  if (!navigator.mediaDevices) {
+    refuse("The browser gives the camera to pages over HTTPS or from this machine only.");
+    return;
+  }
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+  } catch (error) {
+    refuse(`The camera cannot be used: ${error.message}`);
+    return;
+  }
+  at("video").srcObject = stream;
+  at("filming").hidden = false;
+  await at("video").play();
+  at("shoot").focus();
+});
+at("shoot").addEventListener("click", () => {
+  const video = at("video");
+  const canvas = document.createElement("canvas");
+  canvas.width = video.videoWidth;
+  canvas.height = video.videoHeight;
+  canvas.getContext("2d").drawImage(video, 0, 0);
+  canvas.toBlob((blob) => classify(blob, "the camera's picture"), "image/jpeg", 0.95);
+});
+at("stop").addEventListener("click", () => {
+  for (const track of stream.getTracks()) track.stop();
+  at("filming").hidden = true;
+  at("camera").focus();
+});
+
+describe().catch(() => refuse("The server cannot be reached."));

@@ -1,0 +1,186 @@
+import json
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.server.inference_protocol import HEADER_LENGTH, parse, render
+from app.server.refusal import RefusalError
+
+SHAPE = (2, 2, 1)
+LABELS = ("cat", "dog", "eel")
+PIXELS = [1, 2, 3, 255]
+IMAGE = {"name": "image", "shape": [1, 2, 2, 1], "datatype": "UINT8", "data": PIXELS}
+PROBABILITIES = np.array([[0.25, 0.5, 0.25]], np.float32)
+
+
+def parsed(document: Any, behind: bytes = b"", length: str | None = None) -> Any:
+    head = document if isinstance(document, bytes) else json.dumps(document).encode()
+    if behind:
+        length = length or str(len(head))
+    return parse(head + behind, length, SHAPE, 3)
+
+
+@pytest.mark.parametrize("data", [PIXELS, [[[[1], [2]], [[3], [255]]]]])
+def test_values_flat_or_nested(data: Any) -> None:
+    request = parsed({"inputs": [{**IMAGE, "data": data}]})
+    assert request.images.dtype == np.uint8
+    assert request.images.tolist() == [[[[1], [2]], [[3], [255]]]]
+    assert (request.identifier, request.wanted.binary, request.wanted.classes) == (None, False, 0)
+
+
+def test_values_as_bytes_behind_the_json() -> None:
+    tensor = {
+        "name": "image",
+        "shape": [2, 2, 2, 1],
+        "datatype": "INT8",
+        "parameters": {"binary_data_size": 8},
+    }
+    request = parsed({"id": "7", "inputs": [tensor]}, np.arange(-4, 4, dtype=np.int8).tobytes())
+    assert request.identifier == "7"
+    assert request.images.dtype == np.int8
+    assert request.images.ravel().tolist() == list(range(-4, 4))
+
+
+@pytest.mark.parametrize(
+    ("output", "parameters", "binary", "classes"),
+    [
+        ({}, {"binary_data_output": True}, True, 0),
+        ({"binary_data": False}, {"binary_data_output": True}, False, 0),
+        ({"binary_data": True, "classification": 2}, {}, True, 2),
+        ({"classification": 99}, {}, False, 99),
+    ],
+)
+def test_how_the_output_is_wanted(output: Any, parameters: Any, binary: bool, classes: int) -> None:
+    wanted = parsed(
+        {
+            "inputs": [IMAGE],
+            "outputs": [{"name": "probabilities", "parameters": output}],
+            "parameters": parameters,
+        }
+    ).wanted
+    assert (wanted.binary, wanted.classes) == (binary, classes)
+
+
+def request(**changes: Any) -> dict[str, Any]:
+    tensor = {**IMAGE, **changes}
+    return {"inputs": [{key: value for key, value in tensor.items() if value is not None}]}
+
+
+BAD = "inputs[0].data: must be a list of whole numbers from 0 to 255"
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (b"", "the request is not JSON: "),
+        (b"\xff", "the request is not JSON: "),
+        (b"[" * 100_000, "the request is nested too deeply"),
+        ([], "the request: must be an object"),
+        ({}, "inputs: must be a list of one tensor, image"),
+        ({"inputs": [IMAGE, IMAGE]}, "inputs: must be a list of one tensor"),
+        ({"inputs": [7]}, "inputs[0]: must be an object"),
+        ({"inputs": [IMAGE], "id": 7}, "id: must be a string"),
+        (request(name="picture"), "inputs[0].name: must be image"),
+        (request(datatype="FP32"), "inputs[0].datatype: must be UINT8, pixels, or INT8"),
+        (request(datatype=[1]), "inputs[0].datatype: must be"),
+        (request(shape=None), "inputs[0].shape: must be [images, 2, 2, 1]"),
+        (request(shape=[1, 2, 2, 3]), "inputs[0].shape: must be [images, 2, 2, 1]"),
+        (request(shape=[True, 2, 2, 1]), "inputs[0].shape: must be [images"),
+        (request(shape=[0, 2, 2, 1]), "inputs[0].shape: 0 images are not allowed; send 1 to 3"),
+        (request(shape=[4, 2, 2, 1]), "inputs[0].shape: 4 images are not allowed; send 1 to 3"),
+        (request(shape=[10**30, 2, 2, 1]), "inputs[0].shape: 1000000000"),
+        (request(shape=[2, 2, 2, 1]), "inputs[0]: has 4 values, and its shape has 8"),
+        (request(data=None), BAD),
+        (request(data=[]), "inputs[0]: has 0 values, and its shape has 4"),
+        (request(data=[1, 2, 3, 256]), BAD),
+        (request(data=[1, 2, 3, -1]), BAD),
+        (request(data=[1, 2, 3, 0.5]), BAD),
+        (request(data=[1, 2, 3, 10**30]), BAD),
+        (request(data=[1, 2, 3, "4"]), BAD),
+        (request(data=[1, 2, 3, None]), BAD),
+        (request(data=[True, True, True, True]), BAD),
+        (request(data=[[1, 2], [3]]), BAD),
+        (request(parameters=[]), "inputs[0].parameters: must be an object"),
+        (request(parameters={"binary_data_size": 4}), "inputs[0].data: must not be there"),
+        (
+            request(data=None, parameters={"binary_data_size": 4}),
+            "inputs[0].parameters.binary_data_size: must be 0, the bytes behind",
+        ),
+        ({"inputs": [IMAGE], "outputs": {}}, "outputs: must be a list of one"),
+        ({"inputs": [IMAGE], "outputs": [{"name": "x"}]}, "outputs[0].name: must be probab"),
+        (
+            {"inputs": [IMAGE], "parameters": {"binary_data_output": 1}},
+            "parameters.binary_data_output: must be true or false",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(document: Any, message: str) -> None:
+    with pytest.raises(RefusalError) as caught:
+        parsed(document)
+    assert caught.value.status == 400
+    assert caught.value.message.startswith(message)
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("length", ["-1", "9999", "1e3", ""])
+def test_a_length_of_the_header_that_is_none(length: str) -> None:
+    with pytest.raises(RefusalError, match=HEADER_LENGTH):
+        parsed({"inputs": [IMAGE]}, length=length)
+
+
+def test_bytes_behind_need_their_size() -> None:
+    with pytest.raises(RefusalError, match=r"binary_data_size: missing"):
+        parsed({"inputs": [IMAGE]}, b"1234")
+
+
+def rendered(**wanted: Any) -> tuple[dict[str, Any], bytes]:
+    output = {"name": "probabilities", "parameters": wanted}
+    asked = parsed({"id": "a", "inputs": [IMAGE], "outputs": [output]})
+    answer = render(asked, PROBABILITIES, LABELS, "model", "1")
+    length = answer.header_length
+    assert (length is not None) == wanted.get("binary_data", False)
+    document = json.loads(answer.body[:length])
+    assert [document.pop(key) for key in ("model_name", "model_version", "id")] == [
+        "model",
+        "1",
+        "a",
+    ]
+    (tensor,) = document.pop("outputs")
+    assert document == {}
+    return tensor, b"" if length is None else answer.body[length:]
+
+
+def test_an_answer_in_json() -> None:
+    assert rendered() == (
+        {
+            "name": "probabilities",
+            "datatype": "FP32",
+            "shape": [1, 3],
+            "data": [0.25, 0.5, 0.25],
+        },
+        b"",
+    )
+
+
+def test_an_answer_in_bytes() -> None:
+    tensor, behind = rendered(binary_data=True)
+    assert tensor["parameters"] == {"binary_data_size": 12}
+    assert "data" not in tensor
+    np.testing.assert_array_equal(np.frombuffer(behind, "<f4"), PROBABILITIES[0])
+
+
+def test_the_likeliest_classes_as_text() -> None:
+    """Of equals the first one first."""
+    tensor, _ = rendered(classification=2)
+    assert (tensor["datatype"], tensor["shape"]) == ("BYTES", [1, 2])
+    assert tensor["data"] == ["0.500000:1:dog", "0.250000:0:cat"]
+    tensor, behind = rendered(classification=9, binary_data=True)
+    assert tensor["shape"] == [1, 3]
+    texts = []
+    while behind:
+        (length,) = struct.unpack_from("<I", behind)
+        texts.append(behind[4 : 4 + length].decode())
+        behind = behind[4 + length :]
+    assert texts == ["0.500000:1:dog", "0.250000:0:cat", "0.250000:2:eel"]

@@ -1,0 +1,23 @@
+import hashlib
+import json
+from collections.abc import Callable
+
+from spotimes.contract import read_contract
+from tests.app.conftest import MODEL, Ended
+
+
+def test_it_tells_what_the_model_is(app: Callable[..., Ended]) -> None:
+    content, contract = MODEL.read_bytes(), read_contract(MODEL)
+    facts = json.loads(app("info", "--json", "--model", MODEL).out)
+    assert facts == {
+        "file": str(MODEL),
+        "bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "dtype": "int8",
+        "input": {"height": 32, "width": 32, "colour": "rgb", "resize": contract.resize},
+        "classes": list(contract.class_names),
+    }
+    status, out, err = app("info", "--model", MODEL)
+    assert (status, err) == (0, "")
+    for text in (f"{len(content):,}", facts["sha256"], "int8", "32 x 32 rgb", "cat, deer, dog"):
+        assert text in out

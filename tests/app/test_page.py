@@ -1,0 +1,194 @@
+"""The page in a real browser: Debian's chromium, driven by Playwright."""
+
+import base64
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spotimes.classifier import Classifier
+from tests.app.conftest import MODEL, Server, started
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+# Where there is no browser, as on a developer's server, CI sees to it that these are run.
+pytestmark = pytest.mark.skipif(
+    BROWSER is None and "CI" not in os.environ, reason="needs chromium: apt-get install chromium"
+)
+SCREENSHOTS = os.environ.get("SPOTIMES_SCREENSHOTS")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+
+    camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=BROWSER, args=["--no-sandbox", *camera]
+        )
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def sampling(tmp_path_factory: pytest.TempPathFactory, picture_bytes: bytes) -> Iterator[Server]:
+    """A server with a sample picture."""
+    folder = tmp_path_factory.mktemp("samples")
+    (folder / "a cat.png").write_bytes(picture_bytes)
+    running = started("--samples", folder)
+    yield running
+    running.process.kill()
+    running.process.communicate()
+
+
+@pytest.fixture
+def page(browser: Any, sampling: Server) -> Iterator[Any]:
+    """The page as it opens; any error in its console fails the test."""
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    opened = context.new_page()
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on(
+        "console",
+        lambda message: (
+            errors.append(message.text)
+            if message.type == "error" and "status of 4" not in message.text
+            else None
+        ),
+    )
+    opened.goto(sampling.url)
+    opened.get_by_alt_text("Sample: a cat").wait_for()
+    yield opened
+    context.close()
+    assert errors == []
+
+
+@pytest.fixture
+def file(tmp_path: Path, picture_bytes: bytes) -> Path:
+    path = tmp_path / "mine.png"
+    path.write_bytes(picture_bytes)
+    return path
+
+
+@pytest.fixture(scope="module")
+def likeliest(picture_pixels: Any) -> Any:
+    ((first,),) = Classifier(MODEL).predict(picture_pixels[None])
+    return f"{first.label}, {100 * first.probability:.1f}%"
+
+
+def answered(page: Any, likeliest: str) -> None:
+    page.get_by_role("heading", name=likeliest).wait_for()
+    assert page.get_by_role("row").count() == 1 + 10
+    assert page.locator("#problem").text_content() == ""
+
+
+def screenshot(page: Any, name: str) -> None:
+    if SCREENSHOTS:
+        page.screenshot(path=f"{SCREENSHOTS}/{name}.png", full_page=True)
+
+
+def test_a_chosen_file(page: Any, file: Path, likeliest: str) -> None:
+    page.locator("#file").set_input_files(file)
+    answered(page, likeliest)
+    assert page.locator("#picture-caption").text_content() == "mine.png, 32 \u00d7 32"
+    assert "32 \u00d7 32" in page.locator("#seen-caption").text_content()
+    assert page.locator("#seen").get_attribute("src").startswith("data:image/png;base64,")
+    assert "ms" in page.locator("#latency").text_content()
+    assert "KB" in page.locator("#model").text_content()
+    screenshot(page, "light")
+
+
+def test_by_keyboard_alone(page: Any, file: Path, likeliest: str) -> None:
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "file"
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Space")
+    chooser.value.set_files(file)
+    answered(page, likeliest)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "camera"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.title") == "a cat"
+
+
+def test_a_sample(page: Any, likeliest: str) -> None:
+    page.get_by_role("button", name="Sample: a cat").click()
+    answered(page, likeliest)
+    assert page.locator("#picture-caption").text_content() == "a cat, 32 \u00d7 32"
+
+
+TRANSFER = """([kind, bytes, name, target]) => {
+    const data = new DataTransfer();
+    if (bytes) {
+        const content = Uint8Array.from(atob(bytes), (each) => each.charCodeAt(0));
+        data.items.add(new File([content], name, { type: "image/png" }));
+    } else data.setData("text/plain", "no picture");
+    const event = kind === "paste"
+        ? new ClipboardEvent("paste", { clipboardData: data, bubbles: true })
+        : new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
+    document.querySelector(target).dispatchEvent(event);
+}"""
+
+
+@pytest.mark.parametrize("kind", ["paste", "drop"])
+def test_paste_and_drop(page: Any, picture_bytes: bytes, likeliest: str, kind: str) -> None:
+    content = base64.b64encode(picture_bytes).decode()
+    page.evaluate(TRANSFER, [kind, content, "mine.png", "body"])
+    answered(page, likeliest)
+    page.evaluate(TRANSFER, [kind, "", "", "body"])
+    page.get_by_role("alert").filter(has_text="picture").wait_for()
+    assert page.locator("#answer").is_hidden()
+
+
+def test_a_bad_file_is_told_and_the_next_one_answered(
+    page: Any, file: Path, tmp_path: Path, likeliest: str
+) -> None:
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    page.locator("#file").set_input_files(tmp_path / "bad.png")
+    page.get_by_role("alert").filter(has_text="a picture is to be PNG, JPEG").wait_for()
+    assert page.locator("#answer").is_hidden()
+    screenshot(page, "bad file")
+    page.locator("#file").set_input_files(file)
+    answered(page, likeliest)
+
+
+def test_the_camera(page: Any) -> None:
+    page.get_by_role("button", name="Use the camera").click()
+    page.get_by_role("button", name="Take the picture").click()
+    page.locator("#answer").wait_for()
+    assert "the camera's picture" in page.locator("#picture-caption").text_content()
+    page.get_by_role("button", name="Stop the camera").click()
+    assert page.locator("#filming").is_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phones_width(browser: Any, sampling: Server, file: Path, scheme: Any) -> None:
+    context = browser.new_context(
+        viewport={"width": 360, "height": 740}, color_scheme=scheme, device_scale_factor=2
+    )
+    page = context.new_page()
+    page.goto(sampling.url)
+    page.locator("#file").set_input_files(file)
+    page.locator("#answer").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    for button in page.locator("button, .button").all():
+        if button.is_visible():
+            assert button.bounding_box()["height"] >= 44
+    screenshot(page, f"phone {scheme}")
+    context.close()
+
+
+def test_a_server_that_has_gone_is_told(browser: Any, file: Path) -> None:
+    running = started()
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(running.url)
+    page.locator("#model").filter(has_text="KB").wait_for()
+    running.process.kill()
+    running.process.communicate()
+    page.locator("#file").set_input_files(file)
+    page.get_by_role("alert").filter(has_text="The server cannot be reached.").wait_for()
+    context.close()

@@ -1,0 +1,221 @@
+import csv
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spotimes import own_images
+from spotimes.classifier import Classifier
+from spotimes.contract import Contract, read_contract
+from spotimes.metadata import embedded
+from spotimes.params.prepare import Image as Fit
+from tests.app.conftest import MODEL, ROOT, Ended
+
+App = Callable[..., Ended]
+
+
+def expected(model: Path, pixels: Any, top: int = 1) -> list[dict[str, Any]]:
+    (predictions,) = Classifier(model).predict(pixels[np.newaxis], top)
+    return [each._asdict() for each in predictions]
+
+
+def test_a_picture_is_treated_as_training_did_to_the_byte(
+    app: App, model: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contract = read_contract(model)
+    fit = Fit(height=32, width=32, colour="rgb", resize=contract.resize)  # type: ignore[arg-type]
+    trained_on = own_images.read_folder(folder, fit, tmp_path / "images.npy")
+    served: list[Any] = []
+
+    def recorded(self: Classifier, images: Any) -> Any:
+        served.append(images)
+        return np.eye(10, dtype=np.float32)[:1]
+
+    monkeypatch.setattr(Classifier, "probabilities", recorded)
+    paths = [folder / path for path in trained_on.files.paths]
+    assert app("predict", "--model", model, *paths).status == 0
+    assert len(served) == 8
+    np.testing.assert_array_equal(np.concatenate(served), trained_on.images[:])
+
+
+def test_it_prints_the_likeliest_class(app: App, model: Path, folder: Path) -> None:
+    path = folder / "dog/01.png"
+    (first,) = expected(model, np.asarray(Image.open(path)))
+    assert app("predict", "--model", model, path) == Ended(
+        0, f"{path}: {first['label']} {first['probability']:.1%}\n", ""
+    )
+
+
+def test_more_classes_as_json_and_as_csv(app: App, model: Path, folder: Path) -> None:
+    path = folder / "dog/01.png"
+    answers = expected(model, np.asarray(Image.open(path)), 3)
+    arguments = ("predict", "--model", model, "--top", 3, path, path)
+    lines = [json.loads(line) for line in app(*arguments, "--json").out.splitlines()]
+    assert lines == [{"input": str(path), "predictions": answers}] * 2
+    header, *rows = csv.reader(io.StringIO(app(*arguments, "--csv").out))
+    assert header == [
+        "input",
+        *("label", "probability"),
+        *("label_2", "probability_2"),
+        *("label_3", "probability_3"),
+    ]
+    assert len(rows) == 2
+    assert rows[0][0] == str(path)
+    assert rows[0][1::2] == [each["label"] for each in answers]
+    shares = [float(share) for share in rows[0][2::2]]
+    assert shares == pytest.approx([each["probability"] for each in answers], rel=1e-5)
+
+
+def test_a_folder_is_all_its_pictures_and_tensors_by_name(
+    app: App, model: Path, folder: Path
+) -> None:
+    np.save(folder / "dog/a.npy", np.zeros((32, 32, 3), np.uint8))
+    (folder / "dog/notes.txt").write_text("no picture")
+    lines = app("predict", "--model", model, folder).out.splitlines()
+    names = [Path(line.rpartition(":")[0]).relative_to(folder).as_posix() for line in lines]
+    assert names == [
+        "cat/00.png",
+        "cat/01.png",
+        "cat/wide.jpg",
+        "dog/00.png",
+        "dog/01.png",
+        "dog/a.npy",
+        "dog/tall and grey.png",
+        *names[7:],
+    ]
+    assert len(names) == 9
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
+def test_tensors_are_taken_as_they_are(
+    app: App, model: Path, tmp_path: Path, picture_pixels: Any, dtype: Any
+) -> None:
+    images = np.stack([picture_pixels, 255 - picture_pixels])
+    tensors = images if dtype == np.uint8 else (images.astype(int) - 128).astype(np.int8)
+    np.save(tmp_path / "batch.npy", tensors)
+    lines = app("predict", "--json", "--model", model, tmp_path / "batch.npy").out.splitlines()
+    assert [json.loads(line) for line in lines] == [
+        {"input": f"{tmp_path / 'batch.npy'}[{place}]", "predictions": expected(model, image)}
+        for place, image in enumerate(images)
+    ]
+
+
+@pytest.mark.parametrize("kind", ["picture", "tensor"])
+def test_standard_input(kind: str, picture_bytes: bytes, picture_pixels: Any) -> None:
+    content = io.BytesIO(picture_bytes)
+    if kind == "tensor":
+        content = io.BytesIO()
+        np.save(content, picture_pixels)
+    done = subprocess.run(
+        [sys.executable, "-m", "app", "predict", "--json", "-"],
+        cwd=ROOT,
+        input=content.getvalue(),
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == {
+        "input": "standard input",
+        "predictions": expected(MODEL, picture_pixels),
+    }
+    assert done.stderr == b""
+
+
+def test_whoever_has_read_enough_may_go(tmp_path: Path, picture_bytes: bytes) -> None:
+    (tmp_path / "one.png").write_bytes(picture_bytes)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "app", "predict", *[str(tmp_path / "one.png")] * 5000],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline()
+    running.stdout.close()
+    _, err = running.communicate(timeout=60)
+    assert (running.returncode, err) == (141, b"")
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_is_done(
+    app: App, model: Path, folder: Path
+) -> None:
+    (folder / "broken.png").write_bytes(b"no picture")
+    (folder / "empty").mkdir()
+    names = ["cat/00.png", "broken.png", "gone.png", "gone.npy", "empty", "cat/01.png"]
+    paths = [str(folder / name) for name in names]
+    status, out, err = app("predict", "--model", model, *paths)
+    assert status == 1
+    assert [line.rpartition(":")[0] for line in out.splitlines()] == [paths[0], paths[5]]
+    assert [line.split(": ")[:2] for line in err.splitlines()] == [
+        ["predict", path] for path in paths[1:5]
+    ]
+    lines = [
+        json.loads(line)
+        for line in app("predict", "--model", model, "--json", *paths).out.splitlines()
+    ]
+    assert [line["input"] for line in lines] == paths
+    assert ["error" in line for line in lines] == [False, True, True, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "cannot be read as .npy"),
+        (b"\x93NUMPY\x01\x00v\x00{'descr': '|u1'", "cannot be read as .npy"),
+        (
+            np.zeros((32, 32, 3), np.float32),
+            r"is float32 of shape [32, 32, 3]; the model takes uint8",
+        ),
+        (np.zeros((2, 28, 28, 1), np.uint8), "is uint8 of shape [2, 28, 28, 1]; the model takes"),
+        (np.zeros((32, 32), np.uint8), "is uint8 of shape [32, 32]; the model takes"),
+        (np.array([{}], object), "cannot be read as .npy"),
+    ],
+)
+def test_a_tensor_that_is_none_is_told(
+    app: App, tmp_path: Path, content: Any, message: str
+) -> None:
+    path = tmp_path / "bad.npy"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        np.save(path, content, allow_pickle=True)
+    status, out, err = app("predict", "--model", MODEL, path)
+    assert (status, out) == (1, "")
+    assert err.startswith(f"predict: {path}: ")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_a_model_that_is_none_is_told(app: App, folder: Path) -> None:
+    picture = folder / "cat/00.png"
+    status, out, err = app("predict", "--model", picture, picture)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"predict: {picture}: is no .tflite file")
+    assert app("predict", "--model", folder / "gone.tflite", picture).err == (
+        f"predict: {folder / 'gone.tflite'}: no such file\n"
+    )
+
+
+@pytest.mark.parametrize("classes", [9, 11])
+def test_a_contract_of_another_network_is_told(
+    app: App, int8: bytes, tmp_path: Path, folder: Path, classes: int
+) -> None:
+    names = tuple(f"class {number}" for number in range(classes))
+    path = tmp_path / "other.tflite"
+    path.write_bytes(embedded(int8, Contract(names, 32, 32, "rgb", "squash", 255)))
+    assert "are of another network" in app("predict", "--model", path, folder).err
+
+
+@pytest.mark.parametrize(("option", "value"), [("--top", 0), ("--top", 11), ("--threads", 0)])
+def test_an_option_that_is_not_allowed_is_told(
+    app: App, folder: Path, option: str, value: int
+) -> None:
+    status, out, err = app("predict", option, value, folder)
+    assert (status, out) == (2, "")
+    assert f"{value} is not allowed; give 1 to" in err

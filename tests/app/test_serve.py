@@ -1,0 +1,389 @@
+"""A real server on loopback."""
+
+import gzip
+import io
+import json
+import signal
+import socket
+import struct
+import threading
+import time
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spotimes.classifier import Classifier
+from tests.app.conftest import MODEL, Ended, Server
+
+Serve = Callable[..., Server]
+INFER = "/v2/models/model_int8/infer"
+
+
+@pytest.fixture(scope="session")
+def answers(picture_pixels: Any) -> Any:
+    """The library's answer to the picture."""
+    return Classifier(MODEL).probabilities(picture_pixels)
+
+
+def inference(pixels: Any) -> bytes:
+    shape = [1, *pixels.shape]
+    tensor = {"name": "image", "datatype": "UINT8", "shape": shape, "data": pixels.ravel().tolist()}
+    return json.dumps({"inputs": [tensor]}).encode()
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG of so many pixels, in a few bytes."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        crc = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + crc
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(bytes(1000))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        [chunk(b"IHDR", header), chunk(b"IDAT", pixels), chunk(b"IEND", b"")]
+    )
+
+
+def test_an_upload_is_answered_as_the_library_does(
+    server: Server, picture_bytes: bytes, answers: Any
+) -> None:
+    response = server.post("/predict", picture_bytes)
+    assert response.status == 200
+    predictions = response.json["predictions"]
+    names = Classifier(MODEL).contract.class_names
+    assert sorted(each["label"] for each in predictions) == sorted(names)
+    shares = [each["probability"] for each in predictions]
+    assert shares == sorted(shares, reverse=True)
+    assert {each["label"]: each["probability"] for each in predictions} == dict(
+        zip(names, answers.tolist(), strict=True)
+    )
+    assert (response.json["width"], response.json["height"]) == (32, 32)
+    assert response.json["milliseconds"] > 0
+    assert len(server.post("/predict?top=3", picture_bytes).json["predictions"]) == 3
+
+
+def test_the_picture_as_the_model_sees_it(server: Server, picture_pixels: Any) -> None:
+    large = Image.fromarray(picture_pixels).resize((320, 160))
+    file = io.BytesIO()
+    large.save(file, "WEBP", lossless=True)
+    answer = server.post("/predict?seen=1", file.getvalue()).json
+    assert (answer["width"], answer["height"]) == (320, 160)
+    scheme, _, data = answer["seen"].partition(",")
+    assert scheme == "data:image/png;base64"
+    import base64  # noqa: PLC0415
+
+    seen = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
+    expected = large.resize((32, 32), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(seen, np.asarray(expected))
+
+
+@pytest.mark.parametrize("path", [INFER, "/v2/models/model_int8/versions/1/infer"])
+def test_inference_is_answered_as_the_library_does(
+    server: Server, picture_pixels: Any, answers: Any, path: str
+) -> None:
+    response = server.post(path, inference(picture_pixels))
+    assert response.status == 200
+    assert response.headers["content-type"] == "application/json"
+    (output,) = response.json["outputs"]
+    np.testing.assert_array_equal(np.float32(output["data"]), answers)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)]
+)
+def test_packed_bodies(
+    server: Server, picture_pixels: Any, answers: Any, encoding: str, pack: Any
+) -> None:
+    body = pack(inference(picture_pixels))
+    response = server.post(INFER, body, Content_Encoding=encoding)
+    np.testing.assert_array_equal(np.float32(response.json["outputs"][0]["data"]), answers)
+    assert server.post(INFER, body[:50], Content_Encoding=encoding).status == 400
+    assert server.post(INFER, b"no " + body, Content_Encoding=encoding).status == 400
+
+
+def test_the_protocols_descriptions(server: Server) -> None:
+    assert server.get("/v2").json == {
+        "name": "spotimes",
+        "version": "1",
+        "extensions": ["binary_tensor_data", "classification"],
+    }
+    assert server.get("/v2/health/live").json == {"live": True}
+    assert server.get("/v2/health/ready").json == {"ready": True}
+    for path in ("/v2/models/model_int8", "/v2/models/model_int8/versions/1"):
+        assert server.get(path).json["inputs"] == [
+            {"name": "image", "datatype": "UINT8", "shape": [-1, 32, 32, 3]}
+        ]
+        assert server.get(f"{path}/ready").json == {"name": "model_int8", "ready": True}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "message"),
+    [
+        ("GET", "/nothing", 404, "GET /nothing: not found"),
+        ("GET", "/predict", 405, "GET /predict: method not allowed"),
+        ("GET", "/v2/models/other", 404, "there is no model other; there is model_int8"),
+        ("GET", "/v2/models/model_int8/versions/2", 404, "there is no version 2 of model_int8"),
+        ("POST", "/v2/models/other/infer", 404, "there is no model other"),
+        ("POST", "/predict?top=0", 400, "top: must be 1 to 10"),
+        ("POST", "/predict?top=11", 400, "top: must be 1 to 10"),
+        ("POST", "/predict?top=x", 400, "top: must be 1 to 10"),
+        ("POST", "/predict?top=99999999999999999999", 400, "top: must be 1 to 10"),
+        ("POST", "/predict?seen=2", 400, "seen: must be 0 to 1"),
+        ("POST", "/predict", 400, "the picture: is empty; a picture is to be PNG, JPEG"),
+        ("POST", INFER, 400, "the request is not JSON"),
+        ("GET", "/page/../application.py", 404, "GET /"),
+        ("GET", "/samples/none.png", 404, "GET /samples/none.png: not found"),
+    ],
+)
+def test_what_is_refused_is_told(
+    server: Server, method: str, path: str, status: int, message: str
+) -> None:
+    response = server.get(path) if method == "GET" else server.post(path, b"")
+    assert response.status == status
+    assert response.json["error"].startswith(message)
+
+
+@pytest.mark.parametrize("body", [b"no picture", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0" * 100])
+def test_what_is_no_picture_is_told(server: Server, body: bytes) -> None:
+    response = server.post("/predict", body)
+    assert response.status == 400
+    assert response.json["error"].startswith("the picture: ")
+
+
+def test_a_picture_of_too_many_pixels(server: Server) -> None:
+    response = server.post("/predict", png_header(6000, 6000))
+    assert response.status == 413
+    assert "6,000 x 6,000 pixels, and at most 25,000,000 are read" in response.json["error"]
+    assert server.post("/predict", png_header(10**6, 10**6)).status in (400, 413)
+
+
+def test_an_unknown_encoding(server: Server) -> None:
+    response = server.post("/predict", b"x", Content_Encoding="br")
+    assert (response.status, response.json["error"]) == (
+        415,
+        "Content-Encoding br is not known; use gzip or deflate",
+    )
+
+
+def test_metrics_count_what_was_done(server: Server, picture_bytes: bytes) -> None:
+    def count() -> float:
+        lines = server.get("/metrics").body.decode().splitlines()
+        name = 'spotimes_requests_total{route="predict",status="200"}'
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+    before = count()
+    server.post("/predict", picture_bytes)
+    assert count() == before + 1
+    text = server.get("/metrics").body.decode()
+    for name in ("spotimes_inference_seconds_bucket", "process_resident_memory_bytes"):
+        assert name in text
+
+
+def test_what_the_page_needs_comes_from_here_alone(server: Server) -> None:
+    page = server.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert b"//" not in page.body.replace(b"<!doctype html>", b"")
+    assert server.get("/page/page.js").headers["content-type"].startswith("text/javascript")
+    assert server.get("/page/page.css").headers["content-type"].startswith("text/css")
+    assert server.get("/model").json["classes"]
+
+
+def test_samples(serve: Serve, tmp_path: Any, picture_bytes: bytes) -> None:
+    (tmp_path / "a cat.png").write_bytes(picture_bytes)
+    (tmp_path / "notes.txt").write_text("no picture")
+    server = serve("--samples", tmp_path)
+    assert server.get("/samples").json == {"samples": ["a cat.png"]}
+    assert server.get("/samples/a%20cat.png").body == picture_bytes
+    assert server.get("/samples/notes.txt").status == 404
+
+
+def test_a_body_that_is_too_large(serve: Serve, picture_bytes: bytes) -> None:
+    server = serve("--max-body-mib", 0.01)
+    assert server.post("/predict", bytes(11_000)).status == 413
+    bomb = gzip.compress(bytes(10_000_000))
+    assert len(bomb) < 10_400
+    response = server.post("/predict", bomb, Content_Encoding="gzip")
+    assert response.status == 413
+    assert response.json["error"] == "the body is larger than 10,485 bytes; send a smaller one"
+    assert server.post("/predict", picture_bytes).status == 200
+
+
+def test_a_body_without_a_length_that_is_too_large(serve: Serve) -> None:
+    server = serve("--max-body-mib", 0.01)
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), 10) as link:
+        link.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        link.sendall(b"3000\r\n" + bytes(0x3000) + b"\r\n")
+        assert link.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+def test_too_large_a_batch(serve: Serve, picture_pixels: Any) -> None:
+    server = serve("--max-batch", 1)
+    shape = [2, *picture_pixels.shape]
+    tensor = {"name": "image", "datatype": "UINT8", "shape": shape, "data": []}
+    response = server.post(INFER, json.dumps({"inputs": [tensor]}).encode())
+    assert response.status == 400
+    assert "2 images are not allowed; send 1 to 1" in response.json["error"]
+
+
+def half_sent(server: Server) -> socket.socket:
+    """A request whose body stops halfway."""
+    host, port = server.url.removeprefix("http://").split(":")
+    link = socket.create_connection((host, int(port)), 10)
+    link.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n" + bytes(1000))
+    return link
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def waiting(server: Server, count: int) -> bool:
+    text = server.get("/metrics").body.decode()
+    return f"spotimes_requests_in {count:.1f}" in text
+
+
+def test_too_many_requests_are_sent_away_for_a_second(serve: Serve, picture_bytes: bytes) -> None:
+    server = serve("--max-requests", 2)
+    with half_sent(server), half_sent(server):
+        until(lambda: waiting(server, 2))
+        response = server.post("/predict", picture_bytes)
+        assert (response.status, response.headers["retry-after"]) == (503, "1")
+    until(lambda: waiting(server, 0))
+    assert server.post("/predict", picture_bytes).status == 200
+
+
+def test_too_many_bytes_at_once_are_sent_away_for_a_second(
+    serve: Serve, picture_bytes: bytes
+) -> None:
+    server = serve("--max-buffered-mib", 0.003)  # 3,145 bytes
+    assert len(picture_bytes) > 1200
+    with half_sent(server), half_sent(server):
+        until(lambda: waiting(server, 2))
+        response = server.post("/predict", picture_bytes)
+        assert (response.status, response.headers["retry-after"]) == (503, "1")
+    until(lambda: waiting(server, 0))
+    assert server.post("/predict", picture_bytes).status == 200
+
+
+def test_a_body_that_does_not_arrive(serve: Serve) -> None:
+    server = serve("--timeout", 0.3)
+    with half_sent(server) as link:
+        assert link.recv(1000).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_head_that_does_not_arrive(serve: Serve) -> None:
+    server = serve("--timeout", 0.3)
+    host, port = server.url.removeprefix("http://").split(":")
+    for begun in (b"", b"GET / HTTP/1.1\r\nHost"):
+        with socket.create_connection((host, int(port)), 10) as link:
+            link.sendall(begun)
+            assert link.recv(1000) == b""
+    assert server.get("/v2/health/live").status == 200
+
+
+def test_a_kept_connection_answers_again_and_ends_when_it_is_idle(serve: Serve) -> None:
+    server = serve("--timeout", 1)
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), 10) as link:
+        for _ in range(3):
+            link.sendall(b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = b""
+            while not answer.endswith(b'{"live":true}'):
+                answer += link.recv(1000)
+            time.sleep(0.5)
+        assert link.recv(1000) == b""
+
+
+def test_too_many_connections_are_sent_away_for_a_second(serve: Serve) -> None:
+    server = serve("--max-connections", 3)
+    host, port = server.url.removeprefix("http://").split(":")
+    links = [socket.create_connection((host, int(port)), 10) for _ in range(3)]
+    with socket.create_connection((host, int(port)), 10) as link:
+        answer = link.recv(1000)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 1" in answer
+    for link in links:
+        link.close()
+    until(lambda: server.get("/v2/health/live").status == 200)
+
+
+def test_an_answer_that_takes_too_long(serve: Serve, picture_pixels: Any) -> None:
+    """Ten thousand images arrive at once, packed, and take longer than the limit."""
+    server = serve("--timeout", 0.2, "--max-batch", 100_000, "--max-body-mib", 100)
+    count = 10_000
+    tensor = {
+        "name": "image",
+        "datatype": "UINT8",
+        "shape": [count, *picture_pixels.shape],
+        "parameters": {"binary_data_size": count * picture_pixels.size},
+    }
+    head = json.dumps({"inputs": [tensor]}).encode()
+    response = server.post(
+        INFER,
+        gzip.compress(head + bytes(count * picture_pixels.size)),
+        Content_Encoding="gzip",
+        Inference_Header_Content_Length=str(len(head)),
+    )
+    assert (response.status, response.headers["retry-after"]) == (503, "1")
+    until(lambda: server.post(INFER, inference(picture_pixels)).status == 200)
+
+
+def test_many_at_once_get_their_own_answers(server: Server, picture_pixels: Any) -> None:
+    classifier = Classifier(MODEL)
+    images = [np.roll(picture_pixels, shift, axis=1) for shift in range(32)]
+
+    def ask(image: Any) -> Any:
+        return server.post(INFER, inference(image)).json["outputs"][0]["data"]
+
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(ask, images))
+    expected = classifier.probabilities(np.stack(images))
+    np.testing.assert_array_equal(np.array(found, np.float32), expected)
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_what_is_under_way_is_answered_before_the_end(
+    serve: Serve, picture_bytes: bytes, told: signal.Signals
+) -> None:
+    server = serve()
+    host, port = server.url.removeprefix("http://").split(":")
+    request = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(picture_bytes)}\r\n\r\n"
+    with socket.create_connection((host, int(port)), 10) as link:
+        link.sendall(request.encode() + picture_bytes[:100])
+        until(lambda: waiting(server, 1))
+        server.process.send_signal(told)
+        threading.Event().wait(0.3)
+        link.sendall(picture_bytes[100:])
+        assert link.recv(10_000).startswith(b"HTTP/1.1 200 ")
+    _, err = server.process.communicate(timeout=20)
+    assert (server.process.returncode, err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--port", 70000, "serve: --port: 70000 is not allowed; give 0 to 65535\n"),
+        ("--max-batch", 0, "serve: --max-batch: 0 is not allowed; give more than 0\n"),
+        ("--timeout", -1, "serve: --timeout: -1 is not allowed; give up to 3600\n"),
+        ("--samples", "/nowhere", "serve: --samples: /nowhere: no such folder\n"),
+        ("--host", "192.0.2.1", "serve: 192.0.2.1, port 8000: "),
+        ("--model", "/nowhere.tflite", "serve: /nowhere.tflite: no such file\n"),
+    ],
+)
+def test_what_cannot_be_served_is_told(
+    app: Callable[..., Ended], option: str, value: object, message: str
+) -> None:
+    status, out, err = app("serve", option, value)
+    assert (status, out) == (2, "")
+    assert err.startswith(message)
