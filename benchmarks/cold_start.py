@@ -1,0 +1,142 @@
+"""What one answer costs from nothing: seconds, memory and disk, and the same done by TensorFlow.
+
+    python -m benchmarks.cold_start
+
+It installs app/requirements.txt into a new virtual environment, then by turns has `app predict`
+classify a picture there, and TensorFlow's own interpreter in this environment; from the start of
+the process to its end. Takes two minutes, and what it installs is downloaded or from pip's cache.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from spotimes import command
+from spotimes.errors import InputError
+
+ROOT = Path(__file__).parents[1]
+MODEL = Path("models/model_int8.tflite")
+PICTURE = ROOT / "data/samples/cat.png"
+BY_TENSORFLOW = """
+import sys
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+model = tf.lite.Interpreter(sys.argv[1])
+model.allocate_tensors()
+(source,), (target,) = model.get_input_details(), model.get_output_details()
+image = Image.open(sys.argv[2]).convert("RGB").resize(source["shape"][2:0:-1])
+model.set_tensor(source["index"], (np.asarray(image)[None] ^ np.uint8(128)).view(np.int8))
+model.invoke()
+print(model.get_tensor(target["index"])[0].argmax())
+"""
+# Of packages and all that they require: names in, bytes out.
+INSTALLED = """
+import re, sys
+from importlib.metadata import PackageNotFoundError, distribution
+names, seen, size = sys.argv[1:], set(), 0
+while names:
+    name = re.sub(r"[-_.]+", "-", re.match(r"[\\w.-]+", names.pop())[0]).lower()
+    if name in seen:
+        continue
+    seen.add(name)
+    try:
+        found = distribution(name)
+    except PackageNotFoundError:  # of another system
+        continue
+    size += sum(file.locate().stat().st_size for file in found.files if file.locate().is_file())
+    names += [each for each in found.requires or [] if "extra ==" not in each]
+print(size)
+"""
+PIPELINES = ("tensorflow", "pillow")
+DEVICES = ("ai-edge-litert", "numpy", "pillow", "starlette", "uvicorn", "prometheus-client")
+
+
+class Cost(NamedTuple):
+    """Of one process: seconds, and peak resident set in MiB."""
+
+    seconds: float
+    memory: float
+
+
+def main() -> None:
+    """Measures both by turns; prints a Markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--runs", type=int, default=15, help="of each (15)")
+    parser.add_argument("--picture", type=Path, default=PICTURE, help="what is classified")
+    arguments = parser.parse_args()
+    if not arguments.picture.is_file():
+        raise InputError(f"{arguments.picture}: no such file; make repro makes data/samples")
+    picture = str(arguments.picture.resolve())
+    with tempfile.TemporaryDirectory() as name:
+        device = Path(name)
+        install(device)
+        commands = {
+            "`app predict`": [str(device / ".venv/bin/python"), "-m", "app", "predict", picture],
+            "TensorFlow": [sys.executable, "-c", BY_TENSORFLOW, str(MODEL), picture],
+        }
+        disk = {
+            "`app predict`": installed(device / ".venv/bin/python", *DEVICES),
+            "TensorFlow": installed(Path(sys.executable), *PIPELINES),
+        }
+        costs: dict[str, list[Cost]] = {each: [] for each in commands}
+        for _ in tqdm(range(1 + arguments.runs), unit="run"):  # the first fills the disk's cache
+            for each, words in commands.items():
+                costs[each].append(run(words, device))
+    print("| | seconds, median | fastest | peak RSS, MiB | installed, MiB |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    for each, (_, *kept) in costs.items():
+        seconds = [cost.seconds for cost in kept]
+        memory = statistics.median(cost.memory for cost in kept)
+        print(
+            f"| {each} | {statistics.median(seconds):.2f} | {min(seconds):.2f} | {memory:.0f} "
+            f"| {disk[each]:.0f} |"
+        )
+
+
+def install(device: Path) -> None:
+    """Puts into a folder what a device gets."""
+    for name in ("app", "spotimes"):
+        shutil.copytree(ROOT / name, device / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (device / "models").mkdir()
+    shutil.copy(ROOT / MODEL, device / MODEL)
+    subprocess.run([sys.executable, "-m", "venv", device / ".venv"], check=True)
+    python, requirements = str(device / ".venv/bin/python"), str(device / "app/requirements.txt")
+    pip = [python, "-m", "pip", "install", "--quiet", "--requirement", requirements]
+    subprocess.run(pip, check=True)
+
+
+def run(words: list[str], folder: Path) -> Cost:
+    """Runs a command there.
+
+    Its peak is at least this process' own, which is why nothing large is imported here.
+    """
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        words, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise InputError(f"{' '.join(words)}: status {process.returncode}")
+    return Cost(seconds, usage.ru_maxrss / 1024)
+
+
+def installed(python: Path, *packages: str) -> float:
+    """MiB that packages and what they require take in an environment."""
+    size = subprocess.check_output([python, "-c", INSTALLED, *packages], text=True)
+    return int(size) / 2**20
+
+
+if __name__ == "__main__":
+    command.run("cold_start", main)
