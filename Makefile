@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install repro test check rebuild preset search lint lock
+.PHONY: help install repro test check compare doctor rebuild preset search lint lock
 .DEFAULT_GOAL := help
 
 help: ## list these verbs
@@ -17,8 +17,15 @@ repro: .venv/pipeline ## set up, then run every stage whose inputs changed
 test: .venv/tests ## set up, then run the tests
 	python -m pytest
 
-check: .venv/pipeline ## fail if the INT8 model exceeds a budget of params.yaml
+check: .venv/pipeline ## fail if the INT8 model exceeds a budget, or with REV=main loses more than allowed
 	@python -m stages.evaluate --check
+	@$(if $(REV),python -m spotimes.compare --check $(REV))
+
+doctor: .venv/pipeline ## why would a rebuild here differ from what is committed?
+	@python -m spotimes.doctor
+
+compare: .venv/pipeline ## the INT8 model beside that of another revision: make compare REV=main
+	@python -m spotimes.compare $(if $(REV),$(REV),main)
 
 rebuild: .venv/pipeline ## run every stage from scratch, the training too
 	@python -m spotimes.params

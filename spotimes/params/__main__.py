@@ -2,6 +2,7 @@
 
 from spotimes import command
 from spotimes.params.benchmark import Benchmark
+from spotimes.params.compare import Compare
 from spotimes.params.decoder import Decoder
 from spotimes.params.evaluate import Evaluate
 from spotimes.params.load import Frozen, load_group
@@ -24,6 +25,7 @@ KINDS: dict[str, type[Frozen]] = {
     "benchmark": Benchmark,
     "evaluate": Evaluate,
     "search": Search,
+    "compare": Compare,
 }
 
 

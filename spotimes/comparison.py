@@ -1,0 +1,244 @@
+"""Two models beside each other: what each costs and gets right, and what can be said of it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from spotimes import arena, instructions, verdict
+from spotimes.classifier import Classifier
+from spotimes.contract import Contract
+from spotimes.dataset import LabelledImages
+from spotimes.latency import Ratio
+from spotimes.picture import fitted
+from spotimes.statistics import class_accuracy
+from spotimes.tflite_file import TFLiteFile
+from spotimes.verdict import Verdict, Word
+
+BATCH = 500
+ONE_MODEL = "there is one model only"
+PARTS = ("file", "weights", "quantization", "metadata", "rest")
+
+
+class Answers(NamedTuple):
+    """What a classifier says of labelled images.
+
+    Attributes:
+        labels: int64, shape (images,), of the classifier's own classes; -1 for a class that it
+            does not know.
+        predicted: int64, shape (images,).
+        class_names: of the classifier.
+    """
+
+    labels: npt.NDArray[np.int64]
+    predicted: npt.NDArray[np.int64]
+    class_names: tuple[str, ...]
+
+    @property
+    def right(self) -> npt.NDArray[np.bool_]:
+        """Bool, shape (images,)."""
+        right: npt.NDArray[np.bool_] = self.predicted == self.labels
+        return right
+
+    def accuracy_by_class(self) -> dict[str, float]:
+        """Of the classes that have an image."""
+        known = self.labels >= 0
+        shares = class_accuracy(self.predicted[known], self.labels[known], len(self.class_names))
+        return {
+            name: float(share)
+            for name, share in zip(self.class_names, shares, strict=True)
+            if not np.isnan(share)
+        }
+
+
+class Facts(NamedTuple):
+    """What a model is, and costs.
+
+    Attributes:
+        bytes: of its file, by part.
+        macs: multiply-accumulates of an inference.
+        arena_bytes: RAM on a microcontroller, or None.
+        instructions: of an inference, or None.
+        notes: why a figure is None, by its name.
+    """
+
+    bytes: Mapping[str, int]
+    macs: int
+    arena_bytes: int | None
+    instructions: int | None
+    notes: Mapping[str, str]
+
+
+class Row(NamedTuple):
+    """A line of the comparison.
+
+    Attributes:
+        key: names it.
+        title: for people, with its unit.
+        before: the figure, or None.
+        after: likewise.
+        change: in words, with an interval where there is one.
+        verdict: what can be said.
+    """
+
+    key: str
+    title: str
+    before: float | None
+    after: float | None
+    change: str
+    verdict: Verdict
+
+
+def facts(path: Path) -> Facts:
+    """Measures what does not depend on the machine, of an image classifier's file."""
+    content = path.read_bytes()
+    file = TFLiteFile(content)
+    needed, counted = arena.measure(content), instructions.measure(path)
+    notes = {"arena_bytes": needed.note, "instructions": counted.note}
+    return Facts(
+        file.bytes_by_part(),
+        file.macs(),
+        needed.bytes,
+        counted.number,
+        {name: note for name, note in notes.items() if note is not None},
+    )
+
+
+def answers(path: Path, split: LabelledImages, class_names: Sequence[str]) -> Answers:
+    """Classifies labelled images, brought to what the model takes where that is another size.
+
+    Args:
+        path: a .tflite file with a contract.
+        split: the images and their labels.
+        class_names: what the labels stand for.
+    """
+    classifier = Classifier(path)
+    contract = classifier.contract
+    place = {name: index for index, name in enumerate(contract.class_names)}
+    own = np.array([place.get(name, -1) for name in class_names], np.int64)
+    predicted = []
+    for start in range(0, len(split.labels), BATCH):
+        images = split.images[start : start + BATCH]
+        if images.shape[1:] != classifier.image_shape:
+            images = np.stack([_fitted(image, contract) for image in images])
+        predicted.append(classifier.probabilities(images).argmax(axis=1))
+    return Answers(own[split.labels], np.concatenate(predicted), contract.class_names)
+
+
+def cost_rows(before: Facts | None, after: Facts | None) -> list[Row]:
+    """The lines of what is counted."""
+    rows = [
+        _counted(
+            "bytes" if part == "file" else f"bytes.{part}",
+            "file, bytes" if part == "file" else f"- {part}",
+            before and before.bytes[part],
+            after and after.bytes[part],
+        )
+        for part in PARTS
+    ]
+    for key, title in (
+        ("arena_bytes", "RAM on a microcontroller, bytes"),
+        ("macs", "multiply-accumulates"),
+        ("instructions", "instructions an inference"),
+    ):
+        notes = {**(before.notes if before else {}), **(after.notes if after else {})}
+        rows.append(
+            _counted(
+                key, title, getattr(before, key, None), getattr(after, key, None), notes.get(key)
+            )
+        )
+    return rows
+
+
+def latency_row(ratio: Ratio, before_us: float, after_us: float, smallest: float) -> Row:
+    """The line of latency."""
+    change = f"{ratio.median:.3f} times ({ratio.low:.3f} to {ratio.high:.3f})"
+    judged = verdict.of_latency(ratio, smallest)
+    return Row("latency", "latency, us", before_us, after_us, change, judged)
+
+
+def accuracy_rows(before: Answers | None, after: Answers | None) -> list[Row]:
+    """The lines of accuracy, on the images whose class both know."""
+    if before is None or after is None:
+        first, second = (each and float(each.right.mean()) for each in (before, after))
+        return [Row("top1", "top-1", first, second, "", Verdict(Word.UNKNOWN, ONE_MODEL))]
+    both = (before.labels >= 0) & (after.labels >= 0)
+    if not both.any():
+        reason = "the models have no class in common"
+        return [Row("top1", "top-1", None, None, "", Verdict(Word.UNKNOWN, reason))]
+    paired = verdict.paired(before.right[both], after.right[both])
+    points, low, high = (100 * each for each in (paired.difference, paired.low, paired.high))
+    change = f"{points:+.2f} points ({low:+.2f} to {high:+.2f}), p = {paired.p_value:.2g}"
+    rows = [
+        Row(
+            "top1",
+            f"top-1, {both.sum():,} images",
+            float(before.right[both].mean()),
+            float(after.right[both].mean()),
+            change,
+            verdict.of_accuracy(paired),
+        )
+    ]
+    classes = by_class(before, after)
+    if classes:
+        first, second = (min(shares[side] for shares in classes.values()) for side in (0, 1))
+        name = min(classes, key=lambda each: classes[each][1])
+        rows.append(
+            Row(
+                "worst_class",
+                f"worst class ({name})",
+                first,
+                second,
+                f"{100 * (second - first):+.2f} points",
+                verdict.of_accuracy(_paired_of_class(before, after, name)),
+            )
+        )
+    return rows
+
+
+def by_class(before: Answers, after: Answers) -> dict[str, tuple[float, float]]:
+    """Both accuracies of each class that both know and that has images."""
+    first, second = before.accuracy_by_class(), after.accuracy_by_class()
+    return {name: (first[name], second[name]) for name in first if name in second}
+
+
+def flips(before: Answers, after: Answers) -> dict[str, list[int]]:
+    """Places of the images that only one of them gets right, of classes that both know."""
+    both = (before.labels >= 0) & (after.labels >= 0)
+    lost = np.flatnonzero(both & before.right & ~after.right)
+    gained = np.flatnonzero(both & ~before.right & after.right)
+    return {"lost": lost.tolist(), "gained": gained.tolist()}
+
+
+def class_flips(before: Answers, after: Answers) -> list[tuple[str, int, int, Verdict]]:
+    """Each class's images lost and gained, and what can be said; the most flips first."""
+    found = []
+    for name in by_class(before, after):
+        paired = _paired_of_class(before, after, name)
+        found.append((name, paired.first_only, paired.second_only, verdict.of_accuracy(paired)))
+    return sorted(found, key=lambda each: -(each[1] + each[2]))
+
+
+def _paired_of_class(before: Answers, after: Answers, name: str) -> verdict.Paired:
+    of_class = before.labels == before.class_names.index(name)
+    return verdict.paired(before.right[of_class], after.right[of_class])
+
+
+def _counted(
+    key: str, title: str, before: float | None, after: float | None, note: str | None = None
+) -> Row:
+    if before is None or after is None:
+        reason = note or ONE_MODEL
+        return Row(key, title, before, after, "", Verdict(Word.UNKNOWN, reason))
+    change = "" if before == after else f"{after - before:+,}"
+    if before and before != after:
+        change += f" ({100 * (after / before - 1):+.1f}%)"
+    return Row(key, title, before, after, change, verdict.of_cost(before, after))
+
+
+def _fitted(image: npt.NDArray[np.uint8], contract: Contract) -> npt.NDArray[np.uint8]:
+    picture = Image.fromarray(image.squeeze(), "L" if image.shape[2] == 1 else "RGB")
+    return fitted(picture, contract.height, contract.width, contract.colour, contract.resize)

@@ -1,0 +1,167 @@
+"""`python -m spotimes.doctor`: why would a rebuild on this machine differ from what is committed?
+
+Compares this machine with metrics/fingerprint.json, what is installed with requirements.txt, and
+looks for missing tools and a CPU on which no timing can be believed. Exits 1 if the bytes of a
+rebuild would differ, or its versions do; what only disturbs a measurement is told and passes.
+"""
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from enum import Enum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+from packaging.requirements import InvalidRequirement, Requirement
+
+from spotimes import command, host
+from spotimes.errors import InputError
+from spotimes.params.load import load_group
+from spotimes.params.train import Train
+from spotimes.params.versions import Versions
+
+FINGERPRINT = Path("metrics/fingerprint.json")
+REQUIREMENTS = Path("requirements.txt")
+SYSTEM = Path("/sys/devices/system/cpu")
+# A tool, whether the pipeline needs it, and what for.
+TOOLS = (
+    ("git", True, "the repository"),
+    ("make", True, "the verbs of the README"),
+    ("npm", False, "the mirror of the data, where its authors' host cannot be reached"),
+    ("valgrind", False, "instructions an inference, in make compare"),
+    ("chromium", False, "the tests of the app's page"),
+    ("wrk", False, "benchmarks/server_load.py"),
+)
+BUSY = 0.2  # of all cores
+SLOW = 0.8  # of the highest frequency
+
+
+class Kind(Enum):
+    """How a finding is marked."""
+
+    FINE = "ok"
+    DIFFERS = "differs"
+    DISTURBS = "note"
+
+
+class Finding(NamedTuple):
+    """Something looked at: a mark, and a line that says what was seen and what would mend it."""
+
+    kind: Kind
+    line: str
+
+
+def main() -> None:
+    """The command."""
+    findings = [*fingerprint(), *packages(), *tools(), *cpu()]
+    for finding in findings:
+        print(f"{finding.kind.value:8} {finding.line}")
+    differing = sum(finding.kind == Kind.DIFFERS for finding in findings)
+    if differing:
+        print(f"\n{differing} of these can make a rebuild differ.")
+        sys.exit(1)
+    print("\nA rebuild should give the committed bytes.")
+
+
+def fingerprint(path: Path = FINGERPRINT) -> Iterator[Finding]:
+    """What the trained bytes depend on, here and where they were made."""
+    try:
+        committed: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); git checkout {path}") from error
+    machine = host.describe()
+    versions = load_group("versions", Versions).model_dump()
+    here = {
+        "cpu": machine["family"],
+        "isa": machine["isa"],
+        "caches_kib": machine["caches_kib"],
+        "system": machine["system"],
+        "threads": load_group("train", Train).threads,
+        "versions": {name: _installed(name) for name in versions},
+    }
+    for key, value in here.items():
+        if value == committed.get(key):
+            yield Finding(Kind.FINE, f"{key}: as where the model was trained")
+        else:
+            yield Finding(
+                Kind.DIFFERS,
+                f"{key}: {_said(value)} here, {_said(committed.get(key))} where the model was "
+                "trained: training gives other weights, as another seed would",
+            )
+
+
+def packages(path: Path = REQUIREMENTS) -> Iterator[Finding]:
+    """Whether what is installed is what is pinned."""
+    off = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            wanted = Requirement(line.split("#")[0].strip())
+        except InvalidRequirement:  # a comment, or an option
+            continue
+        if wanted.marker is not None and not wanted.marker.evaluate():
+            continue
+        found = _installed(wanted.name)
+        if found is None or not wanted.specifier.contains(found, prereleases=True):
+            off.append(f"{wanted.name} {found or 'missing'}, not {wanted.specifier}")
+    if off:
+        yield Finding(Kind.DIFFERS, f"packages: {'; '.join(off)}: make install mends it")
+    else:
+        yield Finding(Kind.FINE, f"packages: as {path} pins them")
+
+
+def tools() -> Iterator[Finding]:
+    """Whether the programs that are called are there."""
+    for name, needed, purpose in TOOLS:
+        if shutil.which(name):
+            continue
+        kind = Kind.DIFFERS if needed else Kind.DISTURBS
+        yield Finding(kind, f"{name}: missing, for {purpose}: apt-get install {name}")
+
+
+def cpu(seconds: float = 1) -> Iterator[Finding]:
+    """Whether something else would be measured, too."""
+    busy = psutil.cpu_percent(seconds) / 100
+    if busy > BUSY:
+        load = os.getloadavg()[0]
+        yield Finding(Kind.DISTURBS, f"cpu: {busy:.0%} busy (load {load:.1f}): times will be noisy")
+    frequency = psutil.cpu_freq()
+    if frequency and frequency.max and frequency.current < SLOW * frequency.max:
+        yield Finding(
+            Kind.DISTURBS,
+            f"cpu: at {frequency.current:.0f} MHz of {frequency.max:.0f}: throttled, or at rest",
+        )
+    throttled = sum(
+        int(file.read_text(encoding="utf-8"))
+        for file in SYSTEM.glob("cpu[0-9]*/thermal_throttle/core_throttle_count")
+    )
+    if throttled:
+        yield Finding(Kind.DISTURBS, f"cpu: throttled for heat {throttled} times since its start")
+    for file in sorted(SYSTEM.glob("cpu0/cpufreq/scaling_governor")):
+        governor = file.read_text(encoding="utf-8").strip()
+        if governor != "performance":
+            yield Finding(Kind.DISTURBS, f"cpu: its governor is {governor}, not performance")
+    steal = psutil.cpu_times_percent(seconds)
+    stolen = getattr(steal, "steal", 0.0)
+    if stolen > 1:
+        yield Finding(Kind.DISTURBS, f"cpu: other virtual machines take {stolen:.0f}% of it")
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _said(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {each}" for key, each in value.items())
+    return str(value)
+
+
+if __name__ == "__main__":
+    command.run("doctor", main)

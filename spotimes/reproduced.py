@@ -1,0 +1,66 @@
+"""`python -m spotimes.reproduced`: whether a rebuild gave what is committed.
+
+After `make rebuild`, compares the working tree with HEAD: on a machine of the same fingerprint the
+models' bytes must be the same, on another INT8 accuracy must be within the committed 95% interval.
+Exits 1 if not.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from spotimes import command
+from spotimes.errors import InputError
+from spotimes.revision import Revision
+
+MODELS = ("models/model.keras", "models/model_fp32.tflite", "models/model_int8.tflite")
+FINGERPRINT = "metrics/fingerprint.json"
+EVALUATION = "metrics/evaluate.json"
+
+
+def main() -> None:
+    """The command."""
+    committed = Revision("HEAD")
+    same = _json(committed, FINGERPRINT) == _here(FINGERPRINT)
+    changed = [path for path in MODELS if committed.read(path) != _bytes(path)]
+    before, after = _json(committed, EVALUATION)["int8"], _here(EVALUATION)["int8"]
+    if not changed:
+        print("reproduced: the models are the same, byte for byte")
+        return
+    if same:
+        print(f"NOT reproduced: on a machine of the same fingerprint {', '.join(changed)} differ")
+        sys.exit(1)
+    said = (
+        f"on another kind of CPU, INT8 top-1 {after['top1']:.2%}; committed {before['top1']:.2%}, "
+        f"{before['top1_low']:.2%} to {before['top1_high']:.2%}"
+    )
+    if before["top1_low"] <= after["top1"] <= before["top1_high"]:
+        print(f"reproduced within its tolerance: {said}")
+        return
+    print(f"NOT reproduced: {said}")
+    sys.exit(1)
+
+
+def _json(revision: Revision, path: str) -> dict[str, Any]:
+    content = revision.read(path)
+    if content is None:
+        raise InputError(f"{revision.name} has no {path}")
+    found: dict[str, Any] = json.loads(content)
+    return found
+
+
+def _here(path: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_bytes(path))
+    return found
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; make rebuild makes it") from error
+
+
+if __name__ == "__main__":
+    command.run("reproduced", main)
