@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from spotimes import command, compare
+from spotimes import command, compare, instructions
 from spotimes.contract import Contract
 from spotimes.dataset import Card
 from spotimes.metadata import embedded
@@ -52,6 +52,8 @@ def repository(
 ) -> Path:
     """No model in the first commit, a small one in the second, ours in the third."""
     monkeypatch.chdir(tmp_path)
+    # Counting takes 5 seconds a model; test_instructions.py does it.
+    monkeypatch.setattr(instructions, "measure", lambda _: instructions.Instructions(None, "no"))
     git("init", "--quiet", "--initial-branch", "main")
     git("config", "user.name", "test")
     git("config", "user.email", "test@example.org")
@@ -61,7 +63,6 @@ def repository(
     Path(".gitignore").write_text("/data\n")
     Path("data").mkdir()
     Path("data/prepared").symlink_to(prepared)
-    subprocess.run(["git", "init", "--quiet"], check=True)
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc/config").write_text("")
     commit("empty")
