@@ -149,6 +149,13 @@ def summary(rounds: Iterable[Mapping[str, Times]], name: str) -> dict[str, float
     }
 
 
+def percentiles(rounds: Iterable[Mapping[str, Times]], name: str) -> list[tuple[int, float]]:
+    """A model's latency: for each per cent from 1 to 99 the microseconds within which it is."""
+    together = np.concatenate([times[name] for times in rounds]) / 1e3
+    places = range(1, 100)
+    return list(zip(places, np.percentile(together, places).tolist(), strict=True))
+
+
 def _ready(
     path: Path, threads: int, generator: np.random.Generator, nanoseconds: int
 ) -> Callable[[], None]:

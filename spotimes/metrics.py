@@ -189,3 +189,18 @@ def load_history(path: Path = FOLDER / "history.csv") -> pd.DataFrame:
     if history.empty:
         raise InputError(f"{path}: has no epoch; run `dvc repro -f train`")
     return history
+
+
+def load_latency(path: Path = FOLDER / "latency.csv") -> pd.DataFrame:
+    """Reads what benchmark recorded: a row a model and percentile.
+
+    Raises:
+        InputError: the file is missing or is not what benchmark writes.
+    """
+    try:
+        latency = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); run `dvc repro benchmark`") from error
+    if lacking := [name for name in ("model", "percentile", "microseconds") if name not in latency]:
+        raise InputError(f"{path}: lacks the column {lacking[0]}; run `dvc repro -f benchmark`")
+    return latency

@@ -1,6 +1,6 @@
 """The pictures of the model card: PNG files whose bytes depend on the numbers alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +9,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from spotimes.activation_memory import Need
 from spotimes.dataset import LabelledImages
 from spotimes.figure import BLUE, GREY, ORANGE, PURPLE, figure
+from spotimes.layer_error import LayerError
 from spotimes.metrics import Benchmark, Evaluation, Quantization
 
 PARTS = ("weights", "quantization", "metadata", "rest")
@@ -140,6 +142,93 @@ def examples(
                 axes.set_title(share if chosen is right else f"{share}\nis {actual}", fontsize=8)
             for axes in half.axes:
                 axes.set_axis_off()
+
+
+def latency(percentiles: pd.DataFrame, path: Path) -> None:
+    """Draws how long invocations take: the share of them that are over by then.
+
+    Args:
+        percentiles: columns `model` (fp32 or int8), `percentile` and `microseconds`.
+        path: the PNG to write.
+    """
+    with figure(path, (8, 3.2)) as drawing:
+        axes = drawing.subplots()
+        for model, colour in (("int8", BLUE), ("fp32", ORANGE)):
+            own = percentiles[percentiles.model == model]
+            axes.plot(own.microseconds, own.percentile / 100, color=colour, label=model.upper())
+        axes.set(xlabel="latency of an image (us)", ylabel="share of invocations", xlim=(0, None))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.legend()
+
+
+def memory(fp32: Sequence[Need], int8: Sequence[Need], layers: Sequence[str], path: Path) -> None:
+    """Draws the RAM that activations need while each operator runs, and where it is highest."""
+    rows = np.arange(len(layers))
+    with figure(path, (8, 1.2 + 0.28 * len(layers))) as drawing:
+        axes = drawing.subplots()
+        for needs, colour, label, shift in (
+            (fp32, ORANGE, "FP32", -0.2),
+            (int8, BLUE, "INT8", 0.2),
+        ):
+            sizes = np.array([need.bytes for need in needs]) / 1000
+            axes.barh(rows + shift, sizes, 0.4, color=colour, label=label)
+            peak = int(sizes.argmax())
+            text = f" {sizes[peak]:.3g} kB at most"
+            axes.text(sizes[peak], rows[peak] + shift, text, va="center", fontsize=8)
+        axes.set_yticks(rows, layers)
+        axes.invert_yaxis()
+        axes.margins(x=0.2)
+        axes.grid(False, axis="y")
+        axes.set_xlabel("activations in RAM while the layer runs (kB)")
+        axes.legend(loc="lower right")
+
+
+def layer_error(errors: Sequence[LayerError], path: Path) -> None:
+    """Draws each layer's signal-to-noise ratio, from the first to the last."""
+    rows = np.arange(len(errors))
+    with figure(path, (8, 1.2 + 0.28 * len(errors))) as drawing:
+        axes = drawing.subplots()
+        decibels = np.array([error.decibels for error in errors])
+        axes.hlines(rows, 0, decibels, color=GREY)
+        axes.plot(decibels, rows, "o", color=BLUE)
+        for row, value in zip(rows, decibels, strict=True):
+            axes.text(value, int(row), f"  {value:.1f}", va="center", fontsize=8)
+        axes.set_yticks(rows, [error.layer for error in errors])
+        axes.invert_yaxis()
+        axes.margins(x=0.1)
+        axes.set(xlim=(0, None), xlabel="signal to quantization noise of the layer's output (dB)")
+        axes.grid(False, axis="y")
+
+
+def disagreements(
+    test: LabelledImages,
+    fp32: npt.NDArray[np.float32],
+    int8: npt.NDArray[np.float32],
+    class_names: list[str],
+    path: Path,
+) -> None:
+    """Draws up to 16 images that FP32 gets right and INT8 does not, in the split's order.
+
+    Args:
+        test: the images and their labels.
+        fp32: the FP32 model's probabilities, shape (images, classes).
+        int8: the INT8 model's.
+        class_names: one for each class.
+        path: the PNG to write.
+    """
+    lost = (fp32.argmax(axis=1) == test.labels) & (int8.argmax(axis=1) != test.labels)
+    picks = np.flatnonzero(lost)[:16]
+    with figure(path, (8, 3.6 if len(picks) > 8 else 1.9)) as drawing:
+        grid = drawing.subplots(2 if len(picks) > 8 else 1, 8, squeeze=False)
+        for axes, pick in zip(grid.flat, picks, strict=False):
+            answer = class_names[int8[pick].argmax()]
+            pixels = test.images[pick].squeeze()
+            axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            axes.set_title(f"{answer}\nis {class_names[test.labels[pick]]}", fontsize=8)
+        for axes in grid.flat:
+            axes.set_axis_off()
+        if not len(picks):
+            drawing.text(0.5, 0.5, "none: INT8 gets all right that FP32 does", ha="center")
 
 
 def _stacked_bars(axes: Axes, stack: Mapping[str, list[float]]) -> None:

@@ -59,6 +59,10 @@ class TFLiteFile:
         """How often each operator occurs, by its name in TensorFlow Lite's schema."""
         return dict(sorted(Counter(name for name, _ in self._operators()).items()))
 
+    def operator_names(self) -> list[str]:
+        """The operators' names in their order."""
+        return [name for name, _ in self._operators()]
+
     def parameters(self) -> int:
         """How many weights and biases the operators have."""
         return sum(

@@ -1,7 +1,8 @@
 """Measures what the models cost on this machine: latency, first inference and memory.
 
 In: models/model_fp32.tflite, models/model_int8.tflite and `benchmark.extra_models`.
-Out: metrics/benchmark.json, with the host that it was measured on.
+Out: metrics/benchmark.json, with the host that it was measured on, and metrics/latency.csv, each
+model's percentiles.
 Takes 10 to 40 seconds on two cores: until the speedup's interval is narrow enough, or
 `benchmark.budget_seconds` are over.
 Expect an INT8 model 2 to 4 times as fast as the FP32 one where the CPU multiplies bytes (VNNI,
@@ -29,6 +30,7 @@ PARAMS = (
 FP32 = Path("models/model_fp32.tflite")
 INT8 = Path("models/model_int8.tflite")
 METRICS = Path("metrics/benchmark.json")
+PERCENTILES = Path("metrics/latency.csv")
 
 
 def main() -> None:
@@ -82,6 +84,15 @@ def main() -> None:
             "threads": params.threads,
             "host": machine,
         },
+    )
+    atomic.write_text(
+        PERCENTILES,
+        "model,percentile,microseconds\n"
+        + "".join(
+            f"{name},{percentile},{microseconds:.6g}\n"
+            for name in ("fp32", "int8")
+            for percentile, microseconds in latency.percentiles(rounds, name)
+        ),
     )
     print(
         f"INT8 {figures['int8']['median_ms']:.4g} ms, FP32 {figures['fp32']['median_ms']:.4g} ms, "

@@ -2,8 +2,8 @@
 
 In: models/model_fp32.tflite, models/model_int8.tflite, the test split of data/prepared, which no
 other stage reads, and the metrics of the other stages.
-Out: metrics/evaluate.json, metrics/confusion.csv (INT8; `dvc plots show`), metrics/plots/*.png and
-the model card, models/README.md.
+Out: metrics/evaluate.json, metrics/confusion.csv (INT8; `dvc plots show`), metrics/plots/*.png, the
+same in one page, metrics/report.html, and the model card, models/README.md.
 Takes about 10 seconds on two cores.
 Expect the INT8 model within half a point of the FP32 one and the same answer for 98% of images.
 
@@ -21,7 +21,18 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
-from spotimes import atomic, budgets, command, evaluation, metrics, model_card, plots, statistics
+from spotimes import (
+    activation_memory,
+    atomic,
+    budgets,
+    command,
+    evaluation,
+    layer_error,
+    metrics,
+    model_card,
+    report,
+    statistics,
+)
 from spotimes.classifier import Classifier
 from spotimes.dataset import PREPARED, LabelledImages, load_card, load_split
 from spotimes.errors import InputError
@@ -29,6 +40,7 @@ from spotimes.params.evaluate import Evaluate
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
 from spotimes.params.runtime import Runtime
+from spotimes.tflite_file import TFLiteFile
 
 PARAMS = ("runtime", "network", "evaluate")
 
@@ -38,7 +50,9 @@ METRICS = Path("metrics/evaluate.json")
 CONFUSION = Path("metrics/confusion.csv")
 PLOTS = Path("metrics/plots")
 MODEL_CARD = Path("models/README.md")
+REPORT = Path("metrics/report.html")
 BATCH = 500
+LAYER_IMAGES = 200
 
 
 def main() -> None:
@@ -62,6 +76,7 @@ def evaluate(params: Evaluate) -> None:
     history = metrics.load_history()
     size = metrics.load("quantize", metrics.Quantization)
     cost = metrics.load("benchmark", metrics.Benchmark)
+    latency = metrics.load_latency()
     card, test = load_card(PREPARED), load_split("test", PREPARED)
     names = card.class_names
 
@@ -74,11 +89,31 @@ def evaluate(params: Evaluate) -> None:
     predicted = int8.argmax(axis=1)
     table = {"actual": np.take(names, test.labels), "predicted": np.take(names, predicted)}
     confusion = statistics.confusion_matrix(predicted, test.labels, len(names))
-    plots.training_curves(history, PLOTS / "training.png")
-    plots.confusion(confusion, names, PLOTS / "confusion.png")
-    plots.class_accuracy(result, PLOTS / "classes.png")
-    plots.cost(size, cost, PLOTS / "cost.png")
-    plots.examples(test, int8, names, PLOTS / "examples.png")
+    layers = layer_error.layer_names(network, *test.images.shape[1:3])
+    needs = memory(FP32), memory(INT8)
+    errors = layer_error.measure(FP32, INT8, test.images[:LAYER_IMAGES], layers)
+    pictures = report.sections(
+        history,
+        size,
+        cost,
+        latency,
+        needs,
+        layers,
+        result,
+        confusion,
+        errors,
+        test,
+        fp32,
+        int8,
+        names,
+    )
+    for picture in pictures:
+        picture.draw(PLOTS / f"{picture.name}.png")
+    about = f"{card.name}, {len(test.labels):,} test images; measured on {cost.host.get('cpu')}."
+    page = report.render(
+        "Spotimes: what a run gave", about, report.figures(size, cost, result), pictures, PLOTS
+    )
+    atomic.write_text(REPORT, page)
     atomic.write_text(CONFUSION, pd.DataFrame(table).to_csv(index=False))
     text = model_card.render(
         network, test.images.shape[1:], card, prepared.images, training, size, result
@@ -86,7 +121,7 @@ def evaluate(params: Evaluate) -> None:
     atomic.write_text(MODEL_CARD, text)
     atomic.write_json(METRICS, result.model_dump(exclude_defaults=True))
     print(f"top-1 FP32 {result.fp32.top1:.2%}, INT8 {result.int8.top1:.2%}")
-    report(judged)
+    tell(judged)
 
 
 def predict(path: Path, test: LabelledImages, names: list[str]) -> npt.NDArray[np.float32]:
@@ -96,6 +131,11 @@ def predict(path: Path, test: LabelledImages, names: list[str]) -> npt.NDArray[n
         raise InputError(f"{path}: tells {model.classes} classes apart, the data has {len(names)}")
     starts = tqdm(range(0, len(test.labels), BATCH), desc=path.name, unit="image", unit_scale=BATCH)
     return np.concatenate([model.probabilities(test.images[i : i + BATCH]) for i in starts])
+
+
+def memory(path: Path) -> list[activation_memory.Need]:
+    """What each of a model's operators needs in RAM."""
+    return activation_memory.by_operator(TFLiteFile(path.read_bytes()))
 
 
 def judge(
@@ -122,12 +162,12 @@ def check(params: Evaluate) -> None:
         metrics.load("benchmark", metrics.Benchmark).int8,
         metrics.load("evaluate", metrics.Evaluation),
     )
-    report(judged)
+    tell(judged)
     if any(verdict.met is False for verdict in judged.values()):
         sys.exit(1)
 
 
-def report(judged: dict[str, metrics.Verdict]) -> None:
+def tell(judged: dict[str, metrics.Verdict]) -> None:
     """Prints how each budget stands."""
     for name, verdict in judged.items():
         print(budgets.sentence(name, verdict))

@@ -67,13 +67,13 @@ def test_only_what_prepare_makes_of_the_data_is_kept_out_of_git() -> None:
     assert cached == {"data/prepared", "data/report.json", "data/samples"}
 
 
-def test_only_evaluate_reads_the_test_split() -> None:
+def test_only_evaluate_and_compare_read_the_test_split() -> None:
     readers = [
         path.stem
         for path in [*(ROOT / "stages").glob("*.py"), *(ROOT / "spotimes").rglob("*.py")]
         if 'load_split("test"' in path.read_text()
     ]
-    assert readers == ["evaluate"]
+    assert readers == ["evaluate", "compare"]
 
 
 def test_only_evaluate_depends_on_a_latency() -> None:
@@ -81,6 +81,10 @@ def test_only_evaluate_depends_on_a_latency() -> None:
         name for name, stage in STAGES.items() if "metrics/benchmark.json" in stage["deps"]
     ]
     assert dependents == ["evaluate"]
+
+
+def test_a_latencys_percentiles_are_restored_no_more_than_it() -> None:
+    assert {"metrics/latency.csv": {"cache": False}} in STAGES["benchmark"]["outs"]
 
 
 def test_latency_is_shown_as_a_metric_but_never_restored_as_one() -> None:

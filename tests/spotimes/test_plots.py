@@ -7,8 +7,10 @@ import pytest
 from PIL import Image
 
 from spotimes import plots
+from spotimes.activation_memory import Need
 from spotimes.dataset import Split
 from spotimes.evaluation import compare
+from spotimes.layer_error import LayerError
 from spotimes.metrics import Benchmark, FileParts, ModelCost, ModelSize, Quantization, Speedup
 
 NAMES = ["US$ $", *(f"class {number}" for number in range(1, 10))]
@@ -45,6 +47,11 @@ HISTORY = pd.DataFrame(
     }
 )
 
+PERCENTILES = pd.DataFrame(
+    {"model": ["fp32", "fp32", "int8", "int8"], "percentile": [1, 99] * 2, "microseconds": range(4)}
+)
+NEEDS = [Need("CONV_2D", 20_000), Need("SOFTMAX", 40)]
+
 PICTURES: dict[str, Callable[[Path], None]] = {
     "training": lambda path: plots.training_curves(HISTORY, path),
     "confusion": lambda path: plots.confusion(np.eye(10, dtype=np.int64) * 7 + 1, NAMES, path),
@@ -52,6 +59,15 @@ PICTURES: dict[str, Callable[[Path], None]] = {
         compare(PROBABILITIES, PROBABILITIES, LABELS, NAMES, 10), path
     ),
     "cost": lambda path: plots.cost(SIZES, COST, path),
+    "latency": lambda path: plots.latency(PERCENTILES, path),
+    "memory": lambda path: plots.memory(NEEDS, NEEDS, ["one", "two"], path),
+    "layers": lambda path: plots.layer_error(
+        [LayerError("one", 30.0), LayerError("two", 20)], path
+    ),
+    "lost": lambda path: plots.disagreements(
+        TEST, np.eye(10, dtype=np.float32)[LABELS], PROBABILITIES, NAMES, path
+    ),
+    "none lost": lambda path: plots.disagreements(TEST, PROBABILITIES, PROBABILITIES, NAMES, path),
     "examples": lambda path: plots.examples(TEST, PROBABILITIES, NAMES, path),
 }
 

@@ -55,6 +55,7 @@ HISTORY = """epoch,learning_rate,loss,accuracy,val_loss,val_accuracy
 1,0.1,2.0,0.3,1.9,0.35
 2,0.0,1.5,0.5,1.4,0.55
 """
+LATENCY = "model,percentile,microseconds\nfp32,1,100\nfp32,99,120\nint8,1,40\nint8,99,60\n"
 
 
 def write_data(classes: int) -> Split:
@@ -70,7 +71,7 @@ def write_data(classes: int) -> Split:
 def write_params(**budgets: float | None) -> None:
     params = {
         "runtime": {name: version(name) for name in ("ai_edge_litert", "flatbuffers")},
-        "network": {"largest_side": 48, "blocks": [{"kind": "conv", "channels": 8}]},
+        "network": yaml.safe_load((ROOT / "params.yaml").read_text())["network"],
         "evaluate": {"calibration_bins": 15, "budgets": BUDGETS | budgets},
     }
     Path("params.yaml").write_text(yaml.safe_dump(params))
@@ -82,7 +83,8 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
 
 
 def outputs() -> dict[Path, bytes]:
-    paths = [evaluate.METRICS, evaluate.CONFUSION, evaluate.MODEL_CARD, *evaluate.PLOTS.iterdir()]
+    files = (evaluate.METRICS, evaluate.CONFUSION, evaluate.MODEL_CARD, evaluate.REPORT)
+    paths = [*files, *evaluate.PLOTS.iterdir()]
     return {path: path.read_bytes() for path in paths}
 
 
@@ -96,6 +98,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for stage, content in METRICS.items():
         Path(f"metrics/{stage}.json").write_text(json.dumps(content))
     Path("metrics/history.csv").write_text(HISTORY)
+    Path("metrics/latency.csv").write_text(LATENCY)
     write_params()
     return tmp_path
 
@@ -119,7 +122,11 @@ def test_what_is_written(repository: Path, monkeypatch: pytest.MonkeyPatch) -> N
         "reason": "no wheel",
     }
     assert evaluate.MODEL_CARD.read_text().startswith("# Model card")
-    assert len(list(evaluate.PLOTS.glob("*.png"))) == 5
+    assert len(list(evaluate.PLOTS.glob("*.png"))) == 9
+    page = evaluate.REPORT.read_text()
+    assert page.count("data:image/png;base64,") == 9
+    assert "http://" not in page
+    assert "https://" not in page
 
     first = outputs()
     run(monkeypatch)

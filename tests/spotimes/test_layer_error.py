@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spotimes.dataset import Split, SplitName
+from spotimes.errors import InputError
+from spotimes.layer_error import layer_names, measure
+from spotimes.params.load import load_group
+from spotimes.params.network import Network
+
+ROOT = Path(__file__).parents[2]
+FP32, INT8 = ROOT / "models/model_fp32.tflite", ROOT / "models/model_int8.tflite"
+
+
+@pytest.fixture
+def layers() -> list[str]:
+    return layer_names(load_group("network", Network, ROOT / "params.yaml"), 32, 32)
+
+
+@pytest.mark.usefixtures("reseed")
+def test_layers_are_named_as_in_the_keras_network(network: Network) -> None:
+    from spotimes.network import build  # noqa: PLC0415  # TensorFlow
+
+    model = build(network, (32, 32, 3), 10, norm=None)
+    kept = [layer.name for layer in model.layers if layer.name in layer_names(network, 32, 32)]
+    assert kept == layer_names(network, 32, 32)
+
+
+def test_a_layers_error_is_that_of_its_output(
+    cifar10: dict[SplitName, Split], layers: list[str]
+) -> None:
+    errors = measure(FP32, INT8, cifar10["test"].images[:20], layers)
+    assert [error.layer for error in errors] == layers
+    assert all(10 < error.decibels < 60 for error in errors)
+
+
+def test_a_model_differs_from_itself_by_nothing(
+    cifar10: dict[SplitName, Split], layers: list[str]
+) -> None:
+    errors = measure(FP32, FP32, cifar10["test"].images[:2], layers)
+    assert {error.decibels for error in errors} == {np.inf}
+
+
+def test_another_networks_layers_are_refused(
+    cifar10: dict[SplitName, Split], layers: list[str]
+) -> None:
+    with pytest.raises(InputError, match=f"has {len(layers)} operators, the network 2"):
+        measure(FP32, INT8, cifar10["test"].images[:1], ["one", "two"])
