@@ -175,18 +175,21 @@ def kill_at_work(folder: Path, stage: str, whole_group: bool) -> None:
             return checkpoint.exists() and checkpoint.stat().st_mtime > began
         return AT_WORK[stage] in output(folder)
 
-    while not at_work():
+    def workers() -> list[psutil.Process]:
+        return [
+            process
+            for process in psutil.Process(leader.pid).children(recursive=True)
+            if process.cmdline()[1:] == ["-m", f"stages.{stage}"]
+        ]
+
+    # DVC tells of a stage a moment before it starts it.
+    while not (at_work() and workers()):
         assert leader.poll() is None, output(folder)
         time.sleep(0.01)
-    (worker,) = (
-        process
-        for process in psutil.Process(leader.pid).children(recursive=True)
-        if process.cmdline()[1:] == ["-m", f"stages.{stage}"]
-    )
     if whole_group:
         os.killpg(leader.pid, signal.SIGKILL)
     else:
-        worker.kill()
+        workers()[0].kill()
     assert leader.wait() != 0
 
 
