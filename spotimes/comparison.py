@@ -215,10 +215,11 @@ def flips(before: Answers, after: Answers) -> dict[str, list[int]]:
 
 def class_flips(before: Answers, after: Answers) -> list[tuple[str, int, int, Verdict]]:
     """Each class's images lost and gained, and what can be said; the most flips first."""
-    found = []
-    for name in by_class(before, after):
+    found, classes = [], by_class(before, after)
+    for name in classes:
         paired = _paired_of_class(before, after, name)
-        found.append((name, paired.first_only, paired.second_only, verdict.of_accuracy(paired)))
+        judged = verdict.of_accuracy(paired, len(classes))
+        found.append((name, paired.first_only, paired.second_only, judged))
     return sorted(found, key=lambda each: -(each[1] + each[2]))
 
 

@@ -13,7 +13,7 @@ SIGNIFICANCE = 0.05
 Z = 1.959964  # of a 95% interval
 # Intervals that are wider than this say too little to speak of no difference.
 WIDEST_RATIO = 0.05
-WIDEST_ACCURACY = 0.02
+WIDEST_ACCURACY = 0.01
 
 
 class Word(Enum):
@@ -84,9 +84,15 @@ def of_latency(ratio: Ratio, smallest: float) -> Verdict:
     )
 
 
-def of_accuracy(paired: Paired) -> Verdict:
-    """Of two classifiers' accuracy on the same images."""
-    if paired.p_value < SIGNIFICANCE:
+def of_accuracy(paired: Paired, among: int = 1) -> Verdict:
+    """Of two classifiers' accuracy on the same images.
+
+    Args:
+        paired: how they do.
+        among: of so many such verdicts; chance is not to make any of them, so each must be the
+            surer (Bonferroni).
+    """
+    if paired.p_value < SIGNIFICANCE / among:
         return Verdict(Word.BETTER if paired.difference > 0 else Word.WORSE)
     width = paired.high - paired.low
     if width <= WIDEST_ACCURACY:

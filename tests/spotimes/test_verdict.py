@@ -68,3 +68,10 @@ def test_accuracies_are_judged_by_the_images_that_flipped(
     verdict = of_accuracy(paired(*map(np.array, answers(first_only, second_only, both))))
     assert verdict.word == word
     assert ("images would settle it" in verdict.reason) == (word == Word.NOISY)
+
+
+def test_of_many_verdicts_each_must_be_the_surer() -> None:
+    """McNemar: p = 0.012."""
+    result = paired(*map(np.array, answers(20, 40, 9940)))
+    assert of_accuracy(result).word == Word.BETTER
+    assert of_accuracy(result, 10).word == Word.SAME
