@@ -72,7 +72,7 @@ def main() -> None:
         print(json.dumps(as_json(compared) | {"gates": [gate._asdict() for gate in kept]}))
     else:
         print(markdown(compared))
-        print("".join(f"\n{gate.sentence}" for gate in kept))
+        print("".join(f"\n- {gate.sentence}" for gate in kept))
     if any(gate.passed is False for gate in kept):
         sys.exit(1)
 

@@ -79,7 +79,7 @@ def _bounds(allowed: Allowed) -> str:
     if allowed.absolute is not None:
         bounds.append(f"{allowed.absolute:g}")
     if allowed.relative is not None:
-        bounds.append(f"{allowed.relative:.3g} of it")
+        bounds.append(f"{100 * allowed.relative:g}%")
     return " and ".join(bounds)
 
 

@@ -80,7 +80,7 @@ def of_latency(ratio: Ratio, smallest: float) -> Verdict:
         return Verdict(Word.SAME)
     more = (ratio.interval_width / WIDEST_RATIO) ** 2
     return Verdict(
-        Word.NOISY, f"an idle machine would settle it, or about {more:.0f} times as many loads"
+        Word.NOISY, f"an idle machine would settle it, or about {more:.1f} times as many loads"
     )
 
 
@@ -98,7 +98,7 @@ def of_accuracy(paired: Paired, among: int = 1) -> Verdict:
     if width <= WIDEST_ACCURACY:
         return Verdict(Word.SAME)
     more = (width / WIDEST_ACCURACY) ** 2
-    return Verdict(Word.NOISY, f"about {more:.0f} times as many images would settle it")
+    return Verdict(Word.NOISY, f"about {more:.1f} times as many images would settle it")
 
 
 def paired(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> Paired:

@@ -167,10 +167,10 @@ def test_gates_name_what_is_broken_and_fail(run: Run) -> None:
     status, out, _ = run("main~1", "main", "--check")
     assert status == 1
     assert any(
-        line.startswith("bytes: ") and line.endswith(" worse is allowed: BROKEN")
+        line.startswith("- bytes: ") and line.endswith(" worse is allowed: BROKEN")
         for line in out.splitlines()
     )
     status, out, _ = run("main", "--check")
     assert status == 0
-    (line,) = (line for line in out.splitlines() if line.startswith("bytes: "))
+    (line,) = (line for line in out.splitlines() if line.startswith("- bytes: "))
     assert line.endswith(" worse is allowed: kept")

@@ -32,7 +32,7 @@ def test_a_latency_is_judged_by_its_whole_interval(low: float, high: float, word
 
 
 def test_what_would_settle_a_noisy_latency() -> None:
-    assert "about 4 times as many loads" in of_latency(Ratio(1.0, 0.95, 1.05), 1.01).reason
+    assert "about 4.0 times as many loads" in of_latency(Ratio(1.0, 0.95, 1.05), 1.01).reason
 
 
 def answers(first_only: int, second_only: int, both: int) -> tuple[list[bool], list[bool]]:
