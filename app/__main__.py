@@ -2,9 +2,11 @@
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from spotimes import command
 
@@ -27,7 +29,7 @@ def main() -> None:
         )
         if name not in sys.argv[1:2]:  # nothing is imported that the verb does not need
             continue
-        module = importlib.import_module(f"app.{name}")
+        module = _module(name)
         verb.add_argument("--model", type=Path, default=MODEL, help=f"a .tflite file ({MODEL})")
         verb.add_argument(
             "--threads", type=_threads, default=1, help="of the runtime, for one image (1)"
@@ -38,10 +40,25 @@ def main() -> None:
     command.run(arguments.name, lambda: _run(arguments))
 
 
+def _module(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(f"app.{name}")
+    except ModuleNotFoundError as error:
+        print(
+            f"{name}: the package {error.name} is not installed here; `pip install --requirement "
+            "app/requirements.txt` installs it, and `source .venv/bin/activate` enters where it is",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+
+
 def _run(arguments: argparse.Namespace) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that it cannot encode is no failure
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         arguments.run(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:  # whoever read it, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)

@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -16,6 +17,7 @@ from spotimes.contract import Contract
 from spotimes.errors import InputError
 
 STANDARD_INPUT = "-"
+LARGEST_STANDARD_INPUT = 256 * 2**20  # bytes, all of which are held
 NPY = b"\x93NUMPY"
 
 
@@ -35,8 +37,9 @@ class Item(NamedTuple):
 def found(paths: list[str], contract: Contract) -> list[Item]:
     """Finds the images that are meant by paths.
 
-    A folder stands for all pictures and .npy files in it and its sub-folders, in the order of their
-    names; a .npy file of a batch for each image of the batch; `-` for standard input.
+    A folder stands for all pictures and .npy files in it and its sub-folders, but hidden ones, in
+    the order of their names; a .npy file of a batch for each image of the batch; `-` for standard
+    input.
 
     Args:
         paths: files, folders or `-`.
@@ -47,14 +50,24 @@ def found(paths: list[str], contract: Contract) -> list[Item]:
 
 def _at(path: str, contract: Contract) -> Iterator[Item]:
     if path == STANDARD_INPUT:
-        content = io.BytesIO(sys.stdin.buffer.read())
+        try:
+            content = io.BytesIO(_standard_input())
+        except InputError as error:
+            yield Item("standard input", _refusal(str(error)))
+            return
         if content.getvalue().startswith(NPY):
             yield from _tensors(content, "standard input", contract)
         else:
             yield Item("standard input", _loader(content, "standard input", contract))
+    elif not path:
+        yield Item(path, _refusal("an empty path; give . for the current folder"))
     elif Path(path).is_dir():
-        files = list(_files(Path(path)))
-        if not files:
+        errors: list[OSError] = []
+        files = list(_files(Path(path), errors))
+        for unread in errors:
+            where = str(unread.filename)
+            yield Item(where, _refusal(f"{where}: cannot be read: {unread.strerror}"))
+        if not files and not errors:
             yield Item(path, _refusal(f"{path}: no pictures and no .npy files in this folder"))
         for file in files:
             yield from _in_file(file, contract)
@@ -62,12 +75,26 @@ def _at(path: str, contract: Contract) -> Iterator[Item]:
         yield from _in_file(Path(path), contract)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for where, folders, names in os.walk(folder):
-        folders.sort()
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise InputError("standard input: is closed")
+    content: bytes = sys.stdin.buffer.read(LARGEST_STANDARD_INPUT + 1)
+    if len(content) > LARGEST_STANDARD_INPUT:
+        raise InputError(
+            f"standard input: is larger than {LARGEST_STANDARD_INPUT >> 20} MiB; give a file"
+        )
+    return content
+
+
+def _files(folder: Path, errors: list[OSError]) -> Iterator[Path]:
+    for where, folders, names in os.walk(folder, onerror=errors.append):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if Path(name).suffix.lower() in picture.SUFFIXES | {".npy"}:
-                yield Path(where) / name
+            path = Path(where) / name
+            wanted = path.suffix.lower() in picture.SUFFIXES | {".npy"}
+            # A pipe would be waited for, and a broken link is to be told.
+            if wanted and not name.startswith(".") and (path.is_file() or path.is_symlink()):
+                yield path
 
 
 def _in_file(path: Path, contract: Contract) -> Iterator[Item]:
@@ -94,7 +121,9 @@ def _read_tensors(source: Path | BinaryIO, name: str, contract: Contract) -> npt
     """Images of a .npy file; those of a file on disk stay there until they are asked for."""
     mapped = isinstance(source, Path)
     try:
-        images = np.load(source, mmap_mode="r" if mapped else None, allow_pickle=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of files that Python 2 wrote
+            images = np.load(source, mmap_mode="r" if mapped else None, allow_pickle=False)
     except FileNotFoundError as error:
         raise InputError(f"{name}: there is no such file") from error
     except MemoryError as error:
@@ -120,6 +149,8 @@ def _read_tensors(source: Path | BinaryIO, name: str, contract: Contract) -> npt
             f"{name}: is {what}; the model takes uint8 pixels or int8, pixel - 128, of shape "
             f"[{sides}] or [images, {sides}]"
         )
+    if not images.size:
+        raise InputError(f"{name}: holds no images")
     return images
 
 

@@ -33,9 +33,15 @@ def run(arguments: argparse.Namespace) -> None:
     """
     _check(arguments)
     # Only this verb needs the server's packages, which take longer to import than an answer.
-    from app.server.application import application  # noqa: PLC0415
-    from app.server.limits import Limits  # noqa: PLC0415
-    from app.server.listening import serve  # noqa: PLC0415
+    try:
+        from app.server.application import application  # noqa: PLC0415
+        from app.server.limits import Limits  # noqa: PLC0415
+        from app.server.listening import serve  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"the package {error.name} is not installed here; "
+            "`pip install --requirement app/requirements.txt` installs it"
+        ) from error
 
     samples = arguments.samples or (SAMPLES if SAMPLES.is_dir() else None)
     classifier = Classifier(arguments.model, arguments.threads)
@@ -59,6 +65,13 @@ def _check(arguments: argparse.Namespace) -> None:
         if not 0 < value < 1e6:
             raise InputError(f"--max-{name}: {value:g} is not allowed; give more than 0")
     if not 0 < arguments.timeout <= 3600:
-        raise InputError(f"--timeout: {arguments.timeout:g} is not allowed; give up to 3600")
+        raise InputError(
+            f"--timeout: {arguments.timeout:g} is not allowed; give more than 0, up to 3600"
+        )
+    if arguments.max_buffered_mib < arguments.max_body_mib:
+        raise InputError(
+            f"--max-buffered-mib: {arguments.max_buffered_mib:g} is not allowed; give at least "
+            f"--max-body-mib, {arguments.max_body_mib:g}, or such a body could never be taken"
+        )
     if arguments.samples is not None and not arguments.samples.is_dir():
         raise InputError(f"--samples: {arguments.samples}: no such folder")

@@ -76,7 +76,7 @@ class _Server(uvicorn.Server):
 
 
 def _protocol(limits: Limits) -> type[H11Protocol]:
-    """uvicorn's, but for connections that are too many, or never send a whole request's head."""
+    """uvicorn's, but for connections that are too many, or never end a head or a refused body."""
 
     class Protocol(H11Protocol):
         _late: asyncio.TimerHandle | None = None
@@ -87,18 +87,23 @@ def _protocol(limits: Limits) -> type[H11Protocol]:
                 transport.write(FULL)
                 transport.close()
             else:
-                self._wait_for_head()
+                self._limit_wait()
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
-            self._wait_for_head()
+            self._limit_wait()
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_waiting()
             super().connection_lost(exc)
 
-        def _wait_for_head(self) -> None:
-            if self.conn.their_state is not h11.IDLE:
+        def _limit_wait(self) -> None:
+            refused = (
+                self.conn.their_state is h11.SEND_BODY
+                and self.cycle is not None
+                and self.cycle.response_complete
+            )
+            if self.conn.their_state is not h11.IDLE and not refused:
                 self._stop_waiting()
             elif self._late is None:
                 self._late = self.loop.call_later(limits.seconds, self.transport.close)

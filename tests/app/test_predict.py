@@ -1,10 +1,13 @@
 import csv
+import errno
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -219,3 +222,55 @@ def test_an_option_that_is_not_allowed_is_told(
     status, out, err = app("predict", option, value, folder)
     assert (status, out) == (2, "")
     assert f"{value} is not allowed; give 1 to" in err
+
+
+def test_what_lies_hidden_or_is_no_file_is_passed_over(app: App, model: Path, folder: Path) -> None:
+    (folder / ".hidden").mkdir()
+    (folder / ".hidden/a.png").write_bytes(b"no picture")
+    (folder / "cat/.b.png").write_bytes(b"no picture")
+    os.mkfifo(folder / "cat/pipe.png")
+    status, out, err = app("predict", "--model", model, folder / "cat")
+    assert (status, err) == (0, "")
+    assert len(out.splitlines()) == 3
+    assert app("predict", "--model", model, folder).status == 0
+
+
+def test_an_empty_path_is_not_the_current_folder(app: App, model: Path) -> None:
+    assert app("predict", "--model", model, "") == (
+        1,
+        "",
+        "predict: an empty path; give . for the current folder\n",
+    )
+
+
+def test_a_folder_that_cannot_be_read_is_told(
+    app: App, model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root, which reads everything, these tests cannot have a real one."""
+    scandir = os.scandir
+
+    def refuse(path: object) -> object:
+        if str(path).endswith("dog"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    status, out, err = app("predict", "--model", model, folder)
+    assert status == 1
+    assert err == f"predict: {folder / 'dog'}: cannot be read: Permission denied\n"
+    assert len(out.splitlines()) > 3
+
+
+def test_a_batch_of_none_and_endless_input_are_told(
+    app: App, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "none.npy", np.zeros((0, 32, 32, 3), np.uint8))
+    status, out, err = app("predict", "--model", model, tmp_path / "none.npy")
+    assert (status, out, err) == (1, "", f"predict: {tmp_path / 'none.npy'}: holds no images\n")
+    monkeypatch.setattr("app.inputs.LARGEST_STANDARD_INPUT", 2**20)
+    with Path("/dev/zero").open("rb") as endless:
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=endless))
+        status, out, err = app("predict", "--model", model, "-")
+    assert (status, err) == (1, "predict: standard input: is larger than 1 MiB; give a file\n")
+    monkeypatch.setattr("sys.stdin", None)
+    assert app("predict", "--model", model, "-").err == "predict: standard input: is closed\n"

@@ -266,7 +266,7 @@ def test_too_many_requests_are_sent_away_for_a_second(serve: Serve, picture_byte
 def test_too_many_bytes_at_once_are_sent_away_for_a_second(
     serve: Serve, picture_bytes: bytes
 ) -> None:
-    server = serve("--max-buffered-mib", 0.003)  # 3,145 bytes
+    server = serve("--max-body-mib", 0.003, "--max-buffered-mib", 0.003)  # 3,145 bytes
     assert len(picture_bytes) > 1200
     with half_sent(server), half_sent(server):
         until(lambda: waiting(server, 2))
@@ -318,9 +318,24 @@ def test_too_many_connections_are_sent_away_for_a_second(serve: Serve) -> None:
     until(lambda: server.get("/v2/health/live").status == 200)
 
 
+def test_a_refused_body_is_not_waited_for_without_end(serve: Serve) -> None:
+    server = serve("--timeout", 0.3)
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), 10) as link:
+        link.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n")
+        assert link.recv(1000).startswith(b"HTTP/1.1 413 ")
+        with pytest.raises(OSError, match=r"reset|pipe"):
+            for _ in range(100):
+                link.sendall(b"more")
+                time.sleep(0.05)
+
+
 def test_an_answer_that_takes_too_long(serve: Serve, picture_pixels: Any) -> None:
     """Ten thousand images arrive at once, packed, and take longer than the limit."""
-    server = serve("--timeout", 0.2, "--max-batch", 100_000, "--max-body-mib", 100)
+    server = serve(
+        *("--timeout", 0.2, "--max-batch", 100_000),
+        *("--max-body-mib", 100, "--max-buffered-mib", 200),
+    )
     count = 10_000
     tensor = {
         "name": "image",
@@ -375,7 +390,8 @@ def test_what_is_under_way_is_answered_before_the_end(
     [
         ("--port", 70000, "serve: --port: 70000 is not allowed; give 0 to 65535\n"),
         ("--max-batch", 0, "serve: --max-batch: 0 is not allowed; give more than 0\n"),
-        ("--timeout", -1, "serve: --timeout: -1 is not allowed; give up to 3600\n"),
+        ("--timeout", -1, "serve: --timeout: -1 is not allowed; give more than 0, up to 3600\n"),
+        ("--max-buffered-mib", 1, "serve: --max-buffered-mib: 1 is not allowed; give at least "),
         ("--samples", "/nowhere", "serve: --samples: /nowhere: no such folder\n"),
         ("--host", "192.0.2.1", "serve: 192.0.2.1, port 8000: "),
         ("--model", "/nowhere.tflite", "serve: /nowhere.tflite: no such file\n"),
