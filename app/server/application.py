@@ -347,7 +347,8 @@ def _whole(request: Request, name: str, lowest: int, highest: int, default: int)
     text = request.query_params.get(name)
     if text is None:
         return default
-    if not text.isdecimal() or not text.isascii() or not lowest <= int(text[:9]) <= highest:
+    whole = text.isdecimal() and text.isascii() and len(text) <= protocol.MOST_DIGITS
+    if not whole or not lowest <= int(text) <= highest:
         raise RefusalError(400, f"{name}: must be {lowest} to {highest}")
     return int(text)
 

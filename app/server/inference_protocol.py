@@ -18,6 +18,7 @@ from spotimes.classifier import Images
 
 INPUT, OUTPUT = "image", "probabilities"
 EXTENSIONS = ["binary_tensor_data", "classification"]
+MOST_DIGITS = 9  # Python refuses to read very long numbers
 HEADER_LENGTH = "Inference-Header-Content-Length"
 DTYPES: dict[str, Any] = {"UINT8": np.uint8, "INT8": np.int8}
 
@@ -141,7 +142,7 @@ def metadata(
 def _length(header: str | None, total: int) -> int:
     if header is None:
         return total
-    if not header.isdecimal() or int(header) > total:
+    if not header.isdecimal() or len(header) > MOST_DIGITS or int(header) > total:
         raise RefusalError(400, f"{HEADER_LENGTH}: must be 0 to {total}, the body's length")
     return int(header)
 
@@ -187,7 +188,7 @@ def _images(tensor: dict[str, Any], behind: bytes, image_shape: Sequence[int], m
     if size is None:
         if behind:
             raise RefusalError(400, "inputs[0].parameters.binary_data_size: missing")
-        values: Images = _values(tensor.get("data"), DTYPES[datatype])
+        values: Images = _values(tensor.get("data"), DTYPES[datatype], count)
     else:
         if "data" in tensor:
             raise RefusalError(400, "inputs[0].data: must not be there beside binary_data_size")
@@ -202,20 +203,33 @@ def _images(tensor: dict[str, Any], behind: bytes, image_shape: Sequence[int], m
     return values.reshape(shape)
 
 
-def _values(data: object, dtype: Any) -> Images:
-    lowest, highest = np.iinfo(dtype).min, np.iinfo(dtype).max
-    allowed = f"inputs[0].data: must be a list of whole numbers from {lowest} to {highest}"
+def _values(data: object, dtype: Any, count: int) -> Images:
+    """Numbers of a list, flat or nested; an array is made once it is known that they are some.
+
+    Of texts of unlike lengths NumPy would make one that takes a multiple of the body.
+    """
+    limits = np.iinfo(dtype)
+    allowed = f"inputs[0].data: must be a list of whole numbers from {limits.min} to {limits.max}"
     if not isinstance(data, list):
         raise RefusalError(400, allowed)
+    found = 0
+    waiting = [iter(data)]
+    while waiting:
+        for value in waiting[-1]:
+            if isinstance(value, list):
+                waiting.append(iter(value))
+                break
+            if type(value) is not int or not limits.min <= value <= limits.max:
+                raise RefusalError(400, allowed)
+            found += 1
+            if found > count:
+                raise RefusalError(400, f"inputs[0].data: has more values than the shape's {count}")
+        else:
+            waiting.pop()
     try:
-        values = np.array(data)
-    except (ValueError, OverflowError) as error:  # lists of unequal lengths, say
+        images: Images = np.array(data, dtype).ravel()
+    except ValueError as error:  # lists of unequal lengths
         raise RefusalError(400, allowed) from error
-    if values.size and (
-        values.dtype.kind not in "iu" or values.min() < lowest or values.max() > highest
-    ):
-        raise RefusalError(400, allowed)
-    images: Images = values.astype(dtype).ravel()
     return images
 
 

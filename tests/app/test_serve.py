@@ -149,6 +149,19 @@ def test_what_is_refused_is_told(
     assert response.json["error"].startswith(message)
 
 
+@pytest.mark.parametrize("path", ["/predict?top=" + "0" * 9 + "1", "/predict?top=" + "1" * 5000])
+def test_numbers_of_many_digits_are_refused(server: Server, path: str) -> None:
+    assert server.post(path, b"x").status == 400
+
+
+@pytest.mark.parametrize("long", ["x" * 200_000, 10**4000, [[]] * 100_000, [1] * 1_000_000])
+def test_values_take_no_more_memory_than_their_text(server: Server, long: Any) -> None:
+    """As an array of text the first would take 80 GB."""
+    values = [long, *["y"] * 100_000]
+    tensor = {"name": "image", "datatype": "UINT8", "shape": [1, 32, 32, 3], "data": values}
+    assert server.post(INFER, json.dumps({"inputs": [tensor]}).encode()).status == 400
+
+
 @pytest.mark.parametrize("body", [b"no picture", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0" * 100])
 def test_what_is_no_picture_is_told(server: Server, body: bytes) -> None:
     response = server.post("/predict", body)

@@ -124,7 +124,7 @@ def test_what_is_wrong_is_named(document: Any, message: str) -> None:
     assert "\n" not in caught.value.message
 
 
-@pytest.mark.parametrize("length", ["-1", "9999", "1e3", ""])
+@pytest.mark.parametrize("length", ["-1", "9999", "1e3", "", "1" * 5000])
 def test_a_length_of_the_header_that_is_none(length: str) -> None:
     with pytest.raises(RefusalError, match=HEADER_LENGTH):
         parsed({"inputs": [IMAGE]}, length=length)
