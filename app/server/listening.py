@@ -64,7 +64,7 @@ def serve(app: Starlette, host: str, port: int, limits: Limits) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Prints its URL once it answers, and can be stopped."""
+    """Prints its URL once it answers, and not before a signal would stop it properly."""
 
     def __init__(self, config: uvicorn.Config, url: str) -> None:
         super().__init__(config)

@@ -266,20 +266,17 @@ def waiting(server: Server, count: int) -> bool:
     return f"spotimes_requests_in {count:.1f}" in text
 
 
-def test_too_many_requests_are_sent_away_for_a_second(serve: Serve, picture_bytes: bytes) -> None:
-    server = serve("--max-requests", 2)
-    with half_sent(server), half_sent(server):
-        until(lambda: waiting(server, 2))
-        response = server.post("/predict", picture_bytes)
-        assert (response.status, response.headers["retry-after"]) == (503, "1")
-    until(lambda: waiting(server, 0))
-    assert server.post("/predict", picture_bytes).status == 200
-
-
-def test_too_many_bytes_at_once_are_sent_away_for_a_second(
-    serve: Serve, picture_bytes: bytes
+@pytest.mark.parametrize(
+    "limits",
+    [
+        ("--max-requests", 2),
+        ("--max-body-mib", 0.003, "--max-buffered-mib", 0.003),  # 3,145 bytes
+    ],
+)
+def test_too_much_at_once_is_sent_away_for_a_second(
+    serve: Serve, picture_bytes: bytes, limits: tuple[object, ...]
 ) -> None:
-    server = serve("--max-body-mib", 0.003, "--max-buffered-mib", 0.003)  # 3,145 bytes
+    server = serve(*limits)
     assert len(picture_bytes) > 1200
     with half_sent(server), half_sent(server):
         until(lambda: waiting(server, 2))
