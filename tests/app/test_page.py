@@ -81,6 +81,7 @@ def likeliest(picture_pixels: Any) -> Any:
 
 def answered(page: Any, likeliest: str) -> None:
     page.get_by_role("heading", name=likeliest).wait_for()
+    assert page.get_by_role("status").text_content() == likeliest
     assert page.get_by_role("row").count() == 1 + 10
     assert page.locator("#problem").text_content() == ""
 
@@ -156,39 +157,90 @@ def test_a_bad_file_is_told_and_the_next_one_answered(
 
 
 def test_the_camera(page: Any) -> None:
-    page.get_by_role("button", name="Use the camera").click()
-    page.get_by_role("button", name="Take the picture").click()
+    use = page.get_by_role("button", name="Use the camera")
+    use.click()
+    take = page.get_by_role("button", name="Take the picture")
+    assert use.is_disabled()
+    take.click()
     page.locator("#answer").wait_for()
     assert "the camera's picture" in page.locator("#picture-caption").text_content()
+    tracks = page.evaluate_handle("document.getElementById('video').srcObject.getTracks()")
     page.get_by_role("button", name="Stop the camera").click()
     assert page.locator("#filming").is_hidden()
+    assert page.evaluate("(tracks) => tracks.map((each) => each.readyState)", tracks) == ["ended"]
+    use.click()
+    take.click()
 
 
+def test_a_camera_that_is_not_allowed(page: Any) -> None:
+    page.evaluate(
+        """() => {
+            navigator.mediaDevices.getUserMedia = async () => {
+                throw new DOMException("Permission denied", "NotAllowedError");
+            };
+        }"""
+    )
+    page.get_by_role("button", name="Use the camera").click()
+    page.get_by_role("alert").filter(has_text="cannot be used: Permission denied").wait_for()
+    assert page.get_by_role("button", name="Use the camera").is_enabled()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (502, "<html>", "The server answers with status 502 and gives no reason."),
+        (200, "<html>", "The server's answer cannot be read."),
+        (503, '{"error": "try again"}', "try again"),
+    ],
+)
+def test_what_a_proxy_answers_instead_is_told(
+    browser: Any, sampling: Server, file: Path, status: int, body: str, message: str
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(sampling.url)
+    page.route("**/predict*", lambda route: route.fulfill(status=status, body=body))
+    page.locator("#file").set_input_files(file)
+    page.get_by_role("alert").filter(has_text=message).wait_for()
+    context.close()
+
+
+@pytest.mark.parametrize("width", [320, 360])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phones_width(browser: Any, sampling: Server, file: Path, scheme: Any) -> None:
+def test_a_phones_width(
+    browser: Any, sampling: Server, file: Path, scheme: Any, width: int
+) -> None:
     context = browser.new_context(
-        viewport={"width": 360, "height": 740}, color_scheme=scheme, device_scale_factor=2
+        viewport={"width": width, "height": 740}, color_scheme=scheme, device_scale_factor=2
     )
     page = context.new_page()
     page.goto(sampling.url)
     page.locator("#file").set_input_files(file)
     page.locator("#answer").wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     for button in page.locator("button, .button").all():
         if button.is_visible():
             assert button.bounding_box()["height"] >= 44
-    screenshot(page, f"phone {scheme}")
+    screenshot(page, f"phone {width} {scheme}")
     context.close()
 
 
-def test_a_server_that_has_gone_is_told(browser: Any, file: Path) -> None:
-    running = started()
+def test_a_server_that_has_gone_is_told(browser: Any, file: Path, tmp_path: Path) -> None:
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples/a cat.png").write_bytes(file.read_bytes())
+    running = started("--samples", tmp_path / "samples")
     context = browser.new_context()
     page = context.new_page()
     page.goto(running.url)
-    page.locator("#model").filter(has_text="KB").wait_for()
+    page.get_by_alt_text("Sample: a cat").wait_for()
+    page.locator("#file").set_input_files(file)
+    page.locator("#answer").wait_for()
     running.process.kill()
     running.process.communicate()
+    told = page.get_by_role("alert").filter(has_text="The server cannot be reached.")
     page.locator("#file").set_input_files(file)
-    page.get_by_role("alert").filter(has_text="The server cannot be reached.").wait_for()
+    told.wait_for()
+    page.evaluate("document.getElementById('problem').textContent = ''")
+    page.get_by_role("button", name="Sample: a cat").click()
+    told.wait_for()
     context.close()

@@ -4,13 +4,13 @@ const at = (id) => document.getElementById(id);
 let latest = 0; // of several pictures in a row, the last one's answer counts
 
 async function describe() {
-  const model = await (await fetch("model")).json();
+  const model = await asked("model");
   const { width, height } = model.input;
   at("model").textContent =
     `Which of ${model.classes.length} classes is it? A model of ` +
     `${(model.bytes / 1000).toFixed(1)} KB answers, on this server's CPU alone.`;
   at("seen-caption").textContent = `as the model sees it, ${width} × ${height}`;
-  const { samples } = await (await fetch("samples")).json();
+  const { samples } = await asked("samples");
   for (const name of samples) {
     const address = `samples/${encodeURIComponent(name)}`;
     const title = name.replace(/\.[^.]*$/, "");
@@ -21,8 +21,8 @@ async function describe() {
     button.type = "button";
     button.title = title;
     button.append(image);
-    button.addEventListener("click", async () => {
-      classify(await (await fetch(address)).blob(), title);
+    button.addEventListener("click", () => {
+      classify(async () => (await reached(address)).blob(), title);
     });
     const item = document.createElement("li");
     item.append(button);
@@ -31,23 +31,38 @@ async function describe() {
   at("samples").hidden = samples.length === 0;
 }
 
-async function classify(blob, name) {
+async function reached(address, options) {
+  const response = await fetch(address, options).catch(() => {
+    throw new Error("The server cannot be reached.");
+  });
+  if (response.ok) return response;
+  const reason = await response.json().then(({ error }) => error, () => null);
+  throw new Error(reason ?? `The server answers with status ${response.status} and gives no reason.`);
+}
+
+async function asked(address, options) {
+  const response = await reached(address, options);
+  return response.json().catch(() => {
+    throw new Error("The server's answer cannot be read.");
+  });
+}
+
+async function classify(read, name) {
   const mine = ++latest;
   at("problem").textContent = "";
-  let answer;
+  at("status").textContent = "Working\u2026";
   try {
-    const response = await fetch("predict?seen=1", { method: "POST", body: blob });
-    answer = await response.json();
-    if (!response.ok) throw new Error(answer.error);
+    const blob = await read();
+    const answer = await asked("predict?seen=1", { method: "POST", body: blob });
+    if (mine === latest) show(answer, blob, name);
   } catch (error) {
-    if (mine === latest) refuse(error instanceof TypeError ? "The server cannot be reached." : error.message);
-    return;
+    if (mine === latest) refuse(error.message);
   }
-  if (mine === latest) show(answer, blob, name);
 }
 
 function refuse(message) {
   at("answer").hidden = true;
+  at("status").textContent = "";
   at("problem").textContent = message;
 }
 
@@ -60,7 +75,9 @@ function show(answer, blob, name) {
   at("classes").replaceChildren(...answer.predictions.map(row));
   at("latency").textContent = `The network took ${answer.milliseconds.toFixed(2)} ms.`;
   at("answer").hidden = false;
-  at("answer-title").textContent = `${first.label}, ${percent(first.probability)}`;
+  const title = `${first.label}, ${percent(first.probability)}`;
+  at("answer-title").textContent = title;
+  at("status").textContent = title;
 }
 
 function row({ label, probability }, place) {
@@ -91,7 +108,14 @@ const percent = (share) => `${(100 * share).toFixed(1)}%`;
 
 function given(files) {
   const file = [...files].find((each) => each.type.startsWith("image/")) ?? files[0];
-  if (file) classify(file, file.name || "the picture");
+  if (file) classify(() => whole(file), file.name || "the picture");
+}
+
+async function whole(file) {
+  const bytes = await file.arrayBuffer().catch(() => {
+    throw new Error(`${file.name} cannot be read.`);
+  });
+  return new Blob([bytes], { type: file.type });
 }
 
 at("file").addEventListener("change", () => {
@@ -126,15 +150,23 @@ at("camera").addEventListener("click", async () => {
     refuse("The browser gives the camera to pages over HTTPS or from this machine only.");
     return;
   }
+  at("camera").disabled = true;
+  at("shoot").disabled = true; // until there is a picture to take
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+    stream.getVideoTracks()[0].addEventListener("ended", endFilming);
+    at("video").srcObject = stream;
+    at("filming").hidden = false;
+    await at("video").play();
   } catch (error) {
-    refuse(`The camera cannot be used: ${error.message}`);
+    const stopped = stream === null && !at("camera").disabled; // by the button, while it began
+    if (!stopped) {
+      endFilming();
+      refuse(`The camera cannot be used: ${error.message}`);
+    }
     return;
   }
-  at("video").srcObject = stream;
-  at("filming").hidden = false;
-  await at("video").play();
+  at("shoot").disabled = false;
   at("shoot").focus();
 });
 at("shoot").addEventListener("click", () => {
@@ -143,12 +175,22 @@ at("shoot").addEventListener("click", () => {
   canvas.width = video.videoWidth;
   canvas.height = video.videoHeight;
   canvas.getContext("2d").drawImage(video, 0, 0);
-  canvas.toBlob((blob) => classify(blob, "the camera's picture"), "image/jpeg", 0.95);
+  const taken = new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.95));
+  classify(() => taken, "the camera's picture");
 });
 at("stop").addEventListener("click", () => {
-  for (const track of stream.getTracks()) track.stop();
-  at("filming").hidden = true;
+  endFilming();
   at("camera").focus();
 });
 
-describe().catch(() => refuse("The server cannot be reached."));
+function endFilming() {
+  for (const track of stream?.getTracks() ?? []) track.stop();
+  stream = null;
+  at("video").srcObject = null;
+  at("filming").hidden = true;
+  at("camera").disabled = false;
+}
+
+describe().catch((error) => {
+  if (latest === 0) refuse(error.message); // else there is an answer to be seen, or a reason
+});
