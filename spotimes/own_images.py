@@ -143,7 +143,7 @@ def _looks(files: LabelledFiles, pool: ThreadPoolExecutor) -> Looks:
             continue
         sizes[place] = found.width, found.height
         mode_of[place] = modes.setdefault(found.mode, len(modes))
-        animated[place] = found.frames > 1
+        animated[place] = found.animated
         grey[place] = found.grey
     return Looks(sizes, list(modes), mode_of, animated, grey, unreadable)
 

@@ -71,6 +71,10 @@ _filtering = threading.Lock()
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
+class TooManyPixelsError(InputError):
+    """A picture is too large to be read."""
+
+
 class Header(NamedTuple):
     """What a picture file says of itself.
 
@@ -78,14 +82,14 @@ class Header(NamedTuple):
         width: in pixels, as the picture is seen (after EXIF orientation).
         height: likewise.
         mode: Pillow's name for the kind of pixels in the file.
-        frames: 1 if it is not animated; a TIFF's pages.
+        animated: whether it holds more pictures than one; of a TIFF, pages.
         grey: whether its pixels have no colour. A palette counts as colour.
     """
 
     width: int
     height: int
     mode: str
-    frames: int
+    animated: bool
     grey: bool
 
 
@@ -110,10 +114,10 @@ def read_header(source: Path | BinaryIO, where: str) -> Header:
         width, height = picture.size
         if orientation >= 5:
             width, height = height, width
-        return Header(width, height, picture.mode, _frames(picture), grey)
+        return Header(width, height, picture.mode, _animated(picture), grey)
 
 
-def read_picture(source: Path | BinaryIO, where: str) -> Image.Image:
+def read_picture(source: Path | BinaryIO, where: str, most_pixels: int = MAX_PIXELS) -> Image.Image:
     """Reads a picture as it is seen: upright, what is transparent laid over white.
 
     Of an animated one, the first frame. 16-bit grey is rounded to the nearest of 8 bits. Colour
@@ -123,16 +127,18 @@ def read_picture(source: Path | BinaryIO, where: str) -> Image.Image:
     Args:
         source: a file's path; or a stream, which is read from its beginning and left open.
         where: names the file in messages.
+        most_pixels: that are read, at most `MAX_PIXELS`.
 
     Returns:
         A picture in mode "L" if the file is grey, else in "RGB". Its EXIF orientation is applied,
         and not to be applied again.
 
     Raises:
-        InputError: the file is missing, of none of the `FORMATS`, damaged, of more than
-            `MAX_PIXELS`, or has pixels of more than 16 bits.
+        TooManyPixelsError: there are more.
+        InputError: the file is missing, of none of the `FORMATS`, damaged, or has pixels of more
+            than 16 bits.
     """
-    with _opened(source, where) as (picture, coding, grey, orientation):
+    with _opened(source, where, most_pixels) as (picture, coding, grey, orientation):
         if picture.mode == "F" or (picture.mode == "I" and picture.format not in ("PPM", "PNG")):
             raise InputError(
                 f"{where}: has pixels of 32 bits, signed or with fractions; save it with 8 or 16 "
@@ -220,7 +226,9 @@ def load(
 
 
 @contextmanager
-def _opened(source: Path | BinaryIO, where: str) -> Iterator[_Opened]:
+def _opened(
+    source: Path | BinaryIO, where: str, most_pixels: int = MAX_PIXELS
+) -> Iterator[_Opened]:
     """Opens a picture; what goes wrong while it is open ends as an InputError."""
     _silence_pillow()
     name = "a picture"
@@ -237,10 +245,10 @@ def _opened(source: Path | BinaryIO, where: str) -> Iterator[_Opened]:
             stream.seek(0)
             picture = _READERS[name][1](stream)
             across, down = picture.size
-            if across * down > MAX_PIXELS:
-                raise InputError(
+            if across * down > most_pixels:
+                raise TooManyPixelsError(
                     f"{where}: has {across:,} x {down:,} = {across * down:,} pixels, and at most "
-                    f"{MAX_PIXELS:,} are read; make it smaller"
+                    f"{most_pixels:,} are read; make it smaller"
                 )
             coding = _coding(picture)
             grey = picture.mode in ("1", "L", "LA", "I", "F") or coding == "LA;16B"
@@ -252,8 +260,9 @@ def _opened(source: Path | BinaryIO, where: str) -> Iterator[_Opened]:
         raise InputError(_too_little_memory(where)) from error
     except Image.DecompressionBombError as error:
         # Pillow's own check, of a GIF whose first frame is larger than the GIF says to be.
-        raise InputError(
-            f"{where}: at most {MAX_PIXELS:,} pixels are read ({_one_line(error)}); make it smaller"
+        raise TooManyPixelsError(
+            f"{where}: at most {most_pixels:,} pixels are read ({_one_line(error)}); "
+            "make it smaller"
         ) from error
     except Exception as error:  # damaged bytes make Pillow raise nearly anything
         reason = _one_line(error)
@@ -326,11 +335,12 @@ def _late_exif(stream: IO[bytes]) -> bytes:
         stream.seek(place)
 
 
-def _frames(picture: ImageFile) -> int:
+def _animated(picture: ImageFile) -> bool:
+    # Not `n_frames`: of a TIFF's pages each is looked up in a list of those before it.
     try:
-        return max(1, int(getattr(picture, "n_frames", 1)))
+        return bool(getattr(picture, "is_animated", False))
     except Exception:  # damage after the first frame, which alone is read
-        return 1
+        return False
 
 
 def _grey(picture: ImageFile, coding: str) -> Image.Image:

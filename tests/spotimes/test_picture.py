@@ -189,7 +189,7 @@ def test_lossless_formats_give_the_exact_pixels(name: str, real: Image.Image) ->
         assert (result.mode, result.size) == (mode, (48, 32))
         np.testing.assert_array_equal(np.asarray(result), np.asarray(picture.convert(mode)))
         header = read_header(io.BytesIO(content), "here")
-        assert header == (48, 32, mode, 1, mode == "L")
+        assert header == (48, 32, mode, False, mode == "L")
 
 
 def test_lossy_formats_give_nearly_the_pixels(real: Image.Image) -> None:
@@ -259,7 +259,7 @@ def test_corrupt_exif_neither_warns_nor_matters(real: Image.Image) -> None:
         with pytest.raises(UserWarning, match=r"Truncated|orrupt"):
             Image.open(io.BytesIO(content))
         np.testing.assert_array_equal(pixels(content), pixels(encoded(real, "JPEG")))
-        assert read_header(io.BytesIO(content), "here") == (48, 32, "RGB", 1, False)
+        assert read_header(io.BytesIO(content), "here") == (48, 32, "RGB", False, False)
         with pytest.raises(UserWarning, match="others"):
             warnings.warn("what others warn of is still seen", stacklevel=1)
 
@@ -290,7 +290,7 @@ def test_alpha_is_laid_over_white(cifar10: dict[str, Split]) -> None:
     for name in ("PNG", "WEBP", "TIFF", "TIFF, LZW"):
         content = LOSSLESS[name](picture)
         np.testing.assert_array_equal(pixels(content), over_white(colour, alpha), err_msg=name)
-        assert read_header(io.BytesIO(content), "here") == (32, 32, "RGBA", 1, False)
+        assert read_header(io.BytesIO(content), "here") == (32, 32, "RGBA", False, False)
 
 
 def test_grey_with_alpha_stays_grey(cifar10: dict[str, Split]) -> None:
@@ -300,7 +300,7 @@ def test_grey_with_alpha_stays_grey(cifar10: dict[str, Split]) -> None:
         content = LOSSLESS[name](picture)
         assert read(content).mode == "L"
         np.testing.assert_array_equal(pixels(content), over_white(grey, alpha), err_msg=name)
-        assert read_header(io.BytesIO(content), "here") == (32, 32, "LA", 1, True)
+        assert read_header(io.BytesIO(content), "here") == (32, 32, "LA", False, True)
 
 
 def test_16_bit_grey_with_alpha_stays_grey() -> None:
@@ -335,7 +335,7 @@ def test_palette_with_an_alpha_channel(real: Image.Image) -> None:
     content = encoded(picture, "TIFF")
     expected = over_white(np.asarray(palette.convert("RGB")), np.asarray(alpha)[..., None])
     np.testing.assert_array_equal(pixels(content), expected)
-    assert read_header(io.BytesIO(content), "here") == (48, 32, "PA", 1, False)
+    assert read_header(io.BytesIO(content), "here") == (48, 32, "PA", False, False)
 
 
 def transparent(*values: int) -> bytes:
@@ -400,7 +400,7 @@ def test_cmyk() -> None:
         jpeg = encoded(picture, "JPEG", quality=100)
         assert b"Adobe" in jpeg  # so it holds the inks inverted
         assert np.abs(pixels(jpeg).astype(int) - colour).max() <= 3, ink
-        assert read_header(io.BytesIO(jpeg), "here") == (16, 16, "CMYK", 1, False)
+        assert read_header(io.BytesIO(jpeg), "here") == (16, 16, "CMYK", False, False)
 
 
 def test_16_bit_grey_is_rounded_not_clipped() -> None:
@@ -449,7 +449,7 @@ def test_1_bit(real: Image.Image) -> None:
         content = encoded(picture, form)
         assert read(content).mode == "L"
         np.testing.assert_array_equal(pixels(content), np.asarray(picture) * 255, err_msg=form)
-        assert read_header(io.BytesIO(content), "here") == (48, 32, "1", 1, True)
+        assert read_header(io.BytesIO(content), "here") == (48, 32, "1", False, True)
 
 
 def test_a_grey_palette_counts_as_colour(real: Image.Image) -> None:
@@ -457,7 +457,7 @@ def test_a_grey_palette_counts_as_colour(real: Image.Image) -> None:
     content = encoded(grey, "PNG")
     assert read(content).mode == "RGB"
     np.testing.assert_array_equal(pixels(content), np.asarray(grey.convert("RGB")))
-    assert read_header(io.BytesIO(content), "here") == (48, 32, "P", 1, False)
+    assert read_header(io.BytesIO(content), "here") == (48, 32, "P", False, False)
 
 
 def test_pixels_of_an_unusual_kind_are_refused(real: Image.Image) -> None:
@@ -477,12 +477,38 @@ def test_of_an_animated_one_the_first_frame(
     content = encoded(first, form, save_all=True, append_images=others, **options)
     np.testing.assert_array_equal(pixels(content), np.asarray(first.convert("RGB")))
     header = read_header(io.BytesIO(content), "here")
-    assert (header.width, header.height, header.frames) == (48, 32, 3)
+    assert (header.width, header.height, header.animated) == (48, 32, True)
+
+
+def test_the_pages_of_a_tiff_are_not_counted() -> None:
+    pages = 50_000
+    entries = [(256, 8), (257, 8), (258, 8), (259, 1), (262, 1), (273, 8), (278, 8), (279, 64)]
+    size = 2 + 12 * len(entries) + 4
+    content = struct.pack("<2sHI", b"II", 42, 72) + bytes(64)
+    for page in range(pages):
+        content_of_page = struct.pack("<H", len(entries))
+        for tag, value in entries:
+            content_of_page += struct.pack("<HHII", tag, 4, 1, value)
+        following = 72 + (page + 1) * size if page + 1 < pages else 0
+        content += content_of_page + struct.pack("<I", following)
+    stream = _Counted(content)
+    assert read_header(stream, "here") == (8, 8, "L", True, True)
+    assert stream.reads < 100
+
+
+class _Counted(io.BytesIO):
+    """Counts how often it is read."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.reads += 1
+        return super().read(size)
 
 
 def test_a_file_with_a_second_jpeg_is_its_first(real: Image.Image) -> None:
     content = ANY["JPEG, two pictures"](real)
-    assert read_header(io.BytesIO(content), "here") == (48, 32, "RGB", 1, False)
+    assert read_header(io.BytesIO(content), "here") == (48, 32, "RGB", False, False)
     np.testing.assert_array_equal(pixels(content), np.asarray(Image.open(io.BytesIO(content))))
 
 
