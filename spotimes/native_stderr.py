@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO
 
 
 @contextmanager
@@ -15,8 +16,12 @@ def captured() -> Iterator[io.BytesIO]:
         A buffer that is empty during the block and holds it all afterwards.
     """
     kept = io.BytesIO()
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as file:
+    try:
+        saved = os.dup(2)
+    except OSError:  # it is closed: nothing can be written there
+        yield kept
+        return
+    with _scratch_file() as file:
         os.dup2(file.fileno(), 2)
         try:
             yield kept
@@ -25,3 +30,9 @@ def captured() -> Iterator[io.BytesIO]:
             os.close(saved)
             file.seek(0)
             kept.write(file.read())
+
+
+def _scratch_file() -> IO[bytes]:
+    if hasattr(os, "memfd_create"):  # a device's file system may well be read-only
+        return os.fdopen(os.memfd_create("stderr"), "w+b")
+    return tempfile.TemporaryFile()

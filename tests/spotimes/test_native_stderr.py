@@ -46,3 +46,20 @@ def test_no_descriptor_is_left_open() -> None:
         with captured():
             pass
     assert len(os.listdir("/dev/fd")) == before  # noqa: PTH208
+
+
+def test_without_a_standard_error_and_without_a_writable_folder() -> None:
+    """As of a service that is started with its descriptors closed, on a read-only device."""
+    code = """
+import os, tempfile
+from spotimes.native_stderr import captured
+tempfile.tempdir = "/nowhere"
+with captured() as kept:
+    os.write(2, b"told")
+assert kept.getvalue() == b"told"
+os.close(2)
+with captured() as kept:
+    pass
+assert kept.getvalue() == b""
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
