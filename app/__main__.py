@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from spotimes import command
+from spotimes.errors import InputError
 
 MODEL = Path("models/model_int8.tflite")
 VERBS = {
@@ -43,13 +44,18 @@ def main() -> None:
 def _module(name: str) -> ModuleType:
     try:
         return importlib.import_module(f"app.{name}")
+    except KeyboardInterrupt:
+        sys.exit(130)
     except ModuleNotFoundError as error:
-        print(
-            f"{name}: the package {error.name} is not installed here; `pip install --requirement "
-            "app/requirements.txt` installs it, and `source .venv/bin/activate` enters where it is",
-            file=sys.stderr,
-        )
+        print(f"{name}: {_not_installed(error)}", file=sys.stderr)
         sys.exit(2)
+
+
+def _not_installed(error: ModuleNotFoundError) -> str:
+    return (
+        f"the package {error.name} is not installed here; `pip install --requirement "
+        "app/requirements.txt` installs it, and `source .venv/bin/activate` enters where it is"
+    )
 
 
 def _run(arguments: argparse.Namespace) -> None:
@@ -59,6 +65,8 @@ def _run(arguments: argparse.Namespace) -> None:
         arguments.run(arguments)
         if sys.stdout is not None:
             sys.stdout.flush()
+    except ModuleNotFoundError as error:
+        raise InputError(_not_installed(error)) from error
     except BrokenPipeError:  # whoever read it, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)

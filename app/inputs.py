@@ -1,5 +1,6 @@
 """What is to be classified: picture files, .npy tensors, folders of both, and standard input."""
 
+import functools
 import io
 import os
 import sys
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from spotimes import picture
 from spotimes.classifier import Images
@@ -110,14 +110,32 @@ def _tensors(source: Path | BinaryIO, name: str, contract: Contract) -> Iterator
     except InputError as error:
         yield Item(name, _refusal(str(error)))
         return
+
+    def read() -> Images:
+        # A map of a file keeps it open, and a process may have a thousand open: so one at a time.
+        return _read_tensors(source, name, contract) if isinstance(source, Path) else images
+
     if images.ndim == 3:
-        yield Item(name, lambda: images)
+        yield Item(name, functools.partial(_whole, read))
     else:
         for place in range(len(images)):
-            yield Item(f"{name}[{place}]", lambda place=place: np.array(images[place]))  # type: ignore[misc]
+            yield Item(f"{name}[{place}]", functools.partial(_one_of, read, place, name))
 
 
-def _read_tensors(source: Path | BinaryIO, name: str, contract: Contract) -> npt.NDArray[np.uint8]:
+def _whole(read: Callable[[], Images]) -> Images:
+    image: Images = np.array(read())
+    return image
+
+
+def _one_of(read: Callable[[], Images], place: int, name: str) -> Images:
+    images = read()
+    if images.ndim != 4 or place >= len(images):
+        raise InputError(f"{name}: has changed while it was read; try again")
+    image: Images = np.array(images[place])
+    return image
+
+
+def _read_tensors(source: Path | BinaryIO, name: str, contract: Contract) -> Images:
     """Images of a .npy file; those of a file on disk stay there until they are asked for."""
     mapped = isinstance(source, Path)
     try:

@@ -15,6 +15,7 @@ from spotimes.classifier import Classifier, Prediction
 from spotimes.errors import InputError
 
 FEWEST_FOR_PROGRESS = 20
+CLEARED = "\r\x1b[K"  # the terminal's line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,53 +44,62 @@ def run(arguments: argparse.Namespace) -> None:
         raise InputError(f"--top: {arguments.top} is not allowed; give 1 to {classifier.classes}")
     items = inputs.found(arguments.paths, classifier.contract)
     write = _writer(arguments)
+    # Counted on the terminal, unless the answers go there too.
+    counted = len(items) >= FEWEST_FOR_PROGRESS and not sys.stdout.isatty() and sys.stderr.isatty()
     unread = 0
     for done, item in enumerate(items):
-        _progress(done, len(items))
+        if counted:
+            _print_count(done, len(items))
         try:
             (predictions,) = classifier.predict(item.load()[None], arguments.top)
         except InputError as error:
-            print(f"predict: {error}", file=sys.stderr, flush=True)
-            if arguments.json:
-                print(json.dumps({"input": item.name, "error": str(error)}), flush=True)
+            print(f"{CLEARED if counted else ''}predict: {error}", file=sys.stderr, flush=True)
+            write(item.name, str(error))
             unread += 1
         else:
             write(item.name, predictions)
-    _progress(len(items), len(items))
+    if counted:
+        _print_count(len(items), len(items))
+        print(file=sys.stderr)
     if unread:
         sys.exit(1)
 
 
-def _writer(arguments: argparse.Namespace) -> Callable[[str, list[Prediction]], None]:
+def _writer(arguments: argparse.Namespace) -> Callable[[str, list[Prediction] | str], None]:
+    """What writes an input's name with its predictions, or why there are none."""
     if arguments.json:
         return _write_json
     if arguments.csv:
-        table = csv.writer(sys.stdout, lineterminator="\n")
-        ranks = ("", *(f"_{rank}" for rank in range(2, arguments.top + 1)))
-        table.writerow(
-            ["input", *(column + rank for rank in ranks for column in ("label", "probability"))]
-        )
-        return lambda name, predictions: table.writerow(
-            [
-                name,
-                *(cell for each in predictions for cell in (each.label, f"{each.probability:.6g}")),
-            ]
-        )
+        return _csv_writer(arguments.top)
     return _write_text
 
 
-def _write_text(name: str, predictions: list[Prediction]) -> None:
-    answers = ", ".join(f"{each.label} {each.probability:.1%}" for each in predictions)
-    print(f"{name}: {answers}")
+def _csv_writer(top: int) -> Callable[[str, list[Prediction] | str], None]:
+    table = csv.writer(sys.stdout, lineterminator="\n")
+    ranks = ("", *(f"_{rank}" for rank in range(2, top + 1)))
+    columns = [column + rank for rank in ranks for column in ("label", "probability")]
+    table.writerow(["input", *columns])
+
+    def write(name: str, found: list[Prediction] | str) -> None:
+        cells = [""] * len(columns)
+        if not isinstance(found, str):
+            cells = [cell for each in found for cell in (each.label, f"{each.probability:.6g}")]
+        table.writerow([name, *cells])
+
+    return write
 
 
-def _write_json(name: str, predictions: list[Prediction]) -> None:
-    print(json.dumps({"input": name, "predictions": [each._asdict() for each in predictions]}))
+def _write_text(name: str, found: list[Prediction] | str) -> None:
+    if not isinstance(found, str):  # what went wrong is on standard error
+        print(f"{name}: " + ", ".join(f"{each.label} {each.probability:.1%}" for each in found))
 
 
-def _progress(done: int, total: int) -> None:
-    """Counts on the terminal, unless the answers go there too."""
-    if total < FEWEST_FOR_PROGRESS or sys.stdout.isatty() or not sys.stderr.isatty():
-        return
-    end = "\n" if done == total else ""
-    print(f"\r{done:,} of {total:,}", end=end, file=sys.stderr, flush=True)
+def _write_json(name: str, found: list[Prediction] | str) -> None:
+    if isinstance(found, str):
+        print(json.dumps({"input": name, "error": found}), flush=True)
+    else:
+        print(json.dumps({"input": name, "predictions": [each._asdict() for each in found]}))
+
+
+def _print_count(done: int, total: int) -> None:
+    print(f"\r{done:,} of {total:,}", end="", file=sys.stderr, flush=True)

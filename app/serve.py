@@ -5,6 +5,7 @@ from pathlib import Path
 
 from spotimes.classifier import Classifier
 from spotimes.errors import InputError
+from spotimes.picture import MAX_PIXELS
 
 SAMPLES = Path("data/samples")  # written by `prepare`; a device may be without
 
@@ -32,16 +33,10 @@ def run(arguments: argparse.Namespace) -> None:
             had.
     """
     _check(arguments)
-    # Only this verb needs the server's packages, which take longer to import than an answer.
-    try:
-        from app.server.application import application  # noqa: PLC0415
-        from app.server.limits import Limits  # noqa: PLC0415
-        from app.server.listening import serve  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"the package {error.name} is not installed here; "
-            "`pip install --requirement app/requirements.txt` installs it"
-        ) from error
+    # Only once the options are known to be good: these take longer to import than an answer.
+    from app.server.application import applications  # noqa: PLC0415
+    from app.server.limits import Limits  # noqa: PLC0415
+    from app.server.listening import serve  # noqa: PLC0415
 
     samples = arguments.samples or (SAMPLES if SAMPLES.is_dir() else None)
     classifier = Classifier(arguments.model, arguments.threads)
@@ -54,7 +49,8 @@ def run(arguments: argparse.Namespace) -> None:
         batch=arguments.max_batch,
         seconds=arguments.timeout,
     )
-    serve(application(classifier, limits, samples), arguments.host, arguments.port, limits)
+    served = applications(classifier, limits, samples)
+    serve(*served, arguments.host, arguments.port, limits)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -64,14 +60,22 @@ def _check(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, f"max_{name.replace('-', '_')}")
         if not 0 < value < 1e6:
             raise InputError(f"--max-{name}: {value:g} is not allowed; give more than 0")
+    if arguments.max_megapixels > MAX_PIXELS / 1e6:
+        raise InputError(
+            f"--max-megapixels: {arguments.max_megapixels:g} is not allowed; give at most "
+            f"{MAX_PIXELS / 1e6:g}"
+        )
+    if not arguments.host:
+        raise InputError("--host: is empty; give an address, or 0.0.0.0 for all of this machine's")
     if not 0 < arguments.timeout <= 3600:
         raise InputError(
             f"--timeout: {arguments.timeout:g} is not allowed; give more than 0, up to 3600"
         )
-    if arguments.max_buffered_mib < arguments.max_body_mib:
+    if arguments.max_buffered_mib < 2 * arguments.max_body_mib:
         raise InputError(
             f"--max-buffered-mib: {arguments.max_buffered_mib:g} is not allowed; give at least "
-            f"--max-body-mib, {arguments.max_body_mib:g}, or such a body could never be taken"
+            f"twice --max-body-mib, {2 * arguments.max_body_mib:g}, as a body may be held packed "
+            "and unpacked"
         )
     if arguments.samples is not None and not arguments.samples.is_dir():
         raise InputError(f"--samples: {arguments.samples}: no such folder")

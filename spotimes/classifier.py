@@ -119,12 +119,10 @@ class Classifier:
             InputError: as `probabilities`.
         """
         rows = self.probabilities(images)
-        # Stable, so that of equals the first class comes first, as argmax has it.
-        places = np.argsort(-rows, axis=1, kind="stable")[:, :top]
         names = self.contract.class_names
         return [
             [Prediction(names[place], float(row[place])) for place in chosen]
-            for row, chosen in zip(rows, places, strict=True)
+            for row, chosen in zip(rows, likeliest(rows, top), strict=True)
         ]
 
     def _run(self, image: Images) -> npt.NDArray[Any]:
@@ -146,6 +144,20 @@ class Classifier:
         return pixels.astype(np.float32) / np.float32(255)
 
 
+def likeliest(probabilities: npt.NDArray[np.float32], top: int) -> npt.NDArray[np.intp]:
+    """Finds the likeliest classes of each image, the likeliest first; of equals the first.
+
+    Args:
+        probabilities: shape (images, classes).
+        top: how many of the classes, at most all.
+
+    Returns:
+        Classes' places, shape (images, top).
+    """
+    # Stable, as argmax takes the first of equals, too.
+    return np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+
+
 def load_interpreter(path: Path, threads: int) -> Any:
     """Loads any .tflite file, ready to invoke.
 
@@ -161,7 +173,8 @@ def load_interpreter(path: Path, threads: int) -> Any:
             the runtime lacks.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        what = "is no file" if path.exists() else "no such file"
+        raise InputError(f"{path}: {what}; name a .tflite file")
     try:
         with native_stderr.captured():  # LiteRT tells there that it is there
             interpreter = Interpreter(model_path=str(path), num_threads=threads)

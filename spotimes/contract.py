@@ -67,8 +67,8 @@ def read_contract(path: Path) -> Contract:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except Exception as error:  # a damaged archive raises whatever its damaged part makes Python
         raise InputError(
-            f"{path}: holds no class names and input contract; `dvc repro quantize` makes one "
-            "that does"
+            f"{path}: holds no class names and input contract, as the models do that Spotimes' "
+            "quantize stage writes; give one of those"
         ) from error
     if not usable:
         raise InputError(

@@ -33,9 +33,9 @@ from app import info
 from app.server import inference_protocol as protocol
 from app.server.limits import Gate, Limits
 from app.server.openapi import document
-from app.server.refusal import RefusalError
+from app.server.refusal import RefusalError, busy
 from spotimes import picture
-from spotimes.classifier import Classifier
+from spotimes.classifier import Classifier, likeliest
 from spotimes.errors import InputError
 
 NAME = "spotimes"
@@ -211,7 +211,7 @@ class Service:
                 request.headers.get("content-length"),
                 request.headers.get("content-encoding"),
             )
-            answer = await self.gate.work(
+            answer = await entry.work(
                 functools.partial(self._inferred, body, request.headers.get(protocol.HEADER_LENGTH))
             )
         if answer.header_length is None:
@@ -224,6 +224,10 @@ class Service:
 
     async def predict(self, request: Request) -> Response:
         """Classifies an uploaded picture; its bytes are the body."""
+        if request.headers.get("content-type", "").startswith("multipart/"):
+            raise RefusalError(
+                415, "a form is not read; send the file's bytes: curl --data-binary @FILE"
+            )
         top = _whole(request, "top", 1, self.classifier.classes, self.classifier.classes)
         seen = _whole(request, "seen", 0, 1, 0)
         with self.gate.entered() as entry:
@@ -233,7 +237,7 @@ class Service:
                 request.headers.get("content-encoding"),
             )
             return JSONResponse(
-                await self.gate.work(functools.partial(self._predicted, body, top, bool(seen)))
+                await entry.work(functools.partial(self._predicted, body, top, bool(seen)))
             )
 
     def _check_model(self, request: Request) -> None:
@@ -255,14 +259,13 @@ class Service:
     def _predicted(self, body: bytes, top: int, seen: bool) -> dict[str, Any]:
         image = self._read(body)
         began = time.perf_counter()
-        (probabilities,) = self._probabilities(image.pixels[np.newaxis])
+        probabilities = self._probabilities(image.pixels[np.newaxis])
         milliseconds = 1000 * (time.perf_counter() - began)
         names = self.classifier.contract.class_names
-        places = np.argsort(-probabilities, kind="stable")[:top]
         answer: dict[str, Any] = {
             "predictions": [
-                {"label": names[place], "probability": float(probabilities[place])}
-                for place in places
+                {"label": names[place], "probability": float(probabilities[0, place])}
+                for place in likeliest(probabilities, top)[0]
             ],
             "milliseconds": milliseconds,
             "width": image.width,
@@ -273,22 +276,19 @@ class Service:
         return answer
 
     def _read(self, body: bytes) -> Seen:
-        contract, most = self.classifier.contract, self.gate.limits.pixels
-        stream, name = io.BytesIO(body), "the picture"
+        contract = self.classifier.contract
         try:
-            header = picture.read_header(stream, name)
-            if header.width * header.height > most:
-                raise RefusalError(
-                    413,
-                    f"the picture has {header.width:,} x {header.height:,} pixels, and at most "
-                    f"{most:,} are read; make it smaller",
-                )
-            pixels = picture.load(
-                stream, name, contract.height, contract.width, contract.colour, contract.resize
+            found = picture.read_picture(io.BytesIO(body), "the picture", self.gate.limits.pixels)
+            pixels = picture.fitted(
+                found, contract.height, contract.width, contract.colour, contract.resize
             )
+        except picture.TooManyPixelsError as error:
+            raise RefusalError(413, str(error)) from error
         except InputError as error:
             raise RefusalError(400, str(error)) from error
-        return Seen(header.width, header.height, pixels)
+        except MemoryError as error:
+            raise busy("the picture needs more memory than there is; send a smaller one") from error
+        return Seen(*found.size, pixels)
 
     def _probabilities(self, images: Any) -> npt.NDArray[np.float32]:
         began = time.perf_counter()
@@ -298,8 +298,22 @@ class Service:
         return probabilities
 
 
-def application(classifier: Classifier, limits: Limits, samples: Path | None = None) -> Starlette:
-    """Makes the application.
+class Applications(NamedTuple):
+    """What answers a connection.
+
+    Attributes:
+        all_routes: the application.
+        full: sends away those that are too many.
+    """
+
+    all_routes: ASGIApp
+    full: ASGIApp
+
+
+def applications(
+    classifier: Classifier, limits: Limits, samples: Path | None = None
+) -> Applications:
+    """Makes the application, and what stands in for it when there are too many connections.
 
     Args:
         classifier: answers all requests.
@@ -315,7 +329,14 @@ def application(classifier: Classifier, limits: Limits, samples: Path | None = N
         yield
         await asyncio.to_thread(service.gate.close)
 
-    return Starlette(
+    async def full(scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = busy(f"{limits.connections} connections are open already; try again")
+        answer = JSONResponse(
+            {"error": refusal.message}, refusal.status, refusal.headers | {"Connection": "close"}
+        )
+        await answer(scope, receive, send)
+
+    all_routes = Starlette(
         routes=[
             Route("/", service.page),
             Route("/page/{name}", service.file),
@@ -341,6 +362,7 @@ def application(classifier: Classifier, limits: Limits, samples: Path | None = N
         },
         lifespan=lifespan,
     )
+    return Applications(all_routes, Observed(full, service.measures))
 
 
 def _whole(request: Request, name: str, lowest: int, highest: int, default: int) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.server.refusal import RefusalError
-from spotimes.classifier import Images
+from spotimes.classifier import Images, likeliest
 
 INPUT, OUTPUT = "image", "probabilities"
 EXTENSIONS = ["binary_tensor_data", "classification"]
@@ -101,7 +101,7 @@ def render(
     wanted = request.wanted
     values: list[Any]
     if wanted.classes:
-        places = np.argsort(-probabilities, axis=1, kind="stable")[:, : wanted.classes]
+        places = likeliest(probabilities, wanted.classes)
         values = [
             f"{row[place]:f}:{place}:{labels[place]}"
             for row, chosen in zip(probabilities, places, strict=True)
@@ -156,6 +156,12 @@ def _json(content: bytes) -> object:
         raise RefusalError(400, f"the request is not JSON: {error}") from error
 
 
+def _given(document: dict[str, Any], name: str, default: object) -> Any:
+    """What many serializers write for a member that is not there, null, is none."""
+    value = document.get(name)
+    return default if value is None else value
+
+
 def _mapping(value: object, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise RefusalError(400, f"{where}: must be an object")
@@ -183,14 +189,14 @@ def _images(tensor: dict[str, Any], behind: bytes, image_shape: Sequence[int], m
         raise RefusalError(
             400, f"inputs[0].shape: {shape[0]} images are not allowed; send 1 to {most}"
         )
-    parameters = _mapping(tensor.get("parameters", {}), "inputs[0].parameters")
+    parameters = _mapping(_given(tensor, "parameters", {}), "inputs[0].parameters")
     size, count = parameters.get("binary_data_size"), int(np.prod(shape))
     if size is None:
         if behind:
             raise RefusalError(400, "inputs[0].parameters.binary_data_size: missing")
         values: Images = _values(tensor.get("data"), DTYPES[datatype], count)
     else:
-        if "data" in tensor:
+        if tensor.get("data") is not None:
             raise RefusalError(400, "inputs[0].data: must not be there beside binary_data_size")
         if type(size) is not int or size != len(behind):
             raise RefusalError(
@@ -234,9 +240,9 @@ def _values(data: object, dtype: Any, count: int) -> Images:
 
 
 def _wanted(document: dict[str, Any]) -> Wanted:
-    parameters = _mapping(document.get("parameters", {}), "parameters")
-    binary = _flag(parameters.get("binary_data_output", False), "parameters.binary_data_output")
-    outputs = document.get("outputs", [])
+    parameters = _mapping(_given(document, "parameters", {}), "parameters")
+    binary = _flag(_given(parameters, "binary_data_output", False), "parameters.binary_data_output")
+    outputs = _given(document, "outputs", [])
     if not isinstance(outputs, list) or len(outputs) > 1:
         raise RefusalError(400, f"outputs: must be a list of one, {OUTPUT}, or not there")
     if not outputs:
@@ -244,12 +250,13 @@ def _wanted(document: dict[str, Any]) -> Wanted:
     output = _mapping(outputs[0], "outputs[0]")
     if output.get("name") != OUTPUT:
         raise RefusalError(400, f"outputs[0].name: must be {OUTPUT}")
-    parameters = _mapping(output.get("parameters", {}), "outputs[0].parameters")
-    classes = parameters.get("classification", 0)
+    parameters = _mapping(_given(output, "parameters", {}), "outputs[0].parameters")
+    classes = _given(parameters, "classification", 0)
     if type(classes) is not int or classes < 0:
         raise RefusalError(400, "outputs[0].parameters.classification: must be a whole number")
     return Wanted(
-        _flag(parameters.get("binary_data", binary), "outputs[0].parameters.binary_data"), classes
+        _flag(_given(parameters, "binary_data", binary), "outputs[0].parameters.binary_data"),
+        classes,
     )
 
 

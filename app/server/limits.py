@@ -5,11 +5,14 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from app.server.refusal import RefusalError, busy
 
 Result = TypeVar("Result")
+
+ENCODINGS = ("gzip", "deflate")
+LARGEST_RATIO = 1032  # of what is unpacked to what was packed: zlib.net/zlib_tech.html
 
 
 class Limits(NamedTuple):
@@ -37,6 +40,8 @@ class Limits(NamedTuple):
 class Gate:
     """Lets requests in up to the limits, and has one thread work on them in their order.
 
+    What a request holds counts until the thread is done with it, even if its answer came too late.
+
     Attributes:
         limits: what is let in.
         requests: how many are in.
@@ -59,34 +64,15 @@ class Gate:
         if self.requests >= self.limits.requests:
             raise busy(f"{self.requests} requests are being answered already; try again")
         self.requests += 1
-        entry = Entry(self)
+        entry = Entry(self, self._worker)
         try:
             yield entry
         finally:
-            self.requests -= 1
-            self.buffered -= entry.buffered
-
-    async def work(self, function: Callable[[], Result]) -> Result:
-        """Calls a function in the worker's thread.
-
-        Raises:
-            RefusalError: its turn did not come, or it did not end, in time.
-        """
-        loop = asyncio.get_running_loop()
-        return await self._in_time(
-            loop.run_in_executor(self._worker, function),
-            busy(f"no answer within {self.limits.seconds:g} s; try again"),
-        )
+            entry.leave()
 
     def close(self) -> None:
-        """Ends the thread once it has done what it was given."""
-        self._worker.shutdown()
-
-    async def _in_time(self, awaited: Awaitable[Result], late: RefusalError) -> Result:
-        try:
-            return await asyncio.wait_for(awaited, self.limits.seconds)
-        except asyncio.TimeoutError as error:  # until Python 3.11 not the built-in one
-            raise late from error
+        """Ends the thread once it has done what it is at."""
+        self._worker.shutdown(cancel_futures=True)
 
 
 class Entry:
@@ -96,9 +82,44 @@ class Entry:
         buffered: how many of its bytes are held.
     """
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, worker: ThreadPoolExecutor) -> None:
         self._gate = gate
+        self._worker = worker
+        self._work: asyncio.Future[Any] | None = None
+        self._end: float | None = None  # until when it may be worked on
+        self._left = False
         self.buffered = 0
+
+    def leave(self) -> None:
+        """Lets go of what it holds, as soon as the thread does."""
+        self._left = True
+        if self._work is None or self._work.done():
+            self._let_go()
+        else:
+            self._work.add_done_callback(self._let_go)
+
+    def _let_go(self, _: object = None) -> None:
+        self._gate.requests -= 1
+        self._gate.buffered -= self.buffered
+
+    async def work(self, function: Callable[[], Result]) -> Result:
+        """Calls a function in the gate's thread.
+
+        Raises:
+            RefusalError: its turn did not come, or it did not end, in time.
+        """
+        loop, seconds = asyncio.get_running_loop(), self._gate.limits.seconds
+        self._end = self._end or loop.time() + seconds
+
+        def unless_left() -> Result | None:
+            return None if self._left else function()
+
+        self._work = loop.run_in_executor(self._worker, unless_left)
+        return await _in_time(
+            asyncio.shield(self._work),
+            self._end - loop.time(),
+            busy(f"no answer within {seconds:g} s; try again"),
+        )
 
     async def body(
         self, chunks: AsyncIterator[bytes], announced: str | None, encoding: str | None
@@ -116,15 +137,18 @@ class Entry:
         limits = self._gate.limits
         if announced is not None and announced.isdecimal():
             self._check(int(announced))
-        if encoding not in (None, "identity", "gzip", "deflate"):
+        encoding = (encoding or "identity").strip().lower()
+        if encoding not in ("identity", *ENCODINGS):
             raise RefusalError(
-                415, f"Content-Encoding {encoding} is not known; use gzip or deflate"
+                415, f"Content-Encoding {encoding} is not known; use {' or '.join(ENCODINGS)}"
             )
         late = RefusalError(408, f"the request did not arrive within {limits.seconds:g} s")
-        content = await self._gate._in_time(self._all(chunks), late)
-        if encoding in (None, "identity"):
+        content = await _in_time(self._all(chunks), limits.seconds, late)
+        if encoding == "identity":
             return content
-        return self._unpacked(content)
+        # Held before it is known how much it is, as the thread cannot ask for more.
+        self._hold(min(limits.body_bytes, LARGEST_RATIO * len(content)))
+        return await self.work(lambda: _unpacked(content, limits.body_bytes))
 
     async def _all(self, chunks: AsyncIterator[bytes]) -> bytes:
         parts, size = [], 0
@@ -135,18 +159,6 @@ class Entry:
             parts.append(chunk)
         return b"".join(parts)
 
-    def _unpacked(self, content: bytes) -> bytes:
-        unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # either format, by its header
-        try:
-            unpacked = unpacking.decompress(content, self._gate.limits.body_bytes + 1)
-        except zlib.error as error:
-            raise RefusalError(400, f"the body cannot be unpacked: {error}") from error
-        self._check(len(unpacked))
-        if not unpacking.eof:
-            raise RefusalError(400, "the body cannot be unpacked: it ends before its end")
-        self._hold(len(unpacked))
-        return unpacked
-
     def _hold(self, count: int) -> None:
         self.buffered += count
         self._gate.buffered += count
@@ -154,6 +166,31 @@ class Entry:
             raise busy("too many bytes are being answered already; try again")
 
     def _check(self, count: int) -> None:
-        most = self._gate.limits.body_bytes
-        if count > most:
-            raise RefusalError(413, f"the body is larger than {most:,} bytes; send a smaller one")
+        if count > self._gate.limits.body_bytes:
+            raise _too_large(self._gate.limits.body_bytes)
+
+
+def _unpacked(content: bytes, most: int) -> bytes:
+    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # either format, by its header
+    try:
+        unpacked = unpacking.decompress(content, most + 1)
+    except zlib.error as error:
+        raise RefusalError(400, f"the body cannot be unpacked: {error}") from error
+    if len(unpacked) > most:
+        raise _too_large(most)
+    if not unpacking.eof:
+        raise RefusalError(400, "the body cannot be unpacked: it ends before its end")
+    if unpacking.unused_data:
+        raise RefusalError(400, "the body cannot be unpacked: it goes on behind its end")
+    return unpacked
+
+
+def _too_large(most: int) -> RefusalError:
+    return RefusalError(413, f"the body is larger than {most:,} bytes; send a smaller one")
+
+
+async def _in_time(awaited: Awaitable[Result], seconds: float, late: RefusalError) -> Result:
+    try:
+        return await asyncio.wait_for(awaited, seconds)
+    except asyncio.TimeoutError as error:  # until Python 3.11 not the built-in one
+        raise late from error

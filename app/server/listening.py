@@ -1,33 +1,31 @@
 """Listens at an address, until the process is told to stop."""
 
 import asyncio
+import json
 import math
 import socket
+from http import HTTPStatus
 from typing import Any
 
 import h11
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.server.limits import Limits
 from spotimes.errors import InputError
 
-FULL = (
-    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n"
-    b"content-length: 0\r\n\r\n"
-)
 
-
-def serve(app: Starlette, host: str, port: int, limits: Limits) -> None:
+def serve(app: ASGIApp, full: ASGIApp, host: str, port: int, limits: Limits) -> None:
     """Serves until SIGTERM or SIGINT; what is under way is then still answered.
 
     Args:
         app: the application.
+        full: answers the connections that are more than the limit.
         host: the address.
         port: 0 for a free one.
-        limits: how many connections there may be, and how long they may be idle, or without a
-            whole request's head, or go on after the end.
+        limits: how many connections there may be, and how long they may be idle, without a whole
+            request's head, or without reading what they are sent.
 
     Raises:
         InputError: the address is not to be had.
@@ -37,22 +35,27 @@ def serve(app: Starlette, host: str, port: int, limits: Limits) -> None:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listening = socket.create_server(address[:2], family=family, backlog=2048)
-    except OSError as error:
-        raise InputError(f"{host}, port {port}: {error.strerror}; give another") from error
+    except (OSError, UnicodeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "no such address"
+        raise InputError(f"{host}, port {port}: {reason}; give another") from error
     # asyncio does so itself only where a socket names its protocol; without it an answer whose head
     # and body are sent apart waits 40 ms for the client's delayed acknowledgement.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux ends connections whose client does not read
+        milliseconds = math.ceil(1000 * limits.seconds)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
     with listening:
         place = f"[{host}]" if family == socket.AF_INET6 else host
         config = uvicorn.Config(
             app,
-            http=_protocol(limits),
+            http=_protocol(full, limits),
             access_log=False,
             log_level="error",
             server_header=False,
             ws="none",
             timeout_keep_alive=math.ceil(limits.seconds),
-            timeout_graceful_shutdown=math.ceil(limits.seconds),
+            # A request that has begun may take so long to arrive, and again to be answered.
+            timeout_graceful_shutdown=math.ceil(2 * limits.seconds) + 1,
         )
         server = _Server(config, f"http://{place}:{listening.getsockname()[1]}/")
         try:
@@ -75,7 +78,7 @@ class _Server(uvicorn.Server):
         print(self._url, flush=True)
 
 
-def _protocol(limits: Limits) -> type[H11Protocol]:
+def _protocol(full: ASGIApp, limits: Limits) -> type[H11Protocol]:
     """uvicorn's, but for connections that are too many, or never end a head or a refused body."""
 
     class Protocol(H11Protocol):
@@ -83,11 +86,12 @@ def _protocol(limits: Limits) -> type[H11Protocol]:
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
+            if len(self.connections) > 2 * limits.connections:
+                transport.abort()
+                return
             if len(self.connections) > limits.connections:
-                transport.write(FULL)
-                transport.close()
-            else:
-                self._limit_wait()
+                self.app = full
+            self._limit_wait()
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
@@ -96,6 +100,22 @@ def _protocol(limits: Limits) -> type[H11Protocol]:
         def connection_lost(self, exc: Exception | None) -> None:
             self._stop_waiting()
             super().connection_lost(exc)
+
+        def send_400_response(self, msg: str) -> None:
+            body = json.dumps({"error": msg}).encode()
+            headers = [
+                ("content-type", "application/json"),
+                ("content-length", str(len(body))),
+                ("connection", "close"),
+            ]
+            if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+                for event in (
+                    h11.Response(status_code=HTTPStatus.BAD_REQUEST, headers=headers),
+                    h11.Data(data=body),
+                    h11.EndOfMessage(),
+                ):
+                    self.transport.write(self.conn.send(event))
+            self.transport.close()
 
         def _limit_wait(self) -> None:
             refused = (

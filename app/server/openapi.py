@@ -47,13 +47,23 @@ def document(
     """
     paths: Document = {
         "/predict": {"post": _predict(classes)},
-        "/model": {"get": _get("What the model is: its file, input and classes.", _object())},
+        "/model": {"get": _get("What the model is: its file, input and classes.", _facts())},
         "/samples": {
             "get": _get(
                 "Names of sample pictures.",
                 _object(samples={"type": "array", "items": {"type": "string"}}),
             )
         },
+        "/samples/{name}": {
+            "parameters": [_name("name")],
+            "get": _file("A sample picture.", "image/*"),
+        },
+        "/": {"get": _get("A page to try it.", {"type": "string"}, "text/html")},
+        "/page/{name}": {
+            "parameters": [_name("name", "page.js")],
+            "get": _file("A file that the page loads.", "text/*"),
+        },
+        "/openapi.json": {"get": _get("This description.", {"type": "object"})},
         "/metrics": {"get": _get("Prometheus' metrics.", {"type": "string"}, "text/plain")},
         "/v2": {
             "get": _get(
@@ -112,9 +122,33 @@ def _object(**properties: Document) -> Document:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-def _name(name: str, value: str) -> Document:
-    schema = {"type": "string"}
-    return {"name": name, "in": "path", "required": True, "schema": schema, "example": value}
+def _name(name: str, value: str | None = None) -> Document:
+    declared = {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+    return declared if value is None else declared | {"example": value}
+
+
+def _file(summary: str, media_type: str) -> Document:
+    found = _get(summary, {"type": "string", "format": "binary"}, media_type)
+    found["responses"]["404"] = ERROR
+    return found
+
+
+def _facts() -> Document:
+    whole, text = {"type": "integer"}, {"type": "string"}
+    return _object(
+        name=text,
+        file=text,
+        bytes=whole,
+        sha256=text,
+        dtype={"enum": ["float32", "int8"]},
+        input=_object(
+            height=whole,
+            width=whole,
+            colour={"enum": ["rgb", "grey"]},
+            resize={"enum": ["squash", "fit_shortest", "fit_longest"]},
+        ),
+        classes={"type": "array", "items": text},
+    )
 
 
 def _tensor() -> Document:

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,13 @@ def test_every_verb_works(device: Path, picture_bytes: bytes) -> None:
         text=True,
     ) as server:
         assert server.stdout is not None
-        assert server.stdout.readline().startswith("http://127.0.0.1:")
+        url = server.stdout.readline().strip()
+        with urllib.request.urlopen(f"{url}v2/health/ready") as answer:
+            assert json.load(answer) == {"ready": True}
+        with urllib.request.urlopen(f"{url}predict?top=1", picture_bytes) as answer:
+            (prediction,) = json.load(answer)["predictions"]
+        assert run(device, "-m", "app", "predict", "one.png") == (
+            f"one.png: {prediction['label']} {prediction['probability']:.1%}\n"
+        )
         server.terminate()
         assert server.wait(20) == 0

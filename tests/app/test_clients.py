@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tritonclient.http as triton
 
 from spotimes.classifier import Classifier
 from tests.app.conftest import MODEL, Server
-
-triton: Any = pytest.importorskip("tritonclient.http")
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ CHECKS = [
 
 
 @pytest.mark.parametrize(
-    ("mode", "operations"), [(GenerationMode.POSITIVE, 13), (GenerationMode.NEGATIVE, 3)]
+    ("mode", "operations"), [(GenerationMode.POSITIVE, 16), (GenerationMode.NEGATIVE, 3)]
 )
 def test_every_answer_is_as_described(
     server: Server, mode: GenerationMode, operations: int

@@ -14,9 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.inputs import found
 from spotimes import own_images
 from spotimes.classifier import Classifier
 from spotimes.contract import Contract, read_contract
+from spotimes.convert import to_fp32
+from spotimes.errors import InputError
+from spotimes.frameworks import keras
 from spotimes.metadata import embedded
 from spotimes.params.prepare import Image as Fit
 from tests.app.conftest import MODEL, ROOT, Ended
@@ -110,6 +114,49 @@ def test_tensors_are_taken_as_they_are(
     ]
 
 
+def test_more_tensors_than_files_may_be_open(tmp_path: Path, picture_pixels: Any) -> None:
+    for place in range(60):
+        np.save(tmp_path / f"{place:02}.npy", picture_pixels)
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40));"
+        "from app.__main__ import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "predict", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 60
+
+
+def test_a_tensor_file_that_changes_while_it_is_read(
+    model: Path, tmp_path: Path, picture_pixels: Any
+) -> None:
+    path = tmp_path / "batch.npy"
+    np.save(path, np.stack([picture_pixels] * 2))
+    _, second = found([str(path)], read_contract(model))
+    np.save(path, picture_pixels[None])
+    with pytest.raises(InputError, match="has changed while it was read; try again"):
+        second.load()
+
+
+@pytest.mark.parametrize("terminal", ["an error is told", "none"])
+def test_a_count_gives_way_to_what_is_told(
+    app: App, model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, terminal: str
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal != "none", raising=False)
+    picture = folder / "cat/00.png"
+    err = app("predict", "--model", model, *[picture] * 19, folder / "gone.png").err
+    told = f"predict: {folder / 'gone.png'}: there is no such file\n"
+    if terminal == "none":
+        assert err == told
+    else:
+        assert err.endswith(f"\r19 of 20\r\x1b[K{told}\r20 of 20\n")
+
+
 @pytest.mark.parametrize("kind", ["picture", "tensor"])
 def test_standard_input(kind: str, picture_bytes: bytes, picture_pixels: Any) -> None:
     content = io.BytesIO(picture_bytes)
@@ -163,6 +210,9 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_done(
         for line in app("predict", "--model", model, "--json", *paths).out.splitlines()
     ]
     assert [line["input"] for line in lines] == paths
+    rows = list(csv.DictReader(io.StringIO(app("predict", "--model", model, "--csv", *paths).out)))
+    assert [row["input"] for row in rows] == paths
+    assert [row["label"] == "" for row in rows] == ["error" in line for line in lines]
     assert ["error" in line for line in lines] == [False, True, True, True, True, False]
 
 
@@ -201,8 +251,32 @@ def test_a_model_that_is_none_is_told(app: App, folder: Path) -> None:
     assert (status, out) == (2, "")
     assert err.startswith(f"predict: {picture}: is no .tflite file")
     assert app("predict", "--model", folder / "gone.tflite", picture).err == (
-        f"predict: {folder / 'gone.tflite'}: no such file\n"
+        f"predict: {folder / 'gone.tflite'}: no such file; name a .tflite file\n"
     )
+
+
+@pytest.mark.parametrize("verb", ["predict", "info", "bench", "serve"])
+@pytest.mark.parametrize("kind", ["of another task", "cut off", "without a contract"])
+def test_a_model_that_is_no_image_classifier_of_ours_is_told(
+    app: App, int8: bytes, tmp_path: Path, picture_bytes: bytes, verb: str, kind: str
+) -> None:
+    kinds: dict[str, Callable[[], tuple[bytes, str]]] = {
+        "of another task": lambda: (
+            to_fp32(keras.Sequential([keras.Input((7,)), keras.layers.Dense(1)])),
+            "the input is float32 of shape [1, 7]; an image classifier's is ",
+        ),
+        "cut off": lambda: (MODEL.read_bytes()[:40_000], "is no .tflite file that LiteRT can run"),
+        "without a contract": lambda: (int8, "holds no class names and input contract"),
+    }
+    content, message = kinds[kind]()
+    path = tmp_path / "other.tflite"
+    path.write_bytes(content)
+    (tmp_path / "one.png").write_bytes(picture_bytes)
+    inputs = [tmp_path / "one.png"] if verb == "predict" else []
+    status, out, err = app(verb, "--model", path, *inputs)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"{verb}: {path}: {message}")
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize("classes", [9, 11])

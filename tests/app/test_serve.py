@@ -105,6 +105,8 @@ def test_packed_bodies(
     np.testing.assert_array_equal(np.float32(response.json["outputs"][0]["data"]), answers)
     assert server.post(INFER, body[:50], Content_Encoding=encoding).status == 400
     assert server.post(INFER, b"no " + body, Content_Encoding=encoding).status == 400
+    assert server.post(INFER, body + b"more", Content_Encoding=encoding).status == 400
+    assert server.post(INFER, body, Content_Encoding=encoding.upper()).status == 200
 
 
 def test_the_protocols_descriptions(server: Server) -> None:
@@ -172,8 +174,25 @@ def test_what_is_no_picture_is_told(server: Server, body: bytes) -> None:
 def test_a_picture_of_too_many_pixels(server: Server) -> None:
     response = server.post("/predict", png_header(6000, 6000))
     assert response.status == 413
-    assert "6,000 x 6,000 pixels, and at most 25,000,000 are read" in response.json["error"]
-    assert server.post("/predict", png_header(10**6, 10**6)).status in (400, 413)
+    assert "36,000,000 pixels, and at most 25,000,000 are read" in response.json["error"]
+    assert server.post("/predict", png_header(10**6, 10**6)).status == 413
+
+
+def test_a_form_is_told_how_to_upload(server: Server) -> None:
+    response = server.post("/predict", b"--x", Content_Type="multipart/form-data; boundary=x")
+    assert response.status == 415
+    assert "curl --data-binary @FILE" in response.json["error"]
+
+
+def test_what_is_no_http_is_told(server: Server) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), 10) as link:
+        link.sendall(b"nonsense\r\n\r\n")
+        answer = b"".join(iter(lambda: link.recv(1000), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {
+        "error": "Invalid HTTP request received."
+    }
 
 
 def test_an_unknown_encoding(server: Server) -> None:
@@ -250,7 +269,7 @@ def half_sent(server: Server) -> socket.socket:
     """A request whose body stops halfway."""
     host, port = server.url.removeprefix("http://").split(":")
     link = socket.create_connection((host, int(port)), 10)
-    link.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n" + bytes(1000))
+    link.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 3000\r\n\r\n" + bytes(2500))
     return link
 
 
@@ -270,14 +289,14 @@ def waiting(server: Server, count: int) -> bool:
     "limits",
     [
         ("--max-requests", 2),
-        ("--max-body-mib", 0.003, "--max-buffered-mib", 0.003),  # 3,145 bytes
+        ("--max-body-mib", 0.003, "--max-buffered-mib", 0.006),  # 6,291 bytes
     ],
 )
 def test_too_much_at_once_is_sent_away_for_a_second(
     serve: Serve, picture_bytes: bytes, limits: tuple[object, ...]
 ) -> None:
     server = serve(*limits)
-    assert len(picture_bytes) > 1200
+    assert len(picture_bytes) > 1500
     with half_sent(server), half_sent(server):
         until(lambda: waiting(server, 2))
         response = server.post("/predict", picture_bytes)
@@ -315,17 +334,38 @@ def test_a_kept_connection_answers_again_and_ends_when_it_is_idle(serve: Serve) 
         assert link.recv(1000) == b""
 
 
-def test_too_many_connections_are_sent_away_for_a_second(serve: Serve) -> None:
+def test_too_many_connections_are_sent_away_for_a_second(
+    serve: Serve, picture_bytes: bytes
+) -> None:
     server = serve("--max-connections", 3)
     host, port = server.url.removeprefix("http://").split(":")
     links = [socket.create_connection((host, int(port)), 10) for _ in range(3)]
-    with socket.create_connection((host, int(port)), 10) as link:
-        answer = link.recv(1000)
-    assert answer.startswith(b"HTTP/1.1 503 ")
-    assert b"retry-after: 1" in answer
+    response = server.post("/predict", picture_bytes)
+    assert (response.status, response.headers["retry-after"]) == (503, "1")
+    assert response.json == {"error": "3 connections are open already; try again"}
+    # These are not even read.
+    links += [socket.create_connection((host, int(port)), 10) for _ in range(3)]
+    with pytest.raises((OSError, AssertionError)):
+        server.get("/v2/health/live")
     for link in links:
         link.close()
     until(lambda: server.get("/v2/health/live").status == 200)
+    metrics = server.get("/metrics").body.decode()
+    assert 'spotimes_requests_total{route="none",status="503"}' in metrics
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux does this")
+def test_who_does_not_read_the_answers_is_not_waited_for_without_end(serve: Serve) -> None:
+    server = serve("--max-connections", 1, "--timeout", 0.5)
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.socket() as link:
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        link.settimeout(0.5)
+        link.connect((host, int(port)))
+        with pytest.raises(OSError):
+            while True:
+                link.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+        until(lambda: server.get("/v2/health/live").status == 200)
 
 
 def test_a_refused_body_is_not_waited_for_without_end(serve: Serve) -> None:
@@ -340,28 +380,17 @@ def test_a_refused_body_is_not_waited_for_without_end(serve: Serve) -> None:
                 time.sleep(0.05)
 
 
-def test_an_answer_that_takes_too_long(serve: Serve, picture_pixels: Any) -> None:
-    """Ten thousand images arrive at once, packed, and take longer than the limit."""
-    server = serve(
-        *("--timeout", 0.2, "--max-batch", 100_000),
-        *("--max-body-mib", 100, "--max-buffered-mib", 200),
-    )
-    count = 10_000
-    tensor = {
-        "name": "image",
-        "datatype": "UINT8",
-        "shape": [count, *picture_pixels.shape],
-        "parameters": {"binary_data_size": count * picture_pixels.size},
-    }
-    head = json.dumps({"inputs": [tensor]}).encode()
-    response = server.post(
-        INFER,
-        gzip.compress(head + bytes(count * picture_pixels.size)),
-        Content_Encoding="gzip",
-        Inference_Header_Content_Length=str(len(head)),
-    )
+def test_an_answer_that_takes_too_long(serve: Serve, picture_bytes: bytes) -> None:
+    """A picture whose pixels take longer to unpack than the limit; until then it counts."""
+    server = serve("--timeout", 0.1, "--max-megapixels", 64)
+    file = io.BytesIO()
+    Image.new("RGB", (8000, 8000)).save(file, "PNG")
+    response = server.post("/predict", file.getvalue())
     assert (response.status, response.headers["retry-after"]) == (503, "1")
-    until(lambda: server.post(INFER, inference(picture_pixels)).status == 200)
+    assert response.json["error"] == "no answer within 0.1 s; try again"
+    assert waiting(server, 1)
+    until(lambda: waiting(server, 0))
+    assert server.post("/predict", picture_bytes).status == 200
 
 
 def test_many_at_once_get_their_own_answers(server: Server, picture_pixels: Any) -> None:
@@ -399,12 +428,15 @@ def test_what_is_under_way_is_answered_before_the_end(
     ("option", "value", "message"),
     [
         ("--port", 70000, "serve: --port: 70000 is not allowed; give 0 to 65535\n"),
+        ("--host", "", "serve: --host: is empty; give an address"),
+        ("--host", "x" * 64, f"serve: {'x' * 64}, port 8000: "),
+        ("--max-megapixels", 65, "serve: --max-megapixels: 65 is not allowed; give at most 64\n"),
         ("--max-batch", 0, "serve: --max-batch: 0 is not allowed; give more than 0\n"),
         ("--timeout", -1, "serve: --timeout: -1 is not allowed; give more than 0, up to 3600\n"),
         ("--max-buffered-mib", 1, "serve: --max-buffered-mib: 1 is not allowed; give at least "),
         ("--samples", "/nowhere", "serve: --samples: /nowhere: no such folder\n"),
         ("--host", "192.0.2.1", "serve: 192.0.2.1, port 8000: "),
-        ("--model", "/nowhere.tflite", "serve: /nowhere.tflite: no such file\n"),
+        ("--model", "/nowhere.tflite", "serve: /nowhere.tflite: no such file; "),
     ],
 )
 def test_what_cannot_be_served_is_told(

@@ -10,7 +10,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from spotimes import classifier
-from spotimes.classifier import Classifier
+from spotimes.classifier import Classifier, likeliest
 from spotimes.contract import Contract, read_contract
 from spotimes.errors import InputError
 
@@ -143,9 +143,10 @@ def test_a_damaged_file_is_refused(tmp_path: Path, kept: int) -> None:
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "model.tflite"):
-        with pytest.raises(InputError, match="no such file"):
-            Classifier(path)
+    with pytest.raises(InputError, match=r"is no file; name a \.tflite file"):
+        Classifier(tmp_path)
+    with pytest.raises(InputError, match=r"no such file; name a \.tflite file"):
+        Classifier(tmp_path / "model.tflite")
 
 
 @pytest.mark.parametrize(
@@ -177,3 +178,8 @@ def test_the_device_needs_only_numpy_and_litert() -> None:
     ).stdout.split()
     assert "numpy" in loaded
     assert not {"tensorflow", "keras", "pandas", "scipy", "dvc", "pydantic", "yaml"} & set(loaded)
+
+
+def test_of_equally_likely_classes_the_first_comes_first() -> None:
+    rows = np.array([[0.2, 0.4, 0.4], [0.5, 0.0, 0.5]], np.float32)
+    assert likeliest(rows, 2).tolist() == [[1, 2], [0, 2]]

@@ -61,7 +61,8 @@ def test_a_part_of_a_file_is_refused(path: Path) -> None:
 def test_a_model_without_a_contract_is_refused(path: Path, int8: bytes) -> None:
     path.write_bytes(int8)
     assert refusal(path) == (
-        "holds no class names and input contract; `dvc repro quantize` makes one that does"
+        "holds no class names and input contract, as the models do that Spotimes' quantize stage "
+        "writes; give one of those"
     )
 
 
