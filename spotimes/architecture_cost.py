@@ -1,6 +1,5 @@
 """What an architecture costs, without training it: its weights' values do not matter."""
 
-import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -128,6 +127,7 @@ def measure(network: Network, contract: Contract, reference: Path) -> Cost:
 
 def _kernels(block: Block, inputs: int) -> list[tuple[int, int]]:
     """Of each convolution its weights and output channels."""
+    window = block.kernel**2
     if block.kind == "conv":
-        return [(math.prod((3, 3, inputs, block.channels)), block.channels)]
-    return [(9 * inputs, inputs), (inputs * block.channels, block.channels)]
+        return [(window * inputs * block.channels, block.channels)]
+    return [(window * inputs, inputs), (inputs * block.channels, block.channels)]

@@ -59,6 +59,7 @@ class TrainingBatches(Batches):
         classes: int,
         batch_size: int,
         augmentation: Augmentation,
+        epochs: int,
         seed: int,
         balance: Balance = "none",
     ) -> None:
@@ -67,6 +68,7 @@ class TrainingBatches(Batches):
         self.classes = classes
         self.batch_size = batch_size
         self.augmentation = augmentation
+        self.mixed_epochs = round(augmentation.cutmix_until * epochs)
         self.seed = seed
         self.balance = balance
         self.class_weights = class_weights(split.labels, classes)
@@ -86,7 +88,7 @@ class TrainingBatches(Batches):
         rng = np.random.default_rng((self.seed, self.epoch, index))
         images = augment(self.split.images[chosen], self.augmentation, rng)
         targets = one_hot(self.split.labels[chosen], self.classes)
-        if self.augmentation.cutmix:
+        if self.augmentation.cutmix and self.epoch < self.mixed_epochs:
             images, targets = cut_mix(images, targets, self.augmentation.cutmix, rng)
         batch = scaled(images), targets
         return (*batch, targets @ self.class_weights) if self.balance == "weights" else batch

@@ -215,7 +215,7 @@ def _architecture(
     network: Network, image_shape: Sequence[int], classes: int, size: Quantization
 ) -> str:
     height, width, channels = image_shape
-    layers = {"conv": "3x3 convolution", "separable": "3x3 depthwise + 1x1 convolution"}
+    layers = {"conv": "convolution", "separable": "depthwise + 1x1 convolution"}
     rows = []
     for number, block in enumerate(network.blocks_for(height, width), start=1):
         # "same" padding: a stride halves odd sides upwards.
@@ -225,7 +225,8 @@ def _architecture(
             block.channels,
         )
         output = f"{height} x {width} x {channels}"
-        rows.append((str(number), layers[block.kind], str(block.stride), output))
+        layer = f"{block.kernel}x{block.kernel} {layers[block.kind]}"
+        rows.append((str(number), layer, str(block.stride), output))
     rows.append(("", "global average pooling", "", str(channels)))
     rows.append(("", "dense, softmax", "", str(classes)))
     return f"""

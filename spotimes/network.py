@@ -2,8 +2,8 @@
 
     image/255 -> block -> ... -> block -> global average pooling -> dense -> softmax
 
-    conv        3x3 convolution                                   - batch norm - ReLU
-    separable   3x3 depthwise - batch norm - ReLU - 1x1 convolution - batch norm - ReLU
+    conv        convolution                                   - batch norm - ReLU
+    separable   depthwise - batch norm - ReLU - 1x1 convolution - batch norm - ReLU
 
 Blocks that halve large images come first, as many as `network.largest_side` asks for.
 
@@ -56,7 +56,7 @@ def _block(x: keras.KerasTensor, block: Block, name: str, norm: Norm) -> keras.K
     if block.kind == "conv":
         conv = keras.layers.Conv2D(
             block.channels,
-            3,
+            block.kernel,
             block.stride,
             padding="same",
             use_bias=norm is None,
@@ -65,7 +65,7 @@ def _block(x: keras.KerasTensor, block: Block, name: str, norm: Norm) -> keras.K
         )
         return _activated(x, conv, norm)
     depthwise = keras.layers.DepthwiseConv2D(
-        3,
+        block.kernel,
         block.stride,
         padding="same",
         use_bias=norm is None,

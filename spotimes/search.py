@@ -294,21 +294,25 @@ def chosen(trial: Trial, space: list[Choices]) -> list[Block]:
     """The blocks that a trial takes from the space."""
     blocks: list[Block] = []
     for row, choices in enumerate(space):
-        kind, channels, repeats = (
+        kind, channels, kernel, repeats = (
             trial.suggest_categorical(f"{row} {name}", getattr(choices, name))
-            for name in ("kind", "channels", "repeats")
+            for name in ("kind", "channels", "kernel", "repeats")
         )
         blocks += [
-            Block(kind=kind, channels=channels, stride=1 if place else choices.stride)
+            Block(
+                kind=kind, channels=channels, stride=1 if place else choices.stride, kernel=kernel
+            )
             for place in range(repeats)
         ]
     return blocks
 
 
 def described(blocks: list[Block]) -> str:
-    """Blocks in short, such as `conv 16, conv 48/2, separable 96`."""
+    """Blocks in short, such as `conv 16, conv 48/2, separable 96 5x5`."""
     return ", ".join(
-        f"{block.kind} {block.channels}" + (f"/{block.stride}" if block.stride > 1 else "")
+        f"{block.kind} {block.channels}"
+        + (f"/{block.stride}" if block.stride > 1 else "")
+        + (f" {block.kernel}x{block.kernel}" if block.kernel != 3 else "")
         for block in blocks
     )
 

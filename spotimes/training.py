@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spotimes import network as networks
+from spotimes import optimizer
 from spotimes.batch_norm import FusedBatchNormalization
 from spotimes.batches import EvaluationBatches, TrainingBatches
 from spotimes.callbacks import AverageWeights, History, KeepWeights, Progress, Resume
@@ -12,7 +13,7 @@ from spotimes.dataset import LabelledImages
 from spotimes.errors import InputError
 from spotimes.frameworks import keras
 from spotimes.params.network import Network
-from spotimes.params.train import Optimizer, Train
+from spotimes.params.train import Train
 
 
 class Trained(NamedTuple):
@@ -77,6 +78,7 @@ def train(
         classes,
         recipe.batch_size,
         recipe.augmentation,
+        recipe.epochs,
         recipe.seed,
         recipe.class_balance,
     )
@@ -107,7 +109,7 @@ def _compiled(model: keras.Model, recipe: Train, steps: int) -> keras.Model:
     """A model of the same layers that ends before softmax, whose loss is steadier from there."""
     logits = keras.Model(model.input, model.get_layer("logits").output)
     logits.compile(
-        _optimizer(recipe.optimizer, steps),
+        optimizer.make(recipe.optimizer, steps),
         keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=recipe.label_smoothing
         ),
@@ -116,22 +118,3 @@ def _compiled(model: keras.Model, recipe: Train, steps: int) -> keras.Model:
     )
     logits.optimizer.build(logits.trainable_variables)
     return logits
-
-
-def _optimizer(params: Optimizer, steps: int) -> keras.optimizers.Optimizer:
-    warmup = round(params.warmup * steps)
-    rate = keras.optimizers.schedules.CosineDecay(
-        params.peak_learning_rate / 20 if warmup else params.peak_learning_rate,
-        decay_steps=max(steps - warmup, 1),
-        warmup_target=params.peak_learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
-    optimizer = keras.optimizers.SGD(
-        rate,
-        momentum=params.momentum,
-        nesterov=params.momentum > 0,
-        weight_decay=params.weight_decay or None,
-    )
-    # Small networks underfit: what scales or shifts a whole channel is left free.
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer

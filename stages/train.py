@@ -4,7 +4,7 @@ In: data/prepared (its training and validation splits).
 Out: models/model.keras (FP32, byte-stable), metrics/history.csv (a row an epoch; `dvc plots show`),
 metrics/train.json, metrics/fingerprint.json (where these bytes can be had again).
 
-On two cores the committed recipe takes about an hour and ends at about 90% validation accuracy.
+On two cores the committed recipe takes an hour or two.
 Memory stays the same however many images there are: each batch is read from disk.
 A killed run goes on after its last whole epoch, from .resume/train.npz, to the same bytes.
 """

@@ -6,20 +6,24 @@ from pydantic import Field
 
 from spotimes.params.load import Frozen
 
+Kernel = Literal[3, 5, 7]
+
 
 class Block(Frozen):
     """One block; its output is `channels` wide and `stride` times smaller on each side.
 
     Attributes:
-        kind: `conv`, a dense 3x3 convolution, or `separable`, a depthwise 3x3 followed by a
-            pointwise one. Every convolution has batch norm and ReLU behind it.
+        kind: `conv`, a dense convolution, or `separable`, a depthwise one followed by a pointwise
+            one. Every convolution has batch norm and ReLU behind it.
         channels: the block's output channels.
-        stride: of the 3x3 convolution.
+        stride: of the dense or the depthwise convolution.
+        kernel: its height and width.
     """
 
     kind: Literal["conv", "separable"]
     channels: Annotated[int, Field(ge=1, le=4096)]
     stride: Annotated[int, Field(ge=1, le=4)] = 1
+    kernel: Kernel = 3
 
 
 class Network(Frozen):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from spotimes.params.load import Frozen
+from spotimes.params.network import Kernel
 
 Channels = Annotated[int, Field(ge=1, le=4096)]
 Repeats = Annotated[int, Field(ge=0, le=16)]
@@ -19,17 +20,19 @@ class Choices(Frozen):
         kind: as `network.blocks` has it.
         channels: of each of the blocks.
         stride: of the first of them; the others' is 1.
+        kernel: likewise.
         repeats: how many there are; 0 leaves them out, so it needs the stride 1.
     """
 
     kind: Annotated[list[Literal["conv", "separable"]], Field(min_length=1)]
     channels: Annotated[list[Channels], Field(min_length=1)]
     stride: Annotated[int, Field(ge=1, le=4)]
+    kernel: Annotated[list[Kernel], Field(min_length=1)]
     repeats: Annotated[list[Repeats], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _each_choice_is_one(self) -> "Choices":
-        for name in ("kind", "channels", "repeats"):
+        for name in ("kind", "channels", "kernel", "repeats"):
             values = getattr(self, name)
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} has a value twice")
@@ -93,6 +96,6 @@ class Search(Frozen):
         """How many architectures the space has."""
         sizes = []
         for each in self.space:
-            blocks = len(each.kind) * len(each.channels) * sum(n > 0 for n in each.repeats)
-            sizes.append(blocks + (0 in each.repeats))
+            blocks = len(each.kind) * len(each.channels) * len(each.kernel)
+            sizes.append(blocks * sum(n > 0 for n in each.repeats) + (0 in each.repeats))
         return math.prod(sizes)

@@ -21,6 +21,7 @@ class Augmentation(Frozen):
         cutout: blacken a rectangle of this share of the image's height and width.
         cutmix: in this share of the images a rectangle of random size shows another image of the
             batch; each of the two labels counts by its image's share of the area.
+        cutmix_until: this share of the epochs; the last ones are of whole images.
     """
 
     flip: bool
@@ -29,6 +30,19 @@ class Augmentation(Frozen):
     contrast: Share
     cutout: Share
     cutmix: Annotated[float, Field(ge=0, le=1)]
+    cutmix_until: Annotated[float, Field(ge=0, le=1)]
+
+
+class Muon(Frozen):
+    """Muon, which changes the kernels of dense and pointwise convolutions (`spotimes.optimizer`).
+
+    Attributes:
+        peak_learning_rate: as SGD's, but as a share of a kernel's own size.
+        momentum: likewise.
+    """
+
+    peak_learning_rate: Annotated[float, Field(gt=0, lt=1)]
+    momentum: Share
 
 
 class Optimizer(Frozen):
@@ -40,12 +54,14 @@ class Optimizer(Frozen):
             to zero.
         momentum: of SGD.
         weight_decay: decoupled; each step shrinks the kernels by this times the rate.
+        muon: for some of the kernels in place of SGD; null leaves all to SGD.
     """
 
     peak_learning_rate: Annotated[float, Field(gt=0, le=10)]
     warmup: Share
     momentum: Share
     weight_decay: Annotated[float, Field(ge=0, lt=1)]
+    muon: Muon | None
 
 
 class Train(Frozen):

@@ -31,6 +31,7 @@ def augmented(
         contrast=contrast,
         cutout=cutout,
         cutmix=0,
+        cutmix_until=1,
     )
     return augment(images, augmentation, np.random.default_rng(seed))
 

@@ -19,9 +19,11 @@ from spotimes.params.train import Augmentation
 
 pytestmark = pytest.mark.usefixtures("reseed")
 
-AS_IT_IS = Augmentation(flip=False, shift=0, brightness=0, contrast=0, cutout=0, cutmix=0)
+AS_IT_IS = Augmentation(
+    flip=False, shift=0, brightness=0, contrast=0, cutout=0, cutmix=0, cutmix_until=1
+)
 CHANGED = Augmentation(
-    flip=True, shift=0.125, brightness=0.1, contrast=0.1, cutout=0.25, cutmix=0.5
+    flip=True, shift=0.125, brightness=0.1, contrast=0.1, cutout=0.25, cutmix=0.5, cutmix_until=1
 )
 Batch = tuple[npt.NDArray[np.float32], ...]
 
@@ -34,7 +36,7 @@ def split(cifar10: dict[SplitName, Split]) -> Split:
 @pytest.fixture
 def make(split: Split) -> Callable[..., TrainingBatches]:
     def make(augmentation: Augmentation = CHANGED, seed: int = 1) -> TrainingBatches:
-        return TrainingBatches(split, 10, 32, augmentation, seed)
+        return TrainingBatches(split, 10, 32, augmentation, 4, seed)
 
     return make
 
@@ -176,7 +178,7 @@ def uneven(split: Split) -> Split:
 
 def counts(split: Split, balance: Balance, epochs: int) -> npt.NDArray[np.int64]:
     """How often each image of the split is shown."""
-    batches = TrainingBatches(split, 10, 8, AS_IT_IS, 1, balance)
+    batches = TrainingBatches(split, 10, 8, AS_IT_IS, 4, 1, balance)
     shown = np.zeros(len(split.labels), np.int64)
     for epoch in range(epochs):
         batches.begin(epoch)
@@ -199,7 +201,7 @@ def test_without_balance_each_image_is_shown_once_an_epoch(uneven: Split) -> Non
 
 
 def test_weights_let_each_class_count_alike(uneven: Split) -> None:
-    batches = TrainingBatches(uneven, 10, 8, AS_IT_IS, 1, "weights")
+    batches = TrainingBatches(uneven, 10, 8, AS_IT_IS, 4, 1, "weights")
     total = np.zeros(3)
     for index in range(len(batches)):
         _, labels, weights = batches[index]
@@ -210,12 +212,22 @@ def test_weights_let_each_class_count_alike(uneven: Split) -> None:
 
 def test_a_mixed_image_weighs_what_its_classes_do(uneven: Split) -> None:
     mixing = AS_IT_IS.model_copy(update={"cutmix": 1})
-    batches = TrainingBatches(uneven, 10, 8, mixing, 1, "weights")
+    batches = TrainingBatches(uneven, 10, 8, mixing, 4, 1, "weights")
     _, targets, weights = batches[0]
     assert ((targets > 0).sum(axis=1) == 2).any()
     np.testing.assert_allclose(targets.sum(axis=1), 1, rtol=1e-6)
     of_classes = class_weights(uneven.labels, 10)
     np.testing.assert_allclose(weights, (targets * of_classes).sum(axis=1), rtol=1e-6)
+
+
+def test_the_last_epochs_are_of_whole_images(split: Split) -> None:
+    mixing = AS_IT_IS.model_copy(update={"cutmix": 1, "cutmix_until": 0.75})
+    batches = TrainingBatches(split, 10, 32, mixing, 4, 1)
+    mixed = []
+    for epoch in range(4):
+        batches.begin(epoch)
+        mixed.append(bool(((batches[0][1] > 0).sum(axis=1) == 2).any()))
+    assert mixed == [True, True, True, False]
 
 
 def test_weights_of_classes_alike_are_one_and_of_none_zero() -> None:

@@ -27,8 +27,14 @@ COMMITTED = load_yaml(ROOT / "params.yaml")
 OneLine = Callable[[str, Callable[[], None]], str]
 LIMITS = tuple(Limits.model_fields)
 SPACE = [
-    {"kind": ["conv"], "channels": [4, 6, 8, 64], "stride": 2, "repeats": [1]},
-    {"kind": ["conv", "separable"], "channels": [8, 12, 16], "stride": 2, "repeats": [1, 2]},
+    {"kind": ["conv"], "channels": [4, 6, 8, 64], "stride": 2, "kernel": [3], "repeats": [1]},
+    {
+        "kind": ["conv", "separable"],
+        "channels": [8, 12, 16],
+        "stride": 2,
+        "kernel": [3],
+        "repeats": [1, 2],
+    },
 ]
 
 # Searches as the command does, and dies at once after so many epochs, all trainings' together.

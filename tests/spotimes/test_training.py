@@ -18,8 +18,7 @@ from spotimes.checkpoint import Checkpoint
 from spotimes.dataset import Split, SplitName
 from spotimes.errors import InputError
 from spotimes.frameworks import keras
-from spotimes.network import build
-from spotimes.params.network import Block, Network
+from spotimes.params.network import Network
 from spotimes.params.train import Train
 from spotimes.training import Trained, train
 
@@ -36,6 +35,7 @@ RECIPE = Train.model_validate(
             "warmup": 0.25,
             "momentum": 0.9,
             "weight_decay": 0.005,
+            "muon": {"peak_learning_rate": 0.02, "momentum": 0.95},
         },
         "augmentation": {
             "flip": True,
@@ -44,6 +44,7 @@ RECIPE = Train.model_validate(
             "contrast": 0,
             "cutout": 0,
             "cutmix": 0,
+            "cutmix_until": 1,
         },
         "class_balance": "none",
         "label_smoothing": 0.1,
@@ -263,43 +264,6 @@ def test_a_history_names_each_epoch_and_the_rate_ends_at_zero(alone: Path) -> No
         expected = 0.05 * (1 + math.cos(math.pi * share)) / 2
         assert row["learning_rate"] == pytest.approx(expected, rel=1e-4, abs=1e-8)
     assert history[-1]["learning_rate"] == pytest.approx(0, abs=1e-8)
-
-
-def test_the_rate_rises_in_a_line_and_falls_as_a_cosine() -> None:
-    model = build(Network(largest_side=4, blocks=[Block(kind="conv", channels=2)]), (4, 4, 3), 2)
-    rate = training._compiled(model, RECIPE, steps=100).optimizer._learning_rate
-    rates = [float(rate(step)) for step in range(101)]
-    assert rates[0] == pytest.approx(0.05 / 20)
-    assert rates[25] == pytest.approx(0.05) == max(rates)
-    np.testing.assert_allclose(np.diff(rates[:26]), (0.05 - 0.05 / 20) / 25, rtol=1e-3)
-    cosine = [0.025 * (1 + math.cos(math.pi * (step - 25) / 75)) for step in range(25, 101)]
-    np.testing.assert_allclose(rates[25:], cosine, atol=1e-7)
-
-
-def test_without_a_warm_up_the_rate_begins_at_its_peak() -> None:
-    optimizer = RECIPE.optimizer.model_copy(update={"warmup": 0.0})
-    rate = training._optimizer(optimizer, steps=10)._learning_rate
-    assert float(rate(0)) == pytest.approx(0.05)
-    assert float(rate(10)) == pytest.approx(0, abs=1e-8)
-
-
-def test_a_step_shrinks_kernels_alone(network: Network, reseed: Callable[[], None]) -> None:
-    """Without gradients, each kernel becomes 1 - rate * decay of itself, and the rest stays."""
-    optimizer = RECIPE.optimizer.model_copy(update={"weight_decay": 0.5, "warmup": 0.0})
-    model = build(network, (32, 32, 3), 10)
-    for variable in model.trainable_variables:
-        variable.assign(np.ones(variable.shape))
-    logits = training._compiled(model, RECIPE.model_copy(update={"optimizer": optimizer}), 10)
-    logits.optimizer.apply(
-        [np.zeros(each.shape, np.float32) for each in logits.trainable_variables]
-    )
-    kernels = 0
-    for variable in model.trainable_variables:
-        is_kernel = len(variable.shape) > 1
-        kernels += is_kernel
-        expected = 1 - 0.05 * 0.5 if is_kernel else 1
-        np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-6)
-    assert kernels == 4
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,7 @@ def write_params(network: Network, versions: dict[str, str] = VERSIONS, **train:
             "warmup": 0.2,
             "momentum": 0.9,
             "weight_decay": 0,
+            "muon": {"peak_learning_rate": 0.01, "momentum": 0.9},
         },
         "augmentation": {
             "flip": True,
@@ -55,6 +56,7 @@ def write_params(network: Network, versions: dict[str, str] = VERSIONS, **train:
             "contrast": 0,
             "cutout": 0.25,
             "cutmix": 0.5,
+            "cutmix_until": 0.5,
         },
         "class_balance": "none",
         "label_smoothing": 0,

@@ -117,12 +117,15 @@ INFINITY = float("inf")
         ("train", ("optimizer", "momentum"), True, FLOAT),
         ("train", ("optimizer", "weight_decay"), -0.1, f"{AT_LEAST} 0"),
         ("train", ("optimizer", "weight_deacy"), 0.1, "unknown key"),
+        ("train", ("optimizer", "muon", "peak_learning_rate"), 1, f"{LESS} 1"),
+        ("train", ("optimizer", "muon", "momentum"), 1, f"{LESS} 1"),
         ("train", ("augmentation", "flip"), 1, "is not allowed: input should be a valid boolean"),
         ("train", ("augmentation", "flip"), "on", "is not allowed: input should be a valid bool"),
         ("train", ("augmentation", "shift"), -1, f"{AT_LEAST} 0"),
         ("train", ("augmentation", "shift"), 1, f"{LESS} 1"),
         ("train", ("augmentation", "cutout"), 1.0, f"{LESS} 1"),
         ("train", ("augmentation", "cutmix"), 1.1, "should be less than or equal to 1"),
+        ("train", ("augmentation", "cutmix_until"), 1.1, "should be less than or equal to 1"),
         ("train", ("augmentation", "brightness"), -0.1, f"{AT_LEAST} 0"),
         (
             "train",
@@ -220,7 +223,7 @@ def test_a_row_with_a_stride_is_always_there() -> None:
 
 
 def test_some_row_of_the_space_is_always_there() -> None:
-    row = {"kind": ["conv"], "channels": [8], "stride": 1, "repeats": [0, 1]}
+    row = {"kind": ["conv"], "channels": [8], "stride": 1, "kernel": [3], "repeats": [0, 1]}
     assert "let one have repeats above 0" in refusal("search", ("space",), [row, row])
 
 
