@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
 
@@ -123,16 +123,14 @@ def _tensors(source: Path | BinaryIO, name: str, contract: Contract) -> Iterator
 
 
 def _whole(read: Callable[[], Images]) -> Images:
-    image: Images = np.array(read())
-    return image
+    return cast(Images, np.array(read()))  # a copy without the map
 
 
 def _one_of(read: Callable[[], Images], place: int, name: str) -> Images:
     images = read()
     if images.ndim != 4 or place >= len(images):
         raise InputError(f"{name}: has changed while it was read; try again")
-    image: Images = np.array(images[place])
-    return image
+    return cast(Images, np.array(images[place]))
 
 
 def _read_tensors(source: Path | BinaryIO, name: str, contract: Contract) -> Images:

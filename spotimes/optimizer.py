@@ -1,4 +1,4 @@
-"""The optimizer: SGD with Nesterov momentum, and Muon for the dense and pointwise convolutions."""
+"""The optimizer: SGD with Nesterov momentum, and Muon for dense and pointwise convolutions."""
 
 import math
 from typing import Any
@@ -43,7 +43,7 @@ def make(params: Optimizer, steps: int) -> keras.optimizers.Optimizer:
 
 
 class _WithMuon(keras.optimizers.SGD):  # type: ignore[misc]
-    """SGD, but for the kernels of dense and pointwise convolutions.
+    """SGD, but for the kernels of dense and pointwise convolutions behind the first layer.
 
     Such a kernel is a matrix of (inputs, outputs). It goes along the orthogonal matrix that is
     nearest to its Nesterov momentum, so a step turns it in all directions alike. As the batch norm
@@ -60,10 +60,11 @@ class _WithMuon(keras.optimizers.SGD):  # type: ignore[misc]
         self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor
     ) -> None:
         """Changes one variable."""
-        if len(variable.shape) != 4 or variable.shape[-1] == 1:
+        place = self._get_variable_index(variable)
+        if place == 0 or len(variable.shape) != 4 or variable.shape[-1] == 1:
             super().update_step(gradient, variable, learning_rate)
             return
-        momentum = self.momentums[self._get_variable_index(variable)]
+        momentum = self.momentums[place]
         momentum.assign(self._muon.momentum * momentum + gradient)
         direction = gradient + self._muon.momentum * momentum
         inputs, outputs = math.prod(variable.shape[:-1]), variable.shape[-1]

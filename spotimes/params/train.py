@@ -34,7 +34,9 @@ class Augmentation(Frozen):
 
 
 class Muon(Frozen):
-    """Muon, which changes the kernels of dense and pointwise convolutions (`spotimes.optimizer`).
+    """Muon, for the kernels of dense and pointwise convolutions behind the first layer.
+
+    `spotimes.optimizer` says what it is.
 
     Attributes:
         peak_learning_rate: as SGD's, but as a share of a kernel's own size.
