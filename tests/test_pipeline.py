@@ -224,6 +224,51 @@ def test_an_experiment_and_its_comparison(small: Path) -> None:
     assert "confusion" in page
 
 
+def test_the_comment_on_a_pull_request(tmp_path: Path, small: Path) -> None:
+    folder = tmp_path / "branch"
+    shutil.copytree(small, folder)
+    git(folder, "checkout", "--force", ".")
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["quantize"]["calibration_images"] = 20
+    params["compare"]["timing"] |= {"rounds": 2, "min_loads": 2, "budget_seconds": 1}
+    params["compare"]["regressions"]["top1"]["absolute"] = 1
+    params["compare"]["regressions"]["worst_class"]["absolute"] = 1
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    assert ran(dvc(folder, "repro")) == ["quantize", "benchmark", "evaluate"]
+    commit(folder)
+
+    def comment() -> str:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return subprocess.run(
+            [".ci/comment", "HEAD~1", "https://example.org/blob", "then", "now"],
+            cwd=folder,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    text = comment()
+    assert re.findall("^### (.*)", text, re.MULTILINE) == [
+        "The INT8 model",
+        "Params",
+        "Metrics",
+        "Pictures that changed",
+    ]
+    assert re.search(r"^\| latency", text, re.MULTILINE)
+    assert re.search(r"^\| params.yaml +\| quantize.calibration_images +\|", text, re.MULTILINE)
+    assert "int8.top1" in text
+    for commit_of, side in (("then", "before"), ("now", "after")):
+        url = f"https://example.org/blob/{commit_of}/metrics/plots/latency.png?raw=true"
+        assert f'alt="latency {side}" src="{url}"' in text
+    assert "training.png" not in text
+
+    shutil.copy(folder / "metrics/plots/memory.png", folder / "metrics/plots/latency.png")
+    text = comment()
+    assert "to be seen in the report alone: latency.png." in text
+    assert 'alt="latency' not in text
+
+
 def test_a_folder_of_pictures_goes_all_the_way_to_a_prediction_and_back(
     tmp_path: Path, cifar10: dict[SplitName, Split], card: Card
 ) -> None:
