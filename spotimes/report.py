@@ -52,79 +52,83 @@ class Section(NamedTuple):
     photographs: bool = False
 
 
-def sections(
-    history: pd.DataFrame,
-    size: Quantization,
-    cost: Benchmark,
-    latency: pd.DataFrame,
-    needs: tuple[Sequence[Need], Sequence[Need]],
-    layers: Sequence[str],
-    result: Evaluation,
-    confusion: npt.NDArray[np.int64],
-    errors: Sequence[LayerError],
-    test: LabelledImages,
-    fp32: npt.NDArray[np.float32],
-    int8: npt.NDArray[np.float32],
-    names: list[str],
-) -> list[Section]:
-    """The pictures of a run; the arguments are those of the functions in `spotimes.plots`."""
+class Run(NamedTuple):
+    """What a run of the pipeline gave, as the functions in `spotimes.plots` take it."""
+
+    history: pd.DataFrame
+    size: Quantization
+    cost: Benchmark
+    latency: pd.DataFrame
+    needs: tuple[Sequence[Need], Sequence[Need]]
+    layers: Sequence[str]
+    result: Evaluation
+    confusion: npt.NDArray[np.int64]
+    errors: Sequence[LayerError]
+    test: LabelledImages
+    fp32: npt.NDArray[np.float32]
+    int8: npt.NDArray[np.float32]
+    names: list[str]
+
+
+def sections(run: Run) -> list[Section]:
+    """The pictures of a run."""
     return [
         Section(
             "training",
             "Training",
             "Loss and accuracy by epoch; on training images they are augmented ones.",
-            partial(plots.training_curves, history),
+            partial(plots.training_curves, run.history),
         ),
         Section(
             "cost",
             "What the models cost",
             "Bytes by part, latency and memory of both models.",
-            partial(plots.cost, size, cost),
+            partial(plots.cost, run.size, run.cost),
         ),
         Section(
             "latency",
             "Latency",
             "The share of invocations that are over by a time; both models by turns in one run.",
-            partial(plots.latency, latency),
+            partial(plots.latency, run.latency),
         ),
         Section(
             "memory",
             "RAM by layer",
             "What must be in RAM while a layer runs. The highest bar sets the least that a device "
             "needs; the arena adds the runtime's own structures.",
-            partial(plots.memory, *needs, layers),
+            partial(plots.memory, *run.needs, run.layers),
         ),
         Section(
             "classes",
             "Accuracy by class",
             "FP32 and INT8, the easiest class on top.",
-            partial(plots.class_accuracy, result),
+            partial(plots.class_accuracy, run.result),
         ),
         Section(
             "confusion",
             "Confusion",
             "What the INT8 model takes each class for.",
-            partial(plots.confusion, confusion, names),
+            partial(plots.confusion, run.confusion, run.names),
         ),
         Section(
             "layers",
             "Quantization error by layer",
             "Of each layer's output, that of the layers before it included: a fall from one layer "
             "to the next is the next one's doing. 6 dB are one bit.",
-            partial(plots.layer_error, errors),
+            partial(plots.layer_error, run.errors),
         ),
         Section(
             "lost",
             "Lost to quantization",
             "Images that FP32 gets right and INT8 does not: its answer, and what they are.",
-            partial(plots.disagreements, test, fp32, int8, names),
+            partial(plots.disagreements, run.test, run.fp32, run.int8, run.names),
             photographs=True,
         ),
         Section(
             "examples",
             "Examples",
             "Drawn by lot, with the INT8 model's answer.",
-            partial(plots.examples, test, int8, names),
+            partial(plots.examples, run.test, run.int8, run.names),
             photographs=True,
         ),
     ]

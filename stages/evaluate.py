@@ -92,7 +92,7 @@ def evaluate(params: Evaluate) -> None:
     layers = layer_error.layer_names(network, *test.images.shape[1:3])
     needs = memory(FP32), memory(INT8)
     errors = layer_error.measure(FP32, INT8, test.images[:LAYER_IMAGES], layers)
-    pictures = report.sections(
+    run = report.Run(
         history,
         size,
         cost,
@@ -107,6 +107,7 @@ def evaluate(params: Evaluate) -> None:
         int8,
         names,
     )
+    pictures = report.sections(run)
     for picture in pictures:
         picture.draw(PLOTS / f"{picture.name}.png")
     about = f"{card.name}, {len(test.labels):,} test images; measured on {cost.host.get('cpu')}."
