@@ -3,6 +3,7 @@
 import functools
 import io
 import os
+import stat
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -61,7 +62,7 @@ def _at(path: str, contract: Contract) -> Iterator[Item]:
             yield Item("standard input", _loader(content, "standard input", contract))
     elif not path:
         yield Item(path, _refusal("an empty path; give . for the current folder"))
-    elif Path(path).is_dir():
+    elif os.path.isdir(path):  # noqa: PTH112, as Path's fails where it may not look
         errors: list[OSError] = []
         files = list(_files(Path(path), errors))
         for unread in errors:
@@ -92,9 +93,16 @@ def _files(folder: Path, errors: list[OSError]) -> Iterator[Path]:
         for name in sorted(names):
             path = Path(where) / name
             wanted = path.suffix.lower() in picture.SUFFIXES | {".npy"}
-            # A pipe would be waited for, and a broken link is to be told.
-            if wanted and not name.startswith(".") and (path.is_file() or path.is_symlink()):
+            if wanted and not name.startswith(".") and not _would_block(path):
                 yield path
+
+
+def _would_block(path: Path) -> bool:
+    """Whether it is a pipe, say. What cannot be looked at is to be told when it is opened."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def _in_file(path: Path, contract: Contract) -> Iterator[Item]:
@@ -111,14 +119,18 @@ def _tensors(source: Path | BinaryIO, name: str, contract: Contract) -> Iterator
         yield Item(name, _refusal(str(error)))
         return
 
-    def read() -> Images:
+    read: Callable[[], Images]
+    if isinstance(source, Path):
         # A map of a file keeps it open, and a process may have a thousand open: so one at a time.
-        return _read_tensors(source, name, contract) if isinstance(source, Path) else images
-
-    if images.ndim == 3:
+        read = functools.partial(_read_tensors, source, name, contract)
+    else:
+        read = functools.partial(np.asarray, images)
+    dimensions, count = images.ndim, len(images)
+    del images
+    if dimensions == 3:
         yield Item(name, functools.partial(_whole, read))
     else:
-        for place in range(len(images)):
+        for place in range(count):
             yield Item(f"{name}[{place}]", functools.partial(_one_of, read, place, name))
 
 

@@ -113,7 +113,7 @@ class Observed:
         async def sending(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = int(message["status"])
                 message["headers"] = [*message["headers"], *HEADERS]
             await send(message)
 
@@ -137,7 +137,11 @@ class Service:
         self.model = classifier.path.stem
         self.about = info.about(classifier) | {"name": self.model}
         self.samples = (
-            sorted(path for path in samples.iterdir() if path.suffix.lower() in picture.SUFFIXES)
+            sorted(
+                path
+                for path in samples.iterdir()
+                if path.suffix.lower() in picture.SUFFIXES and path.is_file()
+            )
             if samples is not None
             else []
         )

@@ -98,7 +98,9 @@ class Entry:
         else:
             self._work.add_done_callback(self._let_go)
 
-    def _let_go(self, _: object = None) -> None:
+    def _let_go(self, late: "asyncio.Future[Any] | None" = None) -> None:
+        if late is not None and not late.cancelled():
+            late.exception()  # nobody waits for it any more
         self._gate.requests -= 1
         self._gate.buffered -= self.buffered
 
@@ -114,12 +116,13 @@ class Entry:
         def unless_left() -> Result | None:
             return None if self._left else function()
 
-        self._work = loop.run_in_executor(self._worker, unless_left)
-        return await _in_time(
-            asyncio.shield(self._work),
-            self._end - loop.time(),
-            busy(f"no answer within {seconds:g} s; try again"),
-        )
+        work: asyncio.Future[Any] = loop.run_in_executor(self._worker, unless_left)
+        self._work = work
+        await asyncio.wait({work}, timeout=self._end - loop.time())
+        if not work.done():
+            raise busy(f"no answer within {seconds:g} s; try again")
+        result: Result = work.result()
+        return result
 
     async def body(
         self, chunks: AsyncIterator[bytes], announced: str | None, encoding: str | None
@@ -147,8 +150,11 @@ class Entry:
         if encoding == "identity":
             return content
         # Held before it is known how much it is, as the thread cannot ask for more.
-        self._hold(min(limits.body_bytes, LARGEST_RATIO * len(content)))
-        return await self.work(lambda: _unpacked(content, limits.body_bytes))
+        most = min(limits.body_bytes, LARGEST_RATIO * len(content))
+        self._hold(most)
+        unpacked = await self.work(lambda: _unpacked(content, limits.body_bytes))
+        self._hold(len(unpacked) - most)
+        return unpacked
 
     async def _all(self, chunks: AsyncIterator[bytes]) -> bytes:
         parts, size = [], 0

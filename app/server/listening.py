@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+import resource
 import socket
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.server.limits import Limits
 from spotimes.errors import InputError
+
+BACKLOG = 128  # connections that are accepted at once, before any can be turned away
+OTHER_FILES = 64
 
 
 def serve(app: ASGIApp, full: ASGIApp, host: str, port: int, limits: Limits) -> None:
@@ -28,13 +32,14 @@ def serve(app: ASGIApp, full: ASGIApp, host: str, port: int, limits: Limits) -> 
             request's head, or without reading what they are sent.
 
     Raises:
-        InputError: the address is not to be had.
+        InputError: the address is not to be had, or so many connections are not.
     """
+    _allow_files(2 * limits.connections + BACKLOG + OTHER_FILES)
     try:
         family, *_, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listening = socket.create_server(address[:2], family=family, backlog=2048)
+        listening = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except (OSError, UnicodeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "no such address"
         raise InputError(f"{host}, port {port}: {reason}; give another") from error
@@ -53,6 +58,7 @@ def serve(app: ASGIApp, full: ASGIApp, host: str, port: int, limits: Limits) -> 
             log_level="error",
             server_header=False,
             ws="none",
+            backlog=BACKLOG,
             timeout_keep_alive=math.ceil(limits.seconds),
             # A request that has begun may take so long to arrive, and again to be answered.
             timeout_graceful_shutdown=math.ceil(2 * limits.seconds) + 1,
@@ -64,6 +70,19 @@ def serve(app: ASGIApp, full: ASGIApp, host: str, port: int, limits: Limits) -> 
             # Once all is answered, the signal comes again; to have been told to stop is no failure.
             if not server.started:
                 raise
+
+
+def _allow_files(count: int) -> None:
+    """Raises the process' limit of open files: over it, asyncio accepts again and again in vain."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= count or soft == resource.RLIM_INFINITY:
+        return
+    if hard != resource.RLIM_INFINITY and hard < count:
+        raise InputError(
+            f"so many connections need {count:,} open files, and the system allows {hard:,}; "
+            "give a smaller --max-connections or raise the limit (ulimit -n)"
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
 
 
 class _Server(uvicorn.Server):

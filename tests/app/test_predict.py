@@ -115,10 +115,10 @@ def test_tensors_are_taken_as_they_are(
 
 
 def test_more_tensors_than_files_may_be_open(tmp_path: Path, picture_pixels: Any) -> None:
-    for place in range(60):
-        np.save(tmp_path / f"{place:02}.npy", picture_pixels)
+    for place in range(150):
+        np.save(tmp_path / f"{place:03}.npy", picture_pixels)
     code = (
-        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40));"
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100));"
         "from app.__main__ import main; main()"
     )
     done = subprocess.run(
@@ -129,7 +129,7 @@ def test_more_tensors_than_files_may_be_open(tmp_path: Path, picture_pixels: Any
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(done.stdout.splitlines()) == 60
+    assert len(done.stdout.splitlines()) == 150
 
 
 def test_a_tensor_file_that_changes_while_it_is_read(
@@ -333,6 +333,14 @@ def test_a_folder_that_cannot_be_read_is_told(
     assert status == 1
     assert err == f"predict: {folder / 'dog'}: cannot be read: Permission denied\n"
     assert len(out.splitlines()) > 3
+
+
+def test_a_name_that_is_too_long_is_told_and_the_rest_is_done(
+    app: App, model: Path, folder: Path
+) -> None:
+    status, out, err = app("predict", "--model", model, "x" * 300, folder / "cat/00.png")
+    assert (status, len(out.splitlines())) == (1, 1)
+    assert err.startswith(f"predict: {'x' * 300}: cannot be opened (File name too long)")
 
 
 def test_a_batch_of_none_and_endless_input_are_told(

@@ -6,6 +6,8 @@ import json
 import signal
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 import zlib
@@ -18,7 +20,7 @@ import pytest
 from PIL import Image
 
 from spotimes.classifier import Classifier
-from tests.app.conftest import MODEL, Ended, Server
+from tests.app.conftest import MODEL, ROOT, Ended, Server
 
 Serve = Callable[..., Server]
 INFER = "/v2/models/model_int8/infer"
@@ -404,6 +406,54 @@ def test_many_at_once_get_their_own_answers(server: Server, picture_pixels: Any)
         found = list(threads.map(ask, images))
     expected = classifier.probabilities(np.stack(images))
     np.testing.assert_array_equal(np.array(found, np.float32), expected)
+
+
+def test_what_fails_once_it_is_too_late_is_not_printed(serve: Serve) -> None:
+    server = serve("--timeout", 0.1, "--max-megapixels", 64)
+    file = io.BytesIO()
+    Image.new("RGB", (8000, 8000)).save(file, "PNG")
+    damaged = file.getvalue()[:-50_000]
+    assert server.post("/predict", damaged).status == 503
+    until(lambda: waiting(server, 0))
+    server.process.terminate()
+    assert server.process.communicate(timeout=20)[1] == ""
+
+
+def test_packed_requests_do_not_hold_more_than_they_are(serve: Serve, picture_pixels: Any) -> None:
+    """What one may grow to is held while it is unpacked, and no longer."""
+    server = serve("--max-body-mib", 1, "--max-buffered-mib", 2)
+    body = gzip.compress(inference(picture_pixels))
+    assert len(body) > 1500
+    for _ in range(5):
+        assert server.post(INFER, body, Content_Encoding="gzip").status == 200
+    assert "spotimes_buffered_bytes 0.0" in server.get("/metrics").body.decode()
+
+
+def test_few_files_may_be_open(tmp_path: Any) -> None:
+    """The limit is raised to what the connections need, or it is told that it cannot be."""
+    code = (
+        "import resource, sys;"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (64, int(sys.argv.pop(1))));"
+        "from app.__main__ import main; main()"
+    )
+    command = [sys.executable, "-c", code]
+    options = ["serve", "--port", "0", "--max-connections"]
+    refused = subprocess.run(
+        [*command, "300", *options, "100"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("serve: so many connections need 392 open files, and the ")
+    with subprocess.Popen(
+        [*command, "400", *options, "100"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        server = Server(process.stdout.readline().strip().rstrip("/"), process)
+        host, port = server.url.removeprefix("http://").split(":")
+        links = [socket.create_connection((host, int(port)), 10) for _ in range(90)]
+        assert server.get("/v2/health/live").status == 200
+        for link in links:
+            link.close()
+        process.kill()
 
 
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])

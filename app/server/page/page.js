@@ -75,6 +75,7 @@ function show(answer, blob, name) {
   at("classes").replaceChildren(...answer.predictions.map(row));
   at("latency").textContent = `The network took ${answer.milliseconds.toFixed(2)} ms.`;
   at("answer").hidden = false;
+  at("problem").textContent = "";
   const title = `${first.label}, ${percent(first.probability)}`;
   at("answer-title").textContent = title;
   at("status").textContent = title;
@@ -154,7 +155,11 @@ at("camera").addEventListener("click", async () => {
   at("shoot").disabled = true; // until there is a picture to take
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-    stream.getVideoTracks()[0].addEventListener("ended", endFilming);
+    stream.getVideoTracks()[0].addEventListener("ended", () => {
+      endFilming();
+      at("camera").focus();
+      refuse("The camera has stopped.");
+    });
     at("video").srcObject = stream;
     at("filming").hidden = false;
     await at("video").play();
@@ -162,6 +167,7 @@ at("camera").addEventListener("click", async () => {
     const stopped = stream === null && !at("camera").disabled; // by the button, while it began
     if (!stopped) {
       endFilming();
+      at("camera").focus();
       refuse(`The camera cannot be used: ${error.message}`);
     }
     return;
