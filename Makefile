@@ -18,8 +18,8 @@ test: .venv/tests ## set up, then run the tests
 	python -m pytest
 
 check: .venv/pipeline ## fail if the INT8 model exceeds a budget, or with REV=main loses more than allowed
-	@python -m stages.evaluate --check
-	@$(if $(REV),python -m spotimes.compare --check $(REV))
+	@status=0; python -m stages.evaluate --check || status=$$?; \
+	  $(if $(REV),python -m spotimes.compare --check $(REV) || status=$$?;) exit $$status
 
 doctor: .venv/pipeline ## why would a rebuild here differ from what is committed?
 	@python -m spotimes.doctor

@@ -233,24 +233,28 @@ def test_the_comment_on_a_pull_request(tmp_path: Path, small: Path) -> None:
     params["compare"]["timing"] |= {"rounds": 2, "min_loads": 2, "budget_seconds": 1}
     params["compare"]["regressions"]["top1"]["absolute"] = 1
     params["compare"]["regressions"]["worst_class"]["absolute"] = 1
+    params["evaluate"]["budgets"] = dict.fromkeys(params["evaluate"]["budgets"])
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     assert ran(dvc(folder, "repro")) == ["quantize", "benchmark", "evaluate"]
     commit(folder)
 
-    def comment() -> str:
+    def comment(status: int = 0) -> str:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return subprocess.run(
+        done = subprocess.run(
             [".ci/comment", "HEAD~1", "https://example.org/blob", "then", "now"],
             cwd=folder,
             env={**os.environ, "PATH": path},
             capture_output=True,
             text=True,
-            check=True,
-        ).stdout
+            check=False,
+        )
+        assert done.returncode == status, done.stderr
+        return done.stdout
 
     text = comment()
     assert re.findall("^### (.*)", text, re.MULTILINE) == [
         "The INT8 model",
+        "Budgets",
         "Params",
         "Metrics",
         "Pictures that changed",
@@ -264,7 +268,11 @@ def test_the_comment_on_a_pull_request(tmp_path: Path, small: Path) -> None:
     assert "training.png" not in text
 
     shutil.copy(folder / "metrics/plots/memory.png", folder / "metrics/plots/latency.png")
-    text = comment()
+    params["evaluate"]["budgets"]["bytes"] = 1
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    text = comment(status=1)
+    assert "bytes: at most 1 wanted" in text
+    assert text.endswith("latency.png.\n")  # whole, though a budget is exceeded
     assert "to be seen in the report alone: latency.png." in text
     assert 'alt="latency' not in text
 
