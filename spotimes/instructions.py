@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 INFERENCES = 10
+SPREAD = 0.001  # as a share, of counts of one model: ten runs' and two machines' were within it
+LONGEST_SECONDS = 600  # for a network a hundred times the default's
 # What LiteRT's Python interpreter calls for an inference, as its library's symbols name it.
 INVOKE = "tflite::Subgraph::Invoke()"
 COLLECTED = re.compile(r"Collected : (\d+)")
@@ -48,18 +50,19 @@ def measure(path: Path) -> Instructions:
     if valgrind is None:
         return Instructions(None, NO_VALGRIND)
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            [
-                valgrind,
-                "--tool=callgrind",
-                f"--toggle-collect={INVOKE}",
-                f"--callgrind-out-file={folder}/out",
-                *(sys.executable, "-c", SCRIPT, str(path), str(INFERENCES)),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = [
+            valgrind,
+            "--tool=callgrind",
+            f"--toggle-collect={INVOKE}",
+            f"--callgrind-out-file={folder}/out",
+            *(sys.executable, "-c", SCRIPT, str(path), str(INFERENCES)),
+        ]
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, timeout=LONGEST_SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            return Instructions(None, f"valgrind took more than {LONGEST_SECONDS} seconds")
     found = COLLECTED.search(done.stderr)
     if done.returncode or found is None:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]

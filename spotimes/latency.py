@@ -1,7 +1,7 @@
 """Latency of models that are compared: interleaved rounds, and ratios with an interval."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -133,20 +133,38 @@ def summary(rounds: Iterable[Mapping[str, Times]], name: str) -> dict[str, float
     """A model's latency in milliseconds.
 
     Returns:
-        `median_ms`, the median round's median; over all invocations `mean_ms`, `p95_ms`, `p99_ms`
-        (these include each round's first invocations, which find other models' data in the caches)
-        and their number, `invocations`.
+        `median_ms`, the median round's median, with `median_low_ms` and `median_high_ms`, the ends
+        of its 95% interval; over all invocations `mean_ms`, `p95_ms`, `p99_ms` (these include each
+        round's first invocations, which find other models' data in the caches) and their number,
+        `invocations`.
     """
     own = [times[name] for times in rounds]
+    medians = [float(np.median(times) / 1e6) for times in own]
+    interval = median_interval(medians)
     together = np.concatenate(own) / 1e6
     p95, p99 = np.percentile(together, [95, 99])
     return {
-        "median_ms": float(np.median([np.median(times) for times in own]) / 1e6),
+        "median_ms": float(np.median(medians)),
+        "median_low_ms": interval[0],
+        "median_high_ms": interval[1],
         "mean_ms": float(together.mean()),
         "p95_ms": float(p95),
         "p99_ms": float(p99),
         "invocations": len(together),
     }
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """A 95% interval of what the values are drawn from's median, whatever their distribution.
+
+    Its ends are two of them, chosen so that the median lies between in 95% of all cases (Conover
+    1999, Practical Nonparametric Statistics, section 3.2).
+
+    Args:
+        values: at least `FEWEST_ROUNDS`.
+    """
+    found: Any = stats.quantile_test(values, q=1, p=0.5).confidence_interval(0.95)
+    return float(found.low), float(found.high)
 
 
 def percentiles(rounds: Iterable[Mapping[str, Times]], name: str) -> list[tuple[int, float]]:

@@ -9,10 +9,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from spotimes import latency
 
@@ -75,16 +74,11 @@ def loads(
 def ratio(taken: Sequence[Load]) -> latency.Ratio:
     """The median over loads with a 95% interval.
 
-    It assumes nothing of how the ratios are distributed: its ends are two of them, chosen so that
-    the true median lies between in 95% of all cases (Conover 1999, Practical Nonparametric
-    Statistics, section 3.2).
-
     Args:
         taken: at least `FEWEST_LOADS`.
     """
     values = [load.ratio for load in taken]
-    found: Any = stats.quantile_test(values, q=1, p=0.5).confidence_interval(0.95)
-    return latency.Ratio(float(np.median(values)), float(found.low), float(found.high))
+    return latency.Ratio(float(np.median(values)), *latency.median_interval(values))
 
 
 def medians(taken: Sequence[Load]) -> tuple[float, float]:

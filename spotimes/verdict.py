@@ -7,13 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from spotimes.latency import Ratio
-from spotimes.statistics import mcnemar
+from spotimes.statistics import Difference, mcnemar
 
 SIGNIFICANCE = 0.05
 Z = 1.959964  # of a 95% interval
-# Intervals that are wider than this say too little to speak of no difference.
-WIDEST_RATIO = 0.05
-WIDEST_ACCURACY = 0.01
+# A difference whose whole interval is within this, as a share of all images, is called none.
+SAME_ACCURACY = 0.01
 
 
 class Word(Enum):
@@ -43,24 +42,26 @@ class Paired(NamedTuple):
 
     Attributes:
         difference: the second's accuracy less the first's.
-        low: lower end of its 95% interval.
-        high: upper end.
         first_only: images that only the first gets right.
         second_only: images that only the second does.
         p_value: of McNemar's test.
     """
 
-    difference: float
-    low: float
-    high: float
+    difference: Difference
     first_only: int
     second_only: int
     p_value: float
 
 
-def of_cost(before: float, after: float) -> Verdict:
-    """Of a cost that is counted, not measured: any difference is one."""
-    if after == before:
+def of_cost(before: float, after: float, spread: float = 0) -> Verdict:
+    """Of a cost that is counted.
+
+    Args:
+        before: what it was, above 0.
+        after: what it is.
+        spread: the share of it by which counts of one model differ.
+    """
+    if abs(after - before) <= spread * before:
         return Verdict(Word.SAME)
     return Verdict(Word.BETTER if after < before else Word.WORSE)
 
@@ -70,18 +71,20 @@ def of_latency(ratio: Ratio, smallest: float) -> Verdict:
 
     Args:
         ratio: with its interval.
-        smallest: a ratio nearer to 1 than this is no difference that matters; above 1.
+        smallest: above 1. A ratio whose whole interval is farther from 1 is better or worse; one
+            whose whole interval is nearer to 1 than twice that far is no difference.
     """
+    same = 2 * smallest - 1
     if ratio.low > smallest:
         return Verdict(Word.WORSE)
     if ratio.high < 1 / smallest:
         return Verdict(Word.BETTER)
-    if ratio.interval_width <= WIDEST_RATIO:
+    if ratio.low >= 1 / same and ratio.high <= same:
         return Verdict(Word.SAME)
-    more = (ratio.interval_width / WIDEST_RATIO) ** 2
-    return Verdict(
-        Word.NOISY, f"an idle machine would settle it, or about {more:.1f} times as many loads"
-    )
+    middle = ratio.median
+    room = max(middle - smallest, 1 / smallest - middle, min(same - middle, middle - 1 / same))
+    more = _times_as_many(ratio.low, ratio.high, room)
+    return Verdict(Word.NOISY, f"an idle machine would settle it, or about {more} loads")
 
 
 def of_accuracy(paired: Paired, among: int = 1) -> Verdict:
@@ -92,33 +95,50 @@ def of_accuracy(paired: Paired, among: int = 1) -> Verdict:
         among: of so many such verdicts; chance is not to make any of them, so each must be the
             surer (Bonferroni).
     """
-    if paired.p_value < SIGNIFICANCE / among:
-        return Verdict(Word.BETTER if paired.difference > 0 else Word.WORSE)
-    width = paired.high - paired.low
-    if width <= WIDEST_ACCURACY:
+    significant = paired.p_value < SIGNIFICANCE / among
+    return _of_difference(paired.difference, significant)
+
+
+def of_difference(difference: Difference) -> Verdict:
+    """Of a difference of accuracies: what its whole interval agrees on."""
+    return _of_difference(difference, difference.low > 0 or difference.high < 0)
+
+
+def _of_difference(difference: Difference, significant: bool) -> Verdict:
+    value, low, high = difference
+    if significant:
+        return Verdict(Word.BETTER if value > 0 else Word.WORSE)
+    if low >= -SAME_ACCURACY and high <= SAME_ACCURACY:
         return Verdict(Word.SAME)
-    more = (width / WIDEST_ACCURACY) ** 2
-    return Verdict(Word.NOISY, f"about {more:.1f} times as many images would settle it")
+    more = _times_as_many(low, high, max(abs(value), SAME_ACCURACY - abs(value)))
+    return Verdict(Word.NOISY, f"about {more} images would settle it")
+
+
+def _times_as_many(low: float, high: float, room: float) -> str:
+    """How many times the sample halves of the interval fit into `room`: it narrows with the root.
+
+    An interval off its middle's centre may be narrow enough and yet say nothing, hence 1.1 at
+    least.
+    """
+    return f"{max(((high - low) / 2 / room) ** 2, 1.1):,.1f} times as many"
 
 
 def paired(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> Paired:
     """Compares which images two classifiers get right.
 
-    The interval is Wald's of a difference of paired shares (Agresti 2013, Categorical Data
-    Analysis, section 11.1).
+    The interval is that of Agresti and Min (2005, Statistics in Medicine 24:729), Wald's once half
+    an image is added to each cell of the table: none flipped does not mean that none ever will.
 
     Args:
         first: bool, shape (images,), at least one.
         second: the same of the second.
     """
     test, count = mcnemar(first, second), len(first)
-    difference = (test.second_only - test.first_only) / count
-    discordant = (test.second_only + test.first_only) / count
-    error = np.sqrt(max(discordant - difference**2, 0) / count)
+    flipped, more = test.second_only + test.first_only + 1, test.second_only - test.first_only
+    middle = more / (count + 2)
+    margin = Z * float(np.sqrt(flipped - more**2 / (count + 2))) / (count + 2)
     return Paired(
-        difference,
-        difference - Z * float(error),
-        difference + Z * float(error),
+        Difference(more / count, middle - margin, middle + margin),
         test.first_only,
         test.second_only,
         test.p_value,

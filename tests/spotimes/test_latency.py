@@ -105,10 +105,13 @@ def test_rounds_end_with_the_budget() -> None:
 
 def test_the_summary_of_hand_worked_rounds() -> None:
     taken = [
-        {"int8": np.array(times) * 1_000_000} for times in ([1, 1, 10], [2, 2, 3, 99], [4, 4, 4])
+        {"int8": np.array(times) * 1_000_000}
+        for times in ([1, 1, 10], [2, 2, 3, 99], [4, 4, 4], [1], [4], [2.5])
     ]
     found = latency.summary(taken, "int8")
-    assert found["median_ms"] == 2.5  # of the rounds' medians 1, 2.5 and 4
-    assert found["mean_ms"] == pytest.approx(13)
-    assert found["p95_ms"] == pytest.approx(10 + 0.55 * 89)  # between the last two of ten
-    assert found["invocations"] == 10
+    assert found["median_ms"] == 2.5  # of the rounds' medians 1, 1, 2.5, 2.5, 4 and 4
+    # Only the whole range of six holds the median in 95% of all cases: 1 - 2 / 2**6.
+    assert (found["median_low_ms"], found["median_high_ms"]) == (1, 4)
+    assert found["mean_ms"] == pytest.approx(137.5 / 13)
+    assert found["p95_ms"] == pytest.approx(10 + 0.4 * 89)  # between the last two of thirteen
+    assert found["invocations"] == 13

@@ -51,6 +51,50 @@ def test_mcnemar_exact(first: int, second: int, p_value: float) -> None:
     assert found.p_value == pytest.approx(p_value)
 
 
+def of_class(*counts: int) -> tuple[statistics.Right, statistics.Right]:
+    one, other = answers(*counts)
+    return np.array(one), np.array(other)
+
+
+def worst(*classes: tuple[int, int, int, int]) -> statistics.Difference:
+    pairs = [of_class(*counts) for counts in classes]
+    return statistics.worst_class_difference(
+        [one for one, _ in pairs], [other for _, other in pairs]
+    )
+
+
+def test_the_worst_classes_of_both_are_compared_though_they_differ() -> None:
+    """The first is right in 70% and 90% of two classes, the second in 95% and 80%."""
+    value, low, high = worst((690, 10, 260, 40), (780, 120, 20, 80))
+    assert value == pytest.approx(0.1)
+    assert low < 0.1 < high
+    assert low > 0.05
+    assert high < 0.15
+
+
+def test_one_class_has_the_interval_of_a_paired_difference() -> None:
+    """Of 1,000 images 20 against 60 flipped: 0.04 +- 1.96 sqrt(0.08 - 0.04^2) / sqrt(1000)."""
+    value, low, high = worst((800, 20, 60, 120))
+    assert value == pytest.approx(0.04)
+    margin = 1.96 * np.sqrt((0.08 - 0.0016) / 1000)
+    assert (low, high) == pytest.approx((0.04 - margin, 0.04 + margin), abs=0.003)
+
+
+def test_the_worst_class_by_chance_alone_is_no_difference() -> None:
+    """Ten classes alike; each model is worst in another."""
+    classes = [(850, 50, 50, 50)] * 8 + [(840, 40, 60, 60), (840, 60, 40, 60)]
+    value, low, high = worst(*classes)
+    assert value == 0
+    assert low < 0 < high
+
+
+def test_no_flip_of_few_images_is_not_taken_for_none_ever() -> None:
+    value, low, high = worst((9, 0, 0, 1))
+    assert value == 0
+    assert low < -0.05
+    assert high > 0.05
+
+
 def test_calibration_error_by_hand() -> None:
     # Bin (0.5, 0.75]: confidence 0.6 and 0.7, one of two right: |0.5 - 0.65| = 0.15.
     # Bin (0.75, 1]: confidence 0.9 and 1.0, both right: |1 - 0.95| = 0.05.
