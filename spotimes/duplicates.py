@@ -75,6 +75,19 @@ def fingerprints(images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint64],
     return np.frombuffer(digests, "<u8").astype(np.uint64).reshape(-1, 2), hashes
 
 
+def combined(digests: npt.NDArray[np.uint64]) -> str:
+    """One digest of images as a set, whatever their order.
+
+    Args:
+        digests: of the images, as `fingerprints` gives them.
+
+    Returns:
+        BLAKE2b, 16 bytes in hexadecimal digits.
+    """
+    content = b"".join(sorted(row.tobytes() for row in digests.astype("<u8")))
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
 def exact_groups(digests: npt.NDArray[np.uint64]) -> list[Places]:
     """Finds images that are there more than once, pixel for pixel.
 

@@ -19,7 +19,7 @@ class Revision:
         name: anything that Git knows: a branch, a tag, a commit.
 
     Raises:
-        InputError: Git does not know it.
+        InputError: Git does not know it, or DVC cannot read it.
     """
 
     def __init__(self, name: str) -> None:
@@ -36,17 +36,21 @@ class Revision:
             )
         self.name = name
         self.commit = found.stdout.strip()
-        self._files = DVCFileSystem(url=".", rev=self.commit)
+        try:
+            self._files = DVCFileSystem(url=".", rev=self.commit)
+        except DvcException as error:
+            raise InputError(f"{name}: DVC cannot read it here: {error}") from error
 
     def read(self, path: str) -> bytes | None:
         """A file's content, or None if the revision has no such file.
 
         Raises:
-            InputError: it has one, but neither Git nor DVC's cache or remotes hold its content.
+            InputError: DVC cannot tell, or it has one whose content neither Git nor DVC's cache or
+            remotes hold.
         """
-        if not self._files.exists(path):
-            return None
         try:
+            if not self._files.exists(path):
+                return None
             content: bytes = self._files.read_bytes(path)
         except (OSError, DvcException) as error:
             raise InputError(

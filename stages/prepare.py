@@ -29,12 +29,14 @@ from spotimes.dataset import (
     write_prepared,
 )
 from spotimes.dataset_report import DRAWN_EXAMPLES, DRAWN_PAIRS, Report
+from spotimes.duplicates import combined
 from spotimes.image_file import Selected
 from spotimes.params.decoder import Decoder
 from spotimes.params.load import load_group
 from spotimes.params.prepare import Prepare
 from spotimes.selection import Selection, select
 from spotimes.source import Source
+from spotimes.split import TEST
 
 PARAMS = ("decoder", "prepare")
 METRICS = Path("metrics/prepare.json")
@@ -68,7 +70,8 @@ def main() -> None:
     finally:
         IMAGES.unlink(missing_ok=True)
     atomic.write_json(REPORT, report.model_dump())
-    atomic.write_json(METRICS, metrics(found, report))
+    tested = found.digests[selection.split_of == TEST]
+    atomic.write_json(METRICS, metrics(found, report) | {"test_digest": combined(tested)})
     print("\n".join(dataset_report.lines(report)))
 
 

@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -168,6 +169,7 @@ def test_prepares_cifar10(run: Prepare) -> None:
     assert metrics["images"] == {"train": 180, "validation": 20, "test": 200}
     assert metrics["images_per_class"]["validation"]["truck"] == 2
     assert (metrics["left_out"], metrics["passed_over"]) == (0, 0)
+    assert re.fullmatch("[0-9a-f]{32}", metrics["test_digest"])
     with Image.open("metrics/dataset.png") as picture:
         assert picture.width == 1000
     images, labels = load_split("validation", Path("data/prepared"))
