@@ -5,11 +5,16 @@ from collections.abc import Mapping
 from spotimes.metrics import Verdict
 from spotimes.params.evaluate import Budgets
 
-LOWER_LIMITS = ("top1",)
+# A command's status where a limit is broken: 1 is that of a crash, 2 of bad input.
+BROKEN = 3
+LOWER_LIMITS = ("top1", "worst_class")
 
 
 def verdicts(
-    budgets: Budgets, measured: Mapping[str, float | None], reasons: Mapping[str, str]
+    budgets: Budgets,
+    measured: Mapping[str, float | None],
+    reasons: Mapping[str, str],
+    at_least: Mapping[str, float],
 ) -> dict[str, Verdict]:
     """Compares each budget with its measure.
 
@@ -17,6 +22,7 @@ def verdicts(
         budgets: the limits; those that are None are left out.
         measured: by budget; None where it could not be measured.
         reasons: why not, by budget.
+        at_least: what a measure that is uncertain surely reaches; only that can exceed its limit.
 
     Returns:
         By budget; a limit that is reached exactly is met.
@@ -30,7 +36,8 @@ def verdicts(
             reason = reasons.get(name, "not measured")
             found[name] = Verdict(limit=limit, measured=None, met=None, reason=reason)
         else:
-            met = value >= limit if name in LOWER_LIMITS else value <= limit
+            sure = at_least.get(name, value)
+            met = value >= limit if name in LOWER_LIMITS else sure <= limit
             found[name] = Verdict(limit=limit, measured=value, met=met)
     return found
 

@@ -6,8 +6,8 @@ Prints a Markdown table, or JSON. Takes 20 to 60 seconds on two cores.
 """
 
 import argparse
-import contextlib
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,11 +16,12 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from spotimes import command, comparison, gates, paired_latency
-from spotimes.classifier import Classifier
-from spotimes.comparison import Answers, Row
+from spotimes import budgets, command, comparison, flips, gates, held_out, paired_latency
+from spotimes.classifier import Classifier, load_interpreter
+from spotimes.comparison import ONE_MODEL, Row
 from spotimes.dataset import PREPARED, load_card, load_split
 from spotimes.errors import InputError
+from spotimes.flips import Flip
 from spotimes.latency import Ratio
 from spotimes.params.compare import Compare
 from spotimes.params.load import load_group
@@ -29,7 +30,7 @@ from spotimes.verdict import Verdict, Word
 
 MODEL = "models/model_int8.tflite"
 WORKING_TREE = "working tree"
-NO_MODEL = f"it has no {MODEL} yet"
+NO_MODEL = f"it has no {MODEL}"
 SHOWN_FLIPS = 12
 
 
@@ -40,15 +41,29 @@ class Compared(NamedTuple):
         names: of both revisions, for people.
         rows: what was measured.
         class_flips: for each class its name, images lost and gained, and a verdict.
-        flips: places in the test split of the images lost and gained.
+        flips: the images of the test split that were lost and gained.
         ratio: of latency, or None.
     """
 
     names: tuple[str, str]
     rows: list[Row]
     class_flips: list[tuple[str, int, int, Verdict]]
-    flips: dict[str, list[int]]
+    flips: dict[str, list[Flip]]
     ratio: Ratio | None
+
+
+class Side(NamedTuple):
+    """One of the two.
+
+    Attributes:
+        name: for people.
+        path: where its model lies, or None if it has none.
+        untested: why its accuracy is not measured; empty if it is.
+    """
+
+    name: str
+    path: Path | None
+    untested: str
 
 
 def main() -> None:
@@ -62,11 +77,17 @@ def main() -> None:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="exit 1 if compare.regressions are broken",
+        help="exit 3 if compare.regressions are broken",
+    )
+    parser.add_argument(
+        "--flips", type=Path, metavar="PNG", help="draw the first images lost and gained there"
     )
     arguments = parser.parse_args()
     params = load_group("compare", Compare)
     compared = compare(arguments.before, arguments.after, params)
+    if arguments.flips:
+        images = load_split("test").images
+        flips.draw(images, compared.flips["lost"], compared.flips["gained"], arguments.flips)
     kept = gates.held(compared.rows, compared.ratio, params.regressions) if arguments.check else []
     if arguments.json:
         print(json.dumps(as_json(compared) | {"gates": [gate._asdict() for gate in kept]}))
@@ -74,7 +95,7 @@ def main() -> None:
         print(markdown(compared))
         print("".join(f"\n- {gate.sentence}" for gate in kept))
     if any(gate.passed is False for gate in kept):
-        sys.exit(1)
+        sys.exit(budgets.BROKEN)
 
 
 def compare(before: str, after: str | None, params: Compare) -> Compared:
@@ -88,38 +109,73 @@ def compare(before: str, after: str | None, params: Compare) -> Compared:
     Raises:
         InputError: a revision is unknown, a model is damaged, or neither has one.
     """
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        sides = [_model(before, folder / "before.tflite"), _model(after, folder / "after.tflite")]
-        names = (sides[0][0], sides[1][0])
-        paths = [path for _, path in sides]
+    split, class_names = load_split("test"), load_card(PREPARED).class_names
+    with tempfile.TemporaryDirectory() as folder:
+        sides = [
+            _side(before, Path(folder) / "before.tflite"),
+            _side(after, Path(folder) / "after.tflite"),
+        ]
+        names = (sides[0].name, sides[1].name)
+        paths = [side.path for side in sides]
         if paths == [None, None]:
             raise InputError(f"{names[0]} and {names[1]}: neither has {MODEL}")
-        for name, path in sides:
-            _check(name, path)
         facts = [comparison.facts(path) if path else None for path in _shown(paths, "counting")]
         rows = comparison.cost_rows(*facts)
         ratio = None
         if paths[0] and paths[1]:
-            ratio, row = _latency(paths[0], paths[1], params)
+            ratio, row = timed(paths[0], paths[1], params)
         else:
-            row = Row("latency", "latency, us", None, None, "", Verdict(Word.UNKNOWN, NO_MODEL))
+            row = Row("latency", "latency, us", None, None, "", Verdict(Word.UNKNOWN, ONE_MODEL))
         rows.append(row)
-        first, second = _answers(paths)
-        rows += comparison.accuracy_rows(first, second)
-        flips: dict[str, list[int]] = {"lost": [], "gained": []}
+        tested = [None if side.untested else side.path for side in sides]
+        first, second = (
+            comparison.answers(path, split, class_names) if path else None
+            for path in _shown(tested, "classifying")
+        )
+        reason = next((f"{side.name}: {side.untested}" for side in sides if side.untested), "")
+        rows += comparison.accuracy_rows(first, second, reason)
+        flipped: dict[str, list[Flip]] = {"lost": [], "gained": []}
         classes: list[tuple[str, int, int, Verdict]] = []
         if first and second:
-            flips = comparison.flips(first, second)
+            flipped = comparison.flips(first, second)
             classes = comparison.class_flips(first, second)
-    return Compared(names, rows, classes, flips, ratio)
+    return Compared(names, rows, classes, flipped, ratio)
+
+
+def timed(before: Path, after: Path, params: Compare) -> tuple[Ratio, Row]:
+    """Times two .tflite files by turns.
+
+    Returns:
+        The ratio of their latencies, and the comparison's line.
+    """
+    timing = params.timing
+    taken: list[paired_latency.Load] = paired_latency.until_narrow(
+        tqdm(
+            paired_latency.loads(
+                before,
+                after,
+                timing.threads,
+                timing.warmup_seconds,
+                timing.round_ms,
+                timing.rounds,
+            ),
+            desc=f"timing, at most {timing.budget_seconds:g} s",
+            unit="load",
+        ),
+        timing.min_loads,
+        timing.interval_width,
+        timing.budget_seconds,
+    )
+    ratio = paired_latency.ratio(taken)
+    first, second = paired_latency.medians(taken)
+    return ratio, comparison.latency_row(ratio, first / 1e3, second / 1e3, params.smallest_ratio)
 
 
 def markdown(compared: Compared) -> str:
     """The comparison as people read it in a terminal or a pull request."""
     before, after = compared.names
     lines = [
-        f"| INT8 model | {before} | {after} | change | verdict |",
+        f"| INT8 model | {_cell(before)} | {_cell(after)} | change | verdict |",
         "| --- | ---: | ---: | ---: | --- |",
         *(_line(row) for row in compared.rows),
     ]
@@ -133,12 +189,12 @@ def markdown(compared: Compared) -> str:
             "",
             "| class | lost | gained | verdict |",
             "| --- | ---: | ---: | --- |",
-            *(f"| {name} | {a} | {b} | {_said(judged)} |" for name, a, b, judged in changed),
+            *(f"| {_cell(name)} | {a} | {b} | {_said(judged)} |" for name, a, b, judged in changed),
             "",
             "Places in the test split, the first of each: "
             + "; ".join(
-                f"{side} {', '.join(map(str, places[:SHOWN_FLIPS])) or 'none'}"
-                for side, places in compared.flips.items()
+                f"{side} {', '.join(str(each.place) for each in flipped[:SHOWN_FLIPS]) or 'none'}"
+                for side, flipped in compared.flips.items()
             )
             + ".",
         ]
@@ -163,83 +219,63 @@ def as_json(compared: Compared) -> dict[str, Any]:
             {"class": name, "lost": lost, "gained": gained, "verdict": judged.word.value}
             for name, lost, gained, judged in compared.class_flips
         ],
-        "flips": compared.flips,
+        "flips": {
+            side: [flip._asdict() for flip in flipped] for side, flipped in compared.flips.items()
+        },
     }
 
 
-def _model(revision: str | None, target: Path) -> tuple[str, Path | None]:
-    """What to call a side, and where its model lies, if it has one."""
+def _side(revision: str | None, target: Path) -> Side:
+    """A revision's model, written to `target`, or the working tree's where it lies."""
     if revision is None:
         path = Path(MODEL)
-        return WORKING_TREE, path if path.is_file() else None
+        if not path.is_file():
+            return Side(WORKING_TREE, None, NO_MODEL)
+        try:
+            Classifier(path)
+        except InputError as error:
+            raise InputError(f"{WORKING_TREE}: {error}") from error
+        return Side(WORKING_TREE, path, "")
     found = Revision(revision)
+    short = found.commit[:7]
+    name = short if found.commit.startswith(revision) else f"{revision} ({short})"
     content = found.read(MODEL)
-    name = (
-        found.commit[:7]
-        if found.commit.startswith(revision)
-        else f"{revision} ({found.commit[:7]})"
-    )
     if content is None:
-        return name, None
+        return Side(name, None, NO_MODEL)
     target.write_bytes(content)
-    return name, target
-
-
-def _check(name: str, path: Path | None) -> None:
-    if path is None:
-        return
     try:
-        Classifier(path)
+        load_interpreter(target, threads=1)
     except InputError as error:
-        raise InputError(f"{name}: {str(error).replace(str(path), MODEL)}") from error
+        raise InputError(f"{name}: {_of_model(error, target)}") from error
+    try:
+        Classifier(target)
+    except InputError as error:  # what an old Spotimes made can be measured all the same
+        return Side(name, target, _of_model(error, target))
+    return Side(name, target, "" if held_out.from_training(found) else held_out.REASON)
+
+
+def _of_model(error: InputError, target: Path) -> str:
+    return str(error).replace(str(target), MODEL)
 
 
 def _shown(paths: list[Path | None], task: str) -> Iterator[Path | None]:
     yield from tqdm(paths, desc=task, unit="model")
 
 
-def _latency(before: Path, after: Path, params: Compare) -> tuple[Ratio, Row]:
-    timing = params.timing
-    taken: list[paired_latency.Load] = paired_latency.until_narrow(
-        tqdm(
-            paired_latency.loads(
-                before,
-                after,
-                timing.threads,
-                timing.warmup_seconds,
-                timing.round_ms,
-                timing.rounds,
-            ),
-            desc=f"timing, at most {timing.budget_seconds:g} s",
-            unit="load",
-        ),
-        timing.min_loads,
-        timing.interval_width,
-        timing.budget_seconds,
-    )
-    ratio = paired_latency.ratio(taken)
-    first, second = paired_latency.medians(taken)
-    return ratio, comparison.latency_row(ratio, first / 1e3, second / 1e3, params.smallest_ratio)
-
-
-def _answers(paths: list[Path | None]) -> tuple[Answers | None, Answers | None]:
-    split, names = load_split("test"), load_card(PREPARED).class_names
-    first, second = (
-        comparison.answers(path, split, names) if path else None
-        for path in _shown(paths, "classifying")
-    )
-    return first, second
-
-
 def _line(row: Row) -> str:
     cells = [
-        row.title,
+        _cell(row.title),
         _figure(row, row.before),
         _figure(row, row.after),
         row.change,
         _said(row.verdict),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _cell(text: str) -> str:
+    """Text that Markdown shows as it is, in a table too."""
+    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", text)
 
 
 def _figure(row: Row, value: float | None) -> str:
@@ -256,7 +292,7 @@ def _said(judged: Verdict) -> str:
         if judged.word in (Word.BETTER, Word.WORSE)
         else judged.word.value
     )
-    return f"{bold}: {judged.reason}" if judged.reason else bold
+    return f"{bold}: {_cell(judged.reason)}" if judged.reason else bold
 
 
 if __name__ == "__main__":

@@ -12,9 +12,10 @@ from spotimes import arena, instructions, verdict
 from spotimes.classifier import Classifier
 from spotimes.contract import Contract
 from spotimes.dataset import LabelledImages
+from spotimes.flips import Flip
 from spotimes.latency import Ratio
 from spotimes.picture import fitted
-from spotimes.statistics import class_accuracy
+from spotimes.statistics import Difference, class_accuracy, worst_class_difference
 from spotimes.tflite_file import TFLiteFile
 from spotimes.verdict import Verdict, Word
 
@@ -160,18 +161,25 @@ def latency_row(ratio: Ratio, before_us: float, after_us: float, smallest: float
     return Row("latency", "latency, us", before_us, after_us, change, judged)
 
 
-def accuracy_rows(before: Answers | None, after: Answers | None) -> list[Row]:
-    """The lines of accuracy, on the images whose class both know."""
+def accuracy_rows(
+    before: Answers | None, after: Answers | None, reason: str = ONE_MODEL
+) -> list[Row]:
+    """The lines of accuracy, on the images whose class both know.
+
+    Args:
+        before: of the one model, or None.
+        after: likewise of the other.
+        reason: why there is none.
+    """
     if before is None or after is None:
         first, second = (each and float(each.right.mean()) for each in (before, after))
-        return [Row("top1", "top-1", first, second, "", Verdict(Word.UNKNOWN, ONE_MODEL))]
+        return [Row("top1", "top-1", first, second, "", Verdict(Word.UNKNOWN, reason))]
     both = (before.labels >= 0) & (after.labels >= 0)
     if not both.any():
         reason = "the models have no class in common"
         return [Row("top1", "top-1", None, None, "", Verdict(Word.UNKNOWN, reason))]
     paired = verdict.paired(before.right[both], after.right[both])
-    points, low, high = (100 * each for each in (paired.difference, paired.low, paired.high))
-    change = f"{points:+.2f} points ({low:+.2f} to {high:+.2f}), p = {paired.p_value:.2g}"
+    change = f"{_points(paired.difference)}, p = {paired.p_value:.2g}"
     rows = [
         Row(
             "top1",
@@ -182,21 +190,7 @@ def accuracy_rows(before: Answers | None, after: Answers | None) -> list[Row]:
             verdict.of_accuracy(paired),
         )
     ]
-    classes = by_class(before, after)
-    if classes:
-        first, second = (min(shares[side] for shares in classes.values()) for side in (0, 1))
-        name = min(classes, key=lambda each: classes[each][1])
-        rows.append(
-            Row(
-                "worst_class",
-                f"worst class ({name})",
-                first,
-                second,
-                f"{100 * (second - first):+.2f} points",
-                verdict.of_accuracy(_paired_of_class(before, after, name)),
-            )
-        )
-    return rows
+    return [*rows, *_worst_class_row(before, after)]
 
 
 def by_class(before: Answers, after: Answers) -> dict[str, tuple[float, float]]:
@@ -205,12 +199,21 @@ def by_class(before: Answers, after: Answers) -> dict[str, tuple[float, float]]:
     return {name: (first[name], second[name]) for name in first if name in second}
 
 
-def flips(before: Answers, after: Answers) -> dict[str, list[int]]:
-    """Places of the images that only one of them gets right, of classes that both know."""
+def flips(before: Answers, after: Answers) -> dict[str, list[Flip]]:
+    """The images that only one of them gets right, of classes that both know."""
     both = (before.labels >= 0) & (after.labels >= 0)
-    lost = np.flatnonzero(both & before.right & ~after.right)
-    gained = np.flatnonzero(both & ~before.right & after.right)
-    return {"lost": lost.tolist(), "gained": gained.tolist()}
+    sides = {"lost": before.right & ~after.right, "gained": ~before.right & after.right}
+    return {
+        side: [
+            Flip(
+                place,
+                before.class_names[before.predicted[place]],
+                after.class_names[after.predicted[place]],
+            )
+            for place in np.flatnonzero(both & flipped).tolist()
+        ]
+        for side, flipped in sides.items()
+    }
 
 
 def class_flips(before: Answers, after: Answers) -> list[tuple[str, int, int, Verdict]]:
@@ -224,8 +227,38 @@ def class_flips(before: Answers, after: Answers) -> list[tuple[str, int, int, Ve
 
 
 def _paired_of_class(before: Answers, after: Answers, name: str) -> verdict.Paired:
-    of_class = before.labels == before.class_names.index(name)
+    of_class = _of_class(before, name)
     return verdict.paired(before.right[of_class], after.right[of_class])
+
+
+def _worst_class_row(before: Answers, after: Answers) -> list[Row]:
+    classes = by_class(before, after)
+    if not classes:
+        return []
+    worst = [min(classes, key=lambda name: classes[name][side]) for side in (0, 1)]
+    difference = worst_class_difference(
+        *([each.right[_of_class(before, name)] for name in classes] for each in (before, after))
+    )
+    return [
+        Row(
+            "worst_class",
+            f"worst class ({', then '.join(dict.fromkeys(worst))})",
+            classes[worst[0]][0],
+            classes[worst[1]][1],
+            _points(difference),
+            verdict.of_difference(difference),
+        )
+    ]
+
+
+def _of_class(answers: Answers, name: str) -> npt.NDArray[np.bool_]:
+    of_class: npt.NDArray[np.bool_] = answers.labels == answers.class_names.index(name)
+    return of_class
+
+
+def _points(difference: Difference) -> str:
+    value, low, high = (100 * each for each in difference)
+    return f"{value:+.2f} points ({low:+.2f} to {high:+.2f})"
 
 
 def _counted(
@@ -237,7 +270,8 @@ def _counted(
     change = "" if before == after else f"{after - before:+,}"
     if before and before != after:
         change += f" ({100 * (after / before - 1):+.1f}%)"
-    return Row(key, title, before, after, change, verdict.of_cost(before, after))
+    spread = instructions.SPREAD if key == "instructions" else 0
+    return Row(key, title, before, after, change, verdict.of_cost(before, after, spread))
 
 
 def _fitted(image: npt.NDArray[np.uint8], contract: Contract) -> npt.NDArray[np.uint8]:

@@ -8,6 +8,13 @@ from spotimes.latency import Ratio
 from spotimes.params.compare import Allowed, Regressions
 
 ACCURACIES = ("top1", "worst_class")  # of which more is better
+UNITS = {
+    "bytes": "bytes",
+    "arena_bytes": "bytes",
+    "macs": "MACs",
+    "instructions": "instructions",
+    "latency": "us",
+}
 
 
 class Gate(NamedTuple):
@@ -27,61 +34,71 @@ class Gate(NamedTuple):
 def held(rows: Sequence[Row], ratio: Ratio | None, regressions: Regressions) -> list[Gate]:
     """Holds a comparison to what is allowed.
 
+    What could be measured before and no longer can is broken: a model that is gone passes nothing.
+
     Args:
         rows: of the comparison.
         ratio: of latency, whose interval must be beyond the limit as a whole to break it.
         regressions: what is allowed.
     """
     by_key = {row.key: row for row in rows}
+    file = by_key["bytes"]
+    is_gone = file.before is not None and file.after is None
     gates = []
     for name, allowed in regressions:
         if (allowed.absolute, allowed.relative) == (None, None):
             continue
-        if name == "latency":
-            gates.append(_of_latency(ratio, allowed))
+        row = by_key.get(name)
+        if row is None or row.before is None or row.after is None:
+            gates.append(_not_measured(name, row, is_gone))
+        elif name == "latency" and ratio is not None:
+            gates.append(_of_latency(row.before, ratio, allowed))
         else:
-            gates.append(_of_figure(name, by_key.get(name), allowed))
+            gates.append(_of_figure(name, row.before, row.after, allowed))
     return gates
 
 
-def _of_latency(ratio: Ratio | None, allowed: Allowed) -> Gate:
-    if ratio is None or allowed.relative is None:
-        return Gate("latency", None, "latency: not measured")
+def _not_measured(name: str, row: Row | None, is_gone: bool) -> Gate:
+    said = f"{name}: not measured"
+    if row and row.before is not None:
+        said += f", was {_shown(name, row.before)}"
+    if row and row.verdict.reason:
+        said += f": {row.verdict.reason}"
+    if is_gone or (row and row.before is not None):
+        return Gate(name, False, f"{said}: BROKEN")
+    return Gate(name, None, said)
+
+
+def _of_latency(before_us: float, ratio: Ratio, allowed: Allowed) -> Gate:
     said = f"{ratio.median:.3f} times, {ratio.low:.3f} to {ratio.high:.3f}"
-    passed = ratio.low <= 1 + allowed.relative
-    return Gate("latency", passed, _sentence("latency", said, _bounds(allowed), passed))
+    return _judged("latency", (ratio.low - 1) * before_us, before_us, said, allowed)
 
 
-def _of_figure(name: str, row: Row | None, allowed: Allowed) -> Gate:
-    if row is None or row.before is None or row.after is None:
-        reason = row.verdict.reason if row else ""
-        return Gate(name, None, f"{name}: not measured{f': {reason}' if reason else ''}")
-    worse = row.before - row.after if name in ACCURACIES else row.after - row.before
-    limits = [
-        limit
-        for limit in (
-            allowed.absolute,
-            None if allowed.relative is None else allowed.relative * row.before,
-        )
-        if limit is not None
-    ]
-    # A share of images is a quotient, whose last bit is no regression.
-    passed = all(worse <= limit + 1e-12 for limit in limits)
-    if name in ACCURACIES:
-        said = f"{row.after:.2%}, was {row.before:.2%}"
-    else:
-        said = f"{row.after:,}, was {row.before:,}"
-    return Gate(name, passed, _sentence(name, said, _bounds(allowed), passed))
+def _of_figure(name: str, before: float, after: float, allowed: Allowed) -> Gate:
+    worse = before - after if name in ACCURACIES else after - before
+    said = f"{_shown(name, after)}, was {_shown(name, before)}"
+    return _judged(name, worse, before, said, allowed)
 
 
-def _bounds(allowed: Allowed) -> str:
-    bounds = []
+def _judged(name: str, worse: float, before: float, said: str, allowed: Allowed) -> Gate:
+    limits, bounds = [], []
     if allowed.absolute is not None:
-        bounds.append(f"{allowed.absolute:g}")
+        limits.append(allowed.absolute)
+        bounds.append(
+            f"{100 * allowed.absolute:g} points"
+            if name in ACCURACIES
+            else f"{allowed.absolute:,g} {UNITS[name]}"
+        )
     if allowed.relative is not None:
+        limits.append(allowed.relative * before)
         bounds.append(f"{100 * allowed.relative:g}%")
-    return " and ".join(bounds)
+    # A share of images is a quotient, whose last bit is no regression.
+    passed = all(worse <= limit + 1e-12 * max(before, 1) for limit in limits)
+    kept = "kept" if passed else "BROKEN"
+    return Gate(name, passed, f"{name}: {said}; {' and '.join(bounds)} worse is allowed: {kept}")
 
 
-def _sentence(name: str, said: str, bounds: str, passed: bool) -> str:
-    return f"{name}: {said}; {bounds} worse is allowed: {'kept' if passed else 'BROKEN'}"
+def _shown(name: str, value: float) -> str:
+    if name in ACCURACIES:
+        return f"{value:.2%}"
+    return f"{value:,.1f} us" if name == "latency" else f"{value:,}"

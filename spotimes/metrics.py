@@ -79,9 +79,15 @@ class Quantization(Metrics):
 
 
 class ModelCost(Metrics):
-    """A model's latency and memory on the host."""
+    """A model's latency and memory on the host.
+
+    Attributes:
+        median_ms: with `median_low_ms` and `median_high_ms`, the ends of its 95% interval.
+    """
 
     median_ms: float
+    median_low_ms: float
+    median_high_ms: float
     p95_ms: float
     p99_ms: float
     first_inference_ms: float

@@ -8,7 +8,7 @@ Takes about 10 seconds on two cores.
 Expect the INT8 model within half a point of the FP32 one and the same answer for 98% of images.
 
 `python -m stages.evaluate --check` only holds the metrics files against the budgets in params.yaml:
-it names each and exits with 1 if one is not met. One that could not be measured is named as such,
+it names each and exits with 3 if one is not met. One that could not be measured is named as such,
 and passes.
 """
 
@@ -27,6 +27,7 @@ from spotimes import (
     budgets,
     command,
     evaluation,
+    instructions,
     layer_error,
     metrics,
     model_card,
@@ -83,7 +84,7 @@ def evaluate(params: Evaluate) -> None:
     fp32 = predict(FP32, test, names)
     int8 = predict(INT8, test, names)
     result = evaluation.compare(fp32, int8, test.labels, names, params.calibration_bins)
-    judged = judge(params, size.int8, cost.int8, result)
+    judged = judge(params, size, cost.int8, result)
     result = result.model_copy(update={"budgets": judged})
 
     predicted = int8.argmax(axis=1)
@@ -140,32 +141,43 @@ def memory(path: Path) -> list[activation_memory.Need]:
 
 
 def judge(
-    params: Evaluate, size: metrics.ModelSize, cost: metrics.ModelCost, result: metrics.Evaluation
+    params: Evaluate,
+    size: metrics.Quantization,
+    cost: metrics.ModelCost,
+    result: metrics.Evaluation,
 ) -> dict[str, metrics.Verdict]:
     """How the INT8 model's size, cost and accuracy stand to the budgets."""
+    limits, arena_note = params.budgets, size.int8.arena_note
+    counted = instructions.Instructions(None, None)
+    if limits.instructions is not None:  # which takes seconds to count
+        counted = instructions.measure(INT8)
     measured = {
-        "bytes": size.bytes.file,
-        "arena_bytes": size.arena_bytes,
+        "bytes": size.int8.bytes.file,
+        "arena_bytes": size.int8.arena_bytes,
+        "macs": size.macs,
+        "instructions": counted.number,
         "peak_rss_bytes": cost.peak_rss_bytes,
         "median_ms": cost.median_ms,
         "top1": result.int8.top1,
+        "worst_class": min(result.int8.class_top1.values()),
         "top1_loss": result.top1_loss,
     }
-    reasons = {"arena_bytes": size.arena_note or "not measured"}
-    return budgets.verdicts(params.budgets, measured, reasons)
+    notes = {"arena_bytes": arena_note, "instructions": counted.note}
+    reasons = {name: note for name, note in notes.items() if note is not None}
+    return budgets.verdicts(limits, measured, reasons, {"median_ms": cost.median_low_ms})
 
 
 def check(params: Evaluate) -> None:
-    """Holds what the stages measured to the budgets as they are now; exits 1 if one is broken."""
+    """Holds what the stages measured to the budgets as they are now; exits 3 if one is broken."""
     judged = judge(
         params,
-        metrics.load("quantize", metrics.Quantization).int8,
+        metrics.load("quantize", metrics.Quantization),
         metrics.load("benchmark", metrics.Benchmark).int8,
         metrics.load("evaluate", metrics.Evaluation),
     )
     tell(judged)
     if any(verdict.met is False for verdict in judged.values()):
-        sys.exit(1)
+        sys.exit(budgets.BROKEN)
 
 
 def tell(judged: dict[str, metrics.Verdict]) -> None:

@@ -51,7 +51,7 @@ class Regressions(Frozen):
         arena_bytes: RAM on a microcontroller.
         macs: multiply-accumulates.
         instructions: of an inference.
-        latency: relative only; broken where the whole interval is beyond it.
+        latency: in microseconds; broken where the whole interval is beyond it.
         top1: absolute, as a share of all images; so is worst_class.
         worst_class: accuracy of the class that fares worst.
     """
@@ -70,7 +70,8 @@ class Compare(Frozen):
 
     Attributes:
         timing: of latency.
-        smallest_ratio: a latency that differs by less is not called better or worse.
+        smallest_ratio: a latency that differs by less is not called better or worse; one that
+            surely differs by less than twice as much is called the same.
         regressions: what is allowed.
     """
 

@@ -16,17 +16,24 @@ class Budgets(Frozen):
     Attributes:
         bytes: the most bytes of its file.
         arena_bytes: the most RAM that it needs on a microcontroller.
+        macs: the most multiply-accumulates of an inference.
+        instructions: the most instructions of an inference, as `spotimes.instructions` counts.
         peak_rss_bytes: the most memory of a process that only runs it.
-        median_ms: the longest median latency of one picture, on the machine that measures.
+        median_ms: the longest median latency of one picture, on the machine that measures; exceeded
+            where the median's whole 95% interval is beyond it.
         top1: the least share of test images that it gets right.
+        worst_class: the least share in any class.
         top1_loss: the most that it may lose against the FP32 model, as a share of all images.
     """
 
     bytes: AtMost
     arena_bytes: AtMost
+    macs: AtMost
+    instructions: AtMost
     peak_rss_bytes: AtMost
     median_ms: AtMost
     top1: AtLeast
+    worst_class: AtLeast
     top1_loss: AtLeast
 
 

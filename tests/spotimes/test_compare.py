@@ -60,6 +60,7 @@ def repository(
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["compare"]["timing"] |= QUICK
     Path("params.yaml").write_text(yaml.safe_dump(params))
+    shutil.copy(ROOT / "dvc.lock", "dvc.lock")
     Path(".gitignore").write_text("/data\n")
     Path("data").mkdir()
     Path("data/prepared").symlink_to(prepared)
@@ -107,8 +108,9 @@ def test_two_revisions_in_a_table(run: Run) -> None:
 
 
 def test_as_json_with_every_flip(run: Run) -> None:
-    status, out, _ = run("main~1", "main", "--json")
+    status, out, _ = run("main~1", "main", "--json", "--flips", "flips.png")
     assert status == 0
+    assert Path("flips.png").read_bytes().startswith(b"\x89PNG")
     compared = json.loads(out)
     found = rows(out)
     assert found["bytes"]["after"] == INT8.stat().st_size
@@ -141,6 +143,45 @@ def test_a_revision_without_a_model_is_said_to_have_none(run: Run) -> None:
     assert {row["verdict"] for row in found.values()} == {"not measured"}
 
 
+def test_a_model_that_may_have_learnt_the_test_images_is_not_tested_on_them(run: Run) -> None:
+    """The other revision read another folder of pictures, whose division is another."""
+    lock = yaml.safe_load(Path("dvc.lock").read_text())
+    stage = lock["stages"]["prepare"]
+    stage["params"]["params.yaml"]["prepare"]["source"] = "pictures"
+    stage["deps"] = [{"path": "pictures", "md5": "0.dir"}]
+    Path("dvc.lock").write_text(yaml.safe_dump(lock))
+    commit("pictures")
+    shutil.copy(ROOT / "dvc.lock", "dvc.lock")
+    status, out, _ = run("main", "--json")
+    assert status == 0
+    top1 = rows(out)["top1"]
+    assert (top1["before"], top1["verdict"]) == (None, "not measured")
+    assert top1["after"] > 0.5
+    assert "it may have learnt those of today" in top1["reason"]
+    assert rows(out)["macs"]["before"] is not None
+
+
+def test_a_model_of_before_contracts_costs_what_it_costs(run: Run, int8: bytes) -> None:
+    Path("models/model_int8.tflite").write_bytes(int8)
+    commit("no contract")
+    shutil.copy(INT8, "models/model_int8.tflite")
+    status, out, _ = run("main", "--json")
+    assert status == 0
+    found = rows(out)
+    assert found["macs"]["before"] is not None
+    assert found["latency"]["before"] is not None
+    assert found["top1"]["before"] is None
+    assert "models/model_int8.tflite: holds no class names" in found["top1"]["reason"]
+
+
+def test_what_lacks_data_is_told_first(run: Run) -> None:
+    Path("data/prepared").unlink()
+    status, out, err = run("main~1", "main")
+    assert (status, out) == (2, "")
+    assert "data/prepared" in err.splitlines()[-1]
+    assert "counting" not in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -165,7 +206,7 @@ def test_a_damaged_model_is_told(run: Run) -> None:
 
 def test_gates_name_what_is_broken_and_fail(run: Run) -> None:
     status, out, _ = run("main~1", "main", "--check")
-    assert status == 1
+    assert status == 3
     assert any(
         line.startswith("- bytes: ") and line.endswith(" worse is allowed: BROKEN")
         for line in out.splitlines()
@@ -174,3 +215,7 @@ def test_gates_name_what_is_broken_and_fail(run: Run) -> None:
     assert status == 0
     (line,) = (line for line in out.splitlines() if line.startswith("- bytes: "))
     assert line.endswith(" worse is allowed: kept")
+    Path("models/model_int8.tflite").unlink()
+    status, out, _ = run("main", "--check")
+    assert status == 3
+    assert "- latency: not measured: there is one model only: BROKEN" in out.splitlines()

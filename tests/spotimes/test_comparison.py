@@ -74,7 +74,8 @@ def test_where_one_model_is_lacking_the_other_is_shown(side: int) -> None:
     if side:
         facts.reverse()
         answers.reverse()
-    rows = [*comparison.cost_rows(*facts), *comparison.accuracy_rows(*answers)]
+    first, second = answers
+    rows = [*comparison.cost_rows(*facts), *comparison.accuracy_rows(first, second)]
     for row in rows:
         assert row.verdict == (Word.UNKNOWN, comparison.ONE_MODEL)
         assert [row.before, row.after][1 - side] is not None
@@ -94,12 +95,31 @@ def test_accuracy_is_of_the_images_whose_class_both_know() -> None:
     assert top1.title == "top-1, 6 images"
     assert (top1.before, top1.after) == (5 / 6, 5 / 6)
     assert (worst.before, worst.after) == (2 / 3, 2 / 3)
-    assert worst.title == "worst class (dog)"
-    assert comparison.flips(before, after) == {"lost": [5], "gained": [2]}
+    assert worst.title == "worst class (cat, then dog)"
+    assert worst.change.startswith("+0.00 points (-")
+    assert worst.verdict.word == Word.NOISY
+    assert comparison.flips(before, after) == {
+        "lost": [(5, "dog", "cat")],
+        "gained": [(2, "dog", "cat")],
+    }
     assert [each[:3] for each in comparison.class_flips(before, after)] == [
         ("cat", 0, 1),
         ("dog", 1, 0),
     ]
+
+
+def test_counts_of_instructions_may_spread_a_little() -> None:
+    before = FACTS._replace(instructions=100_000)
+    for after, word in ((100_100, Word.SAME), (100_101, Word.WORSE)):
+        rows = comparison.cost_rows(before, FACTS._replace(instructions=after))
+        assert rows[-1].verdict.word == word
+
+
+def test_why_accuracy_is_not_measured_is_told() -> None:
+    answers = made([0, 1], [0, 0])
+    (row,) = comparison.accuracy_rows(None, answers, "main: for a reason")
+    assert (row.before, row.after) == (None, 0.5)
+    assert row.verdict == (Word.UNKNOWN, "main: for a reason")
 
 
 def test_models_without_a_class_in_common() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from spotimes.comparison import Row
-from spotimes.gates import held
+from spotimes.gates import UNITS, held
 from spotimes.latency import Ratio
 from spotimes.params.compare import Allowed, Regressions
 from spotimes.verdict import Verdict, Word
@@ -14,6 +14,7 @@ BEFORE = {
     "instructions": 1000.0,
     "top1": 0.9,
     "worst_class": 0.8,
+    "latency": 50.0,
 }
 COSTS = ("bytes", "arena_bytes", "macs", "instructions")
 
@@ -49,6 +50,8 @@ def test_a_cost_may_grow_as_far_as_allowed(
     (gate,) = held(rows(**{name: after}), None, allowed)
     assert (gate.name, gate.passed) == (name, passed)
     assert gate.sentence.startswith(f"{name}: {after:,}, was 1,000.0; ")
+    if absolute:
+        assert f"{absolute:g} {UNITS[name]}" in gate.sentence
     assert gate.sentence.endswith("kept" if passed else "BROKEN")
 
 
@@ -59,7 +62,7 @@ def test_an_accuracy_may_fall_as_far_as_allowed(name: str, lost: float, passed: 
     (gate,) = held(rows(**{name: BEFORE[name] - lost}), None, allowed)
     assert gate.passed == passed
     assert (
-        f"{BEFORE[name] - lost:.2%}, was {BEFORE[name]:.2%}; 0.005 worse is allowed"
+        f"{BEFORE[name] - lost:.2%}, was {BEFORE[name]:.2%}; 0.5 points worse is allowed"
         in gate.sentence
     )
 
@@ -67,19 +70,47 @@ def test_an_accuracy_may_fall_as_far_as_allowed(name: str, lost: float, passed: 
 @pytest.mark.parametrize(
     ("low", "high", "passed"), [(1.0, 1.2, True), (1.03, 1.05, True), (1.031, 1.05, False)]
 )
-def test_a_latency_fails_only_as_a_whole_interval(low: float, high: float, passed: bool) -> None:
-    allowed = regressions(latency=Allowed(absolute=None, relative=0.03))
+@pytest.mark.parametrize(("absolute", "relative"), [(None, 0.03), (1.5, None)])
+def test_a_latency_fails_only_as_a_whole_interval(
+    low: float, high: float, passed: bool, absolute: float | None, relative: float | None
+) -> None:
+    """50 us and 3% of them."""
+    allowed = regressions(latency=Allowed(absolute=absolute, relative=relative))
     (gate,) = held(rows(), Ratio(1.04, low, high), allowed)
     assert gate.passed == passed
-    assert gate.sentence.startswith(f"latency: 1.040 times, {low:.3f} to {high:.3f}; ")
+    bound = "1.5 us" if absolute else "3%"
+    assert gate.sentence == (
+        f"latency: 1.040 times, {low:.3f} to {high:.3f}; {bound} worse is allowed: "
+        + ("kept" if passed else "BROKEN")
+    )
 
 
-def test_what_was_not_measured_passes_and_is_told() -> None:
+def unmeasured(name: str, before: float | None) -> Row:
+    return Row(name, name, before, None, "", Verdict(Word.UNKNOWN, "for a reason"))
+
+
+def test_what_could_not_be_measured_before_passes_and_is_told() -> None:
     limit = Allowed(absolute=None, relative=0.03)
-    gates = held(rows(instructions=None), None, regressions(latency=limit, instructions=limit))
+    compared = [*rows()[:1], unmeasured("instructions", None)]
+    gates = held(compared, None, regressions(latency=limit, instructions=limit))
     assert [gate.passed for gate in gates] == [None, None]
     assert gates[0].sentence == "instructions: not measured: for a reason"
     assert gates[1].sentence == "latency: not measured"
+
+
+def test_what_can_no_longer_be_measured_is_broken() -> None:
+    limit = Allowed(absolute=None, relative=0.03)
+    compared = [*rows()[:1], unmeasured("top1", 0.9)]
+    (gate,) = held(compared, None, regressions(top1=limit))
+    assert gate.passed is False
+    assert gate.sentence == "top1: not measured, was 90.00%: for a reason: BROKEN"
+
+
+def test_a_model_that_is_gone_passes_no_gate() -> None:
+    limit = Allowed(absolute=None, relative=0.03)
+    compared = [unmeasured("bytes", 1000), unmeasured("latency", None)]
+    gates = held(compared, None, regressions(latency=limit, bytes=limit))
+    assert [gate.passed for gate in gates] == [False, False]
 
 
 def test_null_allows_anything() -> None:

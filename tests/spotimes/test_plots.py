@@ -24,6 +24,8 @@ SIZE = ModelSize(bytes=PARTS, arena_bytes=60_000, arena_note=None)
 SIZES = Quantization(fp32=SIZE, int8=SIZE, ratio=1, parameters=1, macs=1)
 MODEL_COST = ModelCost(
     median_ms=0.1,
+    median_low_ms=0.1,
+    median_high_ms=0.1,
     p95_ms=0.2,
     p99_ms=0.3,
     first_inference_ms=1,
@@ -63,6 +65,9 @@ PICTURES: dict[str, Callable[[Path], None]] = {
     "memory": lambda path: plots.memory(NEEDS, NEEDS, ["one", "two"], path),
     "layers": lambda path: plots.layer_error(
         [LayerError("one", 30.0), LayerError("two", 20)], path
+    ),
+    "layers drowned": lambda path: plots.layer_error(
+        [LayerError("one", float("inf")), LayerError("two", 3), LayerError("three", -2)], path
     ),
     "lost": lambda path: plots.disagreements(
         TEST, np.eye(10, dtype=np.float32)[LABELS], PROBABILITIES, NAMES, path

@@ -22,6 +22,8 @@ QUICK = {
 }
 COSTS = {
     "median_ms",
+    "median_low_ms",
+    "median_high_ms",
     "mean_ms",
     "p95_ms",
     "p99_ms",

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from spotimes import instructions
 from spotimes.classifier import Classifier
 from spotimes.dataset import PREPARED, Card, Split, write_prepared
 from spotimes.errors import InputError
@@ -19,9 +20,12 @@ ROOT = Path(__file__).parents[2]
 BUDGETS: dict[str, float | None] = {
     "bytes": 4000,
     "arena_bytes": 100,
+    "macs": 100,
+    "instructions": None,
     "peak_rss_bytes": None,
     "median_ms": 1,
     "top1": 0,
+    "worst_class": 0,
     "top1_loss": 1,
 }
 SIZE = {
@@ -32,6 +36,8 @@ SIZE = {
 }
 COST = {
     "median_ms": 0.5,
+    "median_low_ms": 0.4,
+    "median_high_ms": 0.6,
     "mean_ms": 0.5,
     "p95_ms": 0.6,
     "p99_ms": 0.7,
@@ -133,7 +139,7 @@ def test_what_is_written(repository: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert outputs() == first
 
 
-def test_check_exits_with_1_where_a_budget_is_not_met(
+def test_check_exits_with_3_where_a_budget_is_not_met(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_data(classes=10)
@@ -143,8 +149,46 @@ def test_check_exits_with_1_where_a_budget_is_not_met(
     capsys.readouterr()
     with pytest.raises(SystemExit) as end:
         run(monkeypatch, "--check")
-    assert end.value.code == 1
+    assert end.value.code == 3
     assert "bytes: at most 2999 wanted, measured 3000: NOT met" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("budget", "said"),
+    [
+        ({"macs": 99}, "macs: at most 99 wanted, measured 100: NOT met"),
+        ({"median_ms": 0.39}, "median_ms: at most 0.39 wanted, measured 0.5: NOT met"),
+        ({"top1": 1}, "top1: at least 1 wanted, measured"),
+        ({"worst_class": 1}, "worst_class: at least 1 wanted, measured"),
+        ({"instructions": 1000}, "instructions: at most 1000 wanted, measured 2000: NOT met"),
+    ],
+)
+def test_every_budget_can_be_broken(
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    budget: dict[str, float],
+    said: str,
+) -> None:
+    """Counting takes 5 seconds; test_instructions.py does it."""
+    monkeypatch.setattr(instructions, "measure", lambda _: instructions.Instructions(2000, None))
+    write_data(classes=10)
+    run(monkeypatch)
+    write_params(**budget)
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as end:
+        run(monkeypatch, "--check")
+    assert end.value.code == 3
+    assert said in capsys.readouterr().out
+
+
+def test_a_latency_whose_interval_reaches_below_its_budget_is_within(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_data(classes=10)
+    run(monkeypatch)
+    write_params(median_ms=0.45)
+    run(monkeypatch, "--check")
 
 
 @pytest.mark.parametrize("missing", ["prepare", "train", "quantize", "benchmark"])
