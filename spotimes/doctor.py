@@ -19,7 +19,6 @@ import psutil
 from packaging.requirements import InvalidRequirement, Requirement
 
 from spotimes import command, host
-from spotimes.errors import InputError
 from spotimes.params.load import load_group
 from spotimes.params.train import Train
 from spotimes.params.versions import Versions
@@ -27,14 +26,14 @@ from spotimes.params.versions import Versions
 FINGERPRINT = Path("metrics/fingerprint.json")
 REQUIREMENTS = Path("requirements.txt")
 SYSTEM = Path("/sys/devices/system/cpu")
-# A tool, whether the pipeline needs it, and what for.
+# A tool, by its names, the Debian package's first, whether the pipeline needs it, and what for.
 TOOLS = (
-    ("git", True, "the repository"),
-    ("make", True, "the verbs of the README"),
-    ("npm", False, "the mirror of the data, where its authors' host cannot be reached"),
-    ("valgrind", False, "instructions an inference, in make compare"),
-    ("chromium", False, "the tests of the app's page"),
-    ("wrk", False, "benchmarks/server_load.py"),
+    (("git",), True, "the repository"),
+    (("make",), True, "the verbs of the README"),
+    (("npm",), False, "the mirror of the data, where its authors' host cannot be reached"),
+    (("valgrind",), False, "instructions an inference, in make compare"),
+    (("chromium", "chromium-browser", "google-chrome"), False, "the tests of the app's page"),
+    (("wrk",), False, "benchmarks/server_load.py"),
 )
 BUSY = 0.2  # of all cores
 SLOW = 0.8  # of the highest frequency
@@ -72,7 +71,10 @@ def fingerprint(path: Path = FINGERPRINT) -> Iterator[Finding]:
     try:
         committed: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); git checkout {path}") from error
+        yield Finding(
+            Kind.DIFFERS, f"fingerprint: {path} cannot be read ({error}): git checkout {path}"
+        )
+        return
     machine = host.describe()
     versions = load_group("versions", Versions).model_dump()
     here = {
@@ -115,11 +117,11 @@ def packages(path: Path = REQUIREMENTS) -> Iterator[Finding]:
 
 def tools() -> Iterator[Finding]:
     """Whether the programs that are called are there."""
-    for name, needed, purpose in TOOLS:
-        if shutil.which(name):
+    for names, needed, purpose in TOOLS:
+        if any(map(shutil.which, names)):
             continue
         kind = Kind.DIFFERS if needed else Kind.DISTURBS
-        yield Finding(kind, f"{name}: missing, for {purpose}: apt-get install {name}")
+        yield Finding(kind, f"{names[0]}: missing, for {purpose}: apt-get install {names[0]}")
 
 
 def cpu(seconds: float = 1) -> Iterator[Finding]:

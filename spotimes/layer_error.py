@@ -1,6 +1,7 @@
 """How much of each layer's output quantization drowns: which layer is to blame."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,6 +54,20 @@ def measure(
     with np.errstate(divide="ignore"):
         decibels = 10 * np.log10(signal / noise)
     return [LayerError(name, float(each)) for name, each in zip(layers, decibels, strict=True)]
+
+
+def to_blame(errors: Sequence[LayerError]) -> LayerError | None:
+    """The layer at which the ratio falls most below that of the layer before it; None if nowhere.
+
+    The first layer has none before it, and an output without any error has no ratio.
+    """
+    falls = [
+        (before.decibels - after.decibels, after)
+        for before, after in pairwise(errors)
+        if np.isfinite(before.decibels) and np.isfinite(after.decibels)
+    ]
+    fall, layer = max(falls, default=(0.0, None), key=lambda each: each[0])
+    return layer if fall > 0 else None
 
 
 def layer_names(network: Network, height: int, width: int) -> list[str]:

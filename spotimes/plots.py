@@ -12,7 +12,7 @@ from matplotlib.ticker import PercentFormatter
 from spotimes.activation_memory import Need
 from spotimes.dataset import LabelledImages
 from spotimes.figure import BLUE, GREY, ORANGE, PURPLE, figure
-from spotimes.layer_error import LayerError
+from spotimes.layer_error import LayerError, to_blame
 from spotimes.metrics import Benchmark, Evaluation, Quantization
 
 PARTS = ("weights", "quantization", "metadata", "rest")
@@ -184,19 +184,27 @@ def memory(fp32: Sequence[Need], int8: Sequence[Need], layers: Sequence[str], pa
 
 
 def layer_error(errors: Sequence[LayerError], path: Path) -> None:
-    """Draws each layer's signal-to-noise ratio, from the first to the last."""
+    """Draws each layer's signal-to-noise ratio, in their order, and where it falls most.
+
+    An output without any error has no ratio and is drawn as none.
+    """
+    blamed = to_blame(errors)
     rows = np.arange(len(errors))
     with figure(path, (8, 1.2 + 0.28 * len(errors))) as drawing:
         axes = drawing.subplots()
-        decibels = np.array([error.decibels for error in errors])
-        axes.hlines(rows, 0, decibels, color=GREY)
-        axes.plot(decibels, rows, "o", color=BLUE)
-        for row, value in zip(rows, decibels, strict=True):
-            axes.text(value, int(row), f"  {value:.1f}", va="center", fontsize=8)
+        axes.axvline(0, color=GREY)
+        for row, error in zip(rows, errors, strict=True):
+            if not np.isfinite(error.decibels):
+                axes.text(0, int(row), "  no error", va="center", fontsize=8)
+                continue
+            text = "  {:.1f}{}".format(error.decibels, ", falls most" if error is blamed else "")
+            axes.hlines(row, 0, error.decibels, color=GREY)
+            axes.plot(error.decibels, row, "o", color=ORANGE if error is blamed else BLUE)
+            axes.text(max(error.decibels, 0), int(row), text, va="center", fontsize=8)
         axes.set_yticks(rows, [error.layer for error in errors])
         axes.invert_yaxis()
         axes.margins(x=0.1)
-        axes.set(xlim=(0, None), xlabel="signal to quantization noise of the layer's output (dB)")
+        axes.set(xlabel="signal to quantization noise of the layer's output (dB)")
         axes.grid(False, axis="y")
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from spotimes.dataset import Split, SplitName
 from spotimes.errors import InputError
-from spotimes.layer_error import layer_names, measure
+from spotimes.layer_error import LayerError, layer_names, measure, to_blame
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
 
@@ -47,3 +47,20 @@ def test_another_networks_layers_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=f"has {len(layers)} operators, the network 2"):
         measure(FP32, INT8, cifar10["test"].images[:1], ["one", "two"])
+
+
+@pytest.mark.parametrize(
+    ("decibels", "blamed"),
+    [
+        ([30, 28, 20, 19], 2),
+        ([20, 25, 30], None),
+        ([float("inf"), 30, 29, float("inf")], 2),
+        ([10, -5], 1),
+        ([30], None),
+    ],
+)
+def test_the_layer_to_blame_is_where_the_ratio_falls_most(
+    decibels: list[float], blamed: int | None
+) -> None:
+    errors = [LayerError(f"layer{number}", each) for number, each in enumerate(decibels)]
+    assert to_blame(errors) is (None if blamed is None else errors[blamed])

@@ -69,6 +69,15 @@ def test_on_another_machine_accuracy_must_be_within_the_interval(
     assert f"INT8 top-1 {top1:.2%}; committed 89.00%, 88.00% to 90.00%" in out
 
 
+@pytest.mark.parametrize("path", reproduced.MODELS[1:])
+def test_of_the_same_weights_the_same_files_are_made_on_any_machine(run: Run, path: str) -> None:
+    write(path, "other")
+    write(reproduced.FINGERPRINT, {"cpu": "elsewhere"})
+    status, out = run()
+    assert status == 1
+    assert out == f"NOT reproduced: of the same models/model.keras other {path} were made\n"
+
+
 def test_a_missing_model_is_told(run: Run) -> None:
     Path("models/model.keras").unlink()
     status, out = run()
