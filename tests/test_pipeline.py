@@ -238,10 +238,10 @@ def test_the_comment_on_a_pull_request(tmp_path: Path, small: Path) -> None:
     assert ran(dvc(folder, "repro")) == ["quantize", "benchmark", "evaluate"]
     commit(folder)
 
-    def comment(status: int = 0) -> str:
+    def comment(status: int = 0, base: str = "HEAD~1") -> str:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
-            [".ci/comment", "HEAD~1", "https://example.org/blob", "then", "now"],
+            [".ci/comment", base, "https://example.org/blob", "then", "now"],
             cwd=folder,
             env={**os.environ, "PATH": path},
             capture_output=True,
@@ -270,11 +270,23 @@ def test_the_comment_on_a_pull_request(tmp_path: Path, small: Path) -> None:
     shutil.copy(folder / "metrics/plots/memory.png", folder / "metrics/plots/latency.png")
     params["evaluate"]["budgets"]["bytes"] = 1
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    text = comment(status=1)
+    text = comment(status=3)
     assert "bytes: at most 1 wanted" in text
     assert text.endswith("latency.png.\n")  # whole, though a budget is exceeded
     assert "to be seen in the report alone: latency.png." in text
     assert 'alt="latency' not in text
+
+    git(folder, "checkout", "--force", ".")
+    assert "### Params\nNone.\n" in comment(base="HEAD")
+    git(folder, "rm", "--quiet", "--cached", "metrics/plots/latency.png")
+    git(folder, "commit", "--quiet", "--message", "without a picture")
+    git(folder, "checkout", "--quiet", "HEAD~1", "--", "metrics/plots/latency.png")
+    git(folder, "commit", "--quiet", "--message", "a new picture")
+    assert "|  | <img" in comment()
+    Path(folder / "models/model_int8.tflite").write_bytes(b"damaged")
+    text = comment(status=2)
+    assert "### The INT8 model\nIt failed with status 2:\n```\ncompare: working tree: " in text
+    assert "### Budgets" in text
 
 
 def test_a_folder_of_pictures_goes_all_the_way_to_a_prediction_and_back(
