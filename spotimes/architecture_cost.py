@@ -7,7 +7,7 @@ import numpy as np
 
 from spotimes import arena, atomic, convert, latency
 from spotimes import network as networks
-from spotimes.contract import Contract
+from spotimes.contract import COLOURS, Contract
 from spotimes.metadata import embedded
 from spotimes.params.network import Block, Network
 from spotimes.tflite_file import TFLiteFile
@@ -93,16 +93,7 @@ def measure(network: Network, contract: Contract, reference: Path) -> Cost:
     Raises:
         InputError: the strides shrink the image below one pixel, or the reference cannot be run.
     """
-    channels = {"rgb": 3, "grey": 1}[contract.colour]
-    shape = (contract.height, contract.width, channels)
-    model = networks.build(network, shape, len(contract.class_names), norm=None)
-    generator = np.random.default_rng(0)
-    for layer in model.layers:
-        if layer.weights:  # of constants that are alike, such as fresh biases, a file holds one
-            kernel, bias = layer.get_weights()
-            layer.set_weights([kernel, generator.normal(0, 0.1, bias.shape)])
-    images = generator.integers(0, 256, (4, *shape), np.uint8)
-    content = embedded(convert.to_int8(model, images), contract)
+    content = untrained(network, contract)
     file = TFLiteFile(content)
     with atomic.scratch(len(content)) as folder:
         path = folder / "untrained.tflite"
@@ -123,6 +114,27 @@ def measure(network: Network, contract: Contract, reference: Path) -> Cost:
         file.macs(),
         latency.ratio(rounds, "own", "reference").median,
     )
+
+
+def untrained(network: Network, contract: Contract) -> bytes:
+    """An architecture's INT8 .tflite file with weights drawn by lot: it costs what trained ones do.
+
+    Args:
+        network: the architecture.
+        contract: that of the files which are trained.
+
+    Raises:
+        InputError: the strides shrink the image below one pixel.
+    """
+    shape = (contract.height, contract.width, COLOURS[contract.colour])
+    model = networks.build(network, shape, len(contract.class_names), norm=None)
+    generator = np.random.default_rng(0)
+    for layer in model.layers:
+        if layer.weights:  # of constants that are alike, such as fresh biases, a file holds one
+            kernel, bias = layer.get_weights()
+            layer.set_weights([kernel, generator.normal(0, 0.1, bias.shape)])
+    images = generator.integers(0, 256, (4, *shape), np.uint8)
+    return embedded(convert.to_int8(model, images), contract)
 
 
 def _kernels(block: Block, inputs: int) -> list[tuple[int, int]]:
