@@ -4,7 +4,9 @@ import asyncio
 import base64
 import functools
 import io
+import os
 import time
+from collections.abc import Iterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -136,15 +138,7 @@ class Service:
         self.measures = Measures(self.gate)
         self.model = classifier.path.stem
         self.about = info.about(classifier) | {"name": self.model}
-        self.samples = (
-            sorted(
-                path
-                for path in samples.iterdir()
-                if path.suffix.lower() in picture.SUFFIXES and path.is_file()
-            )
-            if samples is not None
-            else []
-        )
+        self.samples = {path.name: path for path in sorted(_pictures(samples) if samples else [])}
 
     async def page(self, _: Request) -> Response:
         """The page."""
@@ -159,14 +153,14 @@ class Service:
 
     async def sample_list(self, _: Request) -> Response:
         """The names of sample pictures."""
-        return JSONResponse({"samples": [path.name for path in self.samples]})
+        return JSONResponse({"samples": [*self.samples]})
 
     async def sample(self, request: Request) -> Response:
         """A sample picture."""
-        for path in self.samples:
-            if path.name == request.path_params["name"]:
-                return FileResponse(path)
-        raise HTTPException(HTTPStatus.NOT_FOUND)
+        path = self.samples.get(request.path_params["name"])
+        if path is None or not os.access(path, os.R_OK):  # which it was when this began
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return FileResponse(path)
 
     async def model_facts(self, _: Request) -> Response:
         """What the model is."""
@@ -367,6 +361,15 @@ def applications(
         lifespan=lifespan,
     )
     return Applications(all_routes, Observed(full, service.measures))
+
+
+def _pictures(folder: Path) -> Iterator[Path]:
+    """Those that can be read, and whose names can be told."""
+    for path in folder.iterdir():
+        is_named = os.fsencode(path.name).decode(errors="ignore") == path.name
+        readable = os.path.isfile(path) and os.access(path, os.R_OK)  # noqa: PTH113  # never raises
+        if path.suffix.lower() in picture.SUFFIXES and is_named and readable:
+            yield path
 
 
 def _whole(request: Request, name: str, lowest: int, highest: int, default: int) -> int:

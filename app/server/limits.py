@@ -12,6 +12,7 @@ from app.server.refusal import RefusalError, busy
 Result = TypeVar("Result")
 
 ENCODINGS = ("gzip", "deflate")
+MOST_MEMBERS = 100  # of a gzip file; each costs a copy of the rest
 LARGEST_RATIO = 1032  # of what is unpacked to what was packed: zlib.net/zlib_tech.html
 
 
@@ -177,18 +178,23 @@ class Entry:
 
 
 def _unpacked(content: bytes, most: int) -> bytes:
-    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # either format, by its header
-    try:
-        unpacked = unpacking.decompress(content, most + 1)
-    except zlib.error as error:
-        raise RefusalError(400, f"the body cannot be unpacked: {error}") from error
-    if len(unpacked) > most:
-        raise _too_large(most)
-    if not unpacking.eof:
-        raise RefusalError(400, "the body cannot be unpacked: it ends before its end")
-    if unpacking.unused_data:
-        raise RefusalError(400, "the body cannot be unpacked: it goes on behind its end")
-    return unpacked
+    parts: list[bytes] = []
+    size, rest = 0, content
+    while rest or not parts:  # gzip files may be joined (RFC 1952, section 2.2)
+        unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # either format, by its header
+        try:
+            parts.append(unpacking.decompress(rest, most - size + 1))
+        except zlib.error as error:
+            raise RefusalError(400, f"the body cannot be unpacked: {error}") from error
+        size += len(parts[-1])
+        if size > most:
+            raise _too_large(most)
+        if not unpacking.eof:
+            raise RefusalError(400, "the body cannot be unpacked: it ends before its end")
+        rest = unpacking.unused_data
+        if len(parts) > MOST_MEMBERS:
+            raise RefusalError(400, f"the body cannot be unpacked: over {MOST_MEMBERS} parts")
+    return b"".join(parts)
 
 
 def _too_large(most: int) -> RefusalError:

@@ -5,6 +5,7 @@ import json
 import math
 import resource
 import socket
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -97,6 +98,48 @@ class _Server(uvicorn.Server):
         print(self._url, flush=True)
 
 
+class _Lingering:
+    """A transport that is closed without a reset to a client which is still sending.
+
+    Bytes that were sent and not read make the system reset a connection that is closed, and the
+    reset may overtake the answer (RFC 9112, section 9.6). So only this side is ended at first, and
+    what still comes is to be dropped until the client ends its own.
+
+    Attributes:
+        ending: whether that is awaited.
+
+    Args:
+        transport: the connection's.
+        is_sending: whether the client still is.
+        seconds: for the client to end.
+    """
+
+    def __init__(
+        self, transport: asyncio.Transport, is_sending: Callable[[], bool], seconds: float
+    ) -> None:
+        self.ending = False
+        self._transport = transport
+        self._is_sending = is_sending
+        self._seconds = seconds
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        """Whether nothing more is to be written."""
+        return self.ending or self._transport.is_closing()
+
+    def close(self) -> None:
+        """Ends this side, or where that is done or the client is, the connection."""
+        if self.is_closing() or not self._is_sending():
+            self._transport.close()
+            return
+        self.ending = True
+        self._transport.write_eof()
+        self._transport.resume_reading()
+        asyncio.get_running_loop().call_later(self._seconds, self._transport.abort)
+
+
 def _protocol(full: ASGIApp, limits: Limits) -> type[H11Protocol]:
     """uvicorn's, but for connections that are too many, or never end a head or a refused body."""
 
@@ -104,7 +147,8 @@ def _protocol(full: ASGIApp, limits: Limits) -> type[H11Protocol]:
         _late: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
+            self._lingering = _Lingering(transport, self._is_sending, limits.seconds)
+            super().connection_made(self._lingering)  # type: ignore[arg-type]  # it is like one
             if len(self.connections) > 2 * limits.connections:
                 transport.abort()
                 return
@@ -113,6 +157,8 @@ def _protocol(full: ASGIApp, limits: Limits) -> type[H11Protocol]:
             self._limit_wait()
 
         def data_received(self, data: bytes) -> None:
+            if self._lingering.ending:
+                return
             super().data_received(data)
             self._limit_wait()
 
@@ -146,6 +192,9 @@ def _protocol(full: ASGIApp, limits: Limits) -> type[H11Protocol]:
                 self._stop_waiting()
             elif self._late is None:
                 self._late = self.loop.call_later(limits.seconds, self.transport.close)
+
+        def _is_sending(self) -> bool:
+            return self.conn.their_state in (h11.SEND_BODY, h11.ERROR)
 
         def _stop_waiting(self) -> None:
             if self._late is not None:

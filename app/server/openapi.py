@@ -108,7 +108,10 @@ def document(
 def _get(summary: str, schema: Document, media_type: str = "application/json") -> Document:
     return {
         "summary": summary,
-        "responses": {"200": {"description": "So.", "content": {media_type: {"schema": schema}}}},
+        "responses": {
+            "200": {"description": "So.", "content": {media_type: {"schema": schema}}},
+            "503": BUSY,
+        },
     }
 
 

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import signal
 import socket
 import struct
@@ -109,6 +110,16 @@ def test_packed_bodies(
     assert server.post(INFER, b"no " + body, Content_Encoding=encoding).status == 400
     assert server.post(INFER, body + b"more", Content_Encoding=encoding).status == 400
     assert server.post(INFER, body, Content_Encoding=encoding.upper()).status == 200
+
+
+def test_a_packed_body_may_be_joined_of_parts(
+    server: Server, picture_pixels: Any, answers: Any
+) -> None:
+    body = inference(picture_pixels)
+    parts = [gzip.compress(body[:100]), gzip.compress(body[100:])]
+    response = server.post(INFER, b"".join(parts), Content_Encoding="gzip")
+    np.testing.assert_array_equal(np.float32(response.json["outputs"][0]["data"]), answers)
+    assert server.post(INFER, parts[0] * 102, Content_Encoding="gzip").status == 400
 
 
 def test_the_protocols_descriptions(server: Server) -> None:
@@ -232,8 +243,13 @@ def test_what_the_page_needs_comes_from_here_alone(server: Server) -> None:
 def test_samples(serve: Serve, tmp_path: Any, picture_bytes: bytes) -> None:
     (tmp_path / "a cat.png").write_bytes(picture_bytes)
     (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / os.fsdecode(b"na\xefve.png")).write_bytes(picture_bytes)
+    (tmp_path / "gone.png").write_bytes(picture_bytes)
+    (tmp_path / "no.png").symlink_to(tmp_path / "nothing")
     server = serve("--samples", tmp_path)
-    assert server.get("/samples").json == {"samples": ["a cat.png"]}
+    assert server.get("/samples").json == {"samples": ["a cat.png", "gone.png"]}
+    (tmp_path / "gone.png").unlink()
+    assert server.get("/samples/gone.png").status == 404
     assert server.get("/samples/a%20cat.png").body == picture_bytes
     assert server.get("/samples/notes.txt").status == 404
 
@@ -256,6 +272,38 @@ def test_a_body_without_a_length_that_is_too_large(serve: Serve) -> None:
         link.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         link.sendall(b"3000\r\n" + bytes(0x3000) + b"\r\n")
         assert link.recv(1000).startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize("limit", ["body-mib", "connections"])
+def test_an_early_answer_reaches_who_is_still_sending(serve: Serve, limit: str) -> None:
+    """Not a reset: what the client sends is read, or the system would send one."""
+    server = serve(f"--max-{limit}", 1)
+    host, port = server.url.removeprefix("http://").split(":")
+    with (
+        socket.create_connection((host, int(port)), 10),
+        socket.create_connection((host, int(port)), 10) as link,
+    ):
+        head = "POST /predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5000000"
+        link.sendall(head.encode() + b"\r\n\r\n" + bytes(100))
+        time.sleep(0.2)
+        link.sendall(bytes(4_999_900))
+        answer = b"".join(iter(lambda: link.recv(10_000), b""))
+    status = 413 if limit == "body-mib" else 503
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert answer.endswith(b'"}')
+
+
+def test_who_never_ends_an_answered_request_is_not_waited_for(serve: Serve) -> None:
+    server = serve("--timeout", 0.3)
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), 10) as link:
+        link.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\n")
+        link.sendall(b"Content-Length: 99999999999\r\n\r\n")
+        assert link.recv(1000).startswith(b"HTTP/1.1 413 ")
+        with pytest.raises(OSError, match=r"reset|pipe"):
+            for _ in range(100):
+                link.sendall(b"more")
+                time.sleep(0.05)
 
 
 def test_too_large_a_batch(serve: Serve, picture_pixels: Any) -> None:
@@ -484,7 +532,7 @@ def test_what_is_under_way_is_answered_before_the_end(
         ("--max-batch", 0, "serve: --max-batch: 0 is not allowed; give more than 0\n"),
         ("--timeout", -1, "serve: --timeout: -1 is not allowed; give more than 0, up to 3600\n"),
         ("--max-buffered-mib", 1, "serve: --max-buffered-mib: 1 is not allowed; give at least "),
-        ("--samples", "/nowhere", "serve: --samples: /nowhere: no such folder\n"),
+        ("--samples", "/nowhere", "serve: --samples: /nowhere: is no folder that can be read; "),
         ("--host", "192.0.2.1", "serve: 192.0.2.1, port 8000: "),
         ("--model", "/nowhere.tflite", "serve: /nowhere.tflite: no such file; "),
     ],

@@ -61,6 +61,7 @@ async function classify(read, name) {
 }
 
 function refuse(message) {
+  latest++; // an answer that is still to come is none to this
   at("answer").hidden = true;
   at("status").textContent = "";
   at("problem").textContent = message;
