@@ -34,6 +34,28 @@ from PIL.ImageFile import ImageFile
 from spotimes.errors import InputError
 
 MAX_PIXELS = 64_000_000
+# Each costs time, however few bytes it is. Cameras and editors make some ten scans of a picture,
+# and a strip for each few rows.
+MAX_SCANS = 100
+MAX_STRIPS = 65_536
+
+
+class _ElaborateError(Exception):
+    """A picture is put together of more parts than there is time for."""
+
+
+class _Tiff(TiffImagePlugin.TiffImageFile):
+    """Pillow's reader, but for files of very many strips or tiles, of which it makes a list."""
+
+    def _setup(self) -> None:
+        for tag in (TiffImagePlugin.STRIPOFFSETS, TiffImagePlugin.TILEOFFSETS):
+            count = len(self.tag_v2.get(tag, ()))
+            if count > MAX_STRIPS:
+                raise _ElaborateError(
+                    f"has {count:,} strips or tiles, and at most {MAX_STRIPS:,} are read"
+                )
+        super()._setup()
+
 
 # What a file begins with, and its reader. Not Image.open: it warns of large pictures, and of very
 # large ones it keeps the size to itself. The JPEG reader leaves alone all but a file's first
@@ -44,7 +66,7 @@ _READERS: dict[str, tuple[re.Pattern[bytes], Callable[[IO[bytes]], ImageFile]]] 
     "WEBP": (re.compile(rb"RIFF....WEBP", re.DOTALL), WebPImagePlugin.WebPImageFile),
     "BMP": (re.compile(rb"BM"), BmpImagePlugin.BmpImageFile),
     "GIF": (re.compile(rb"GIF8[79]a"), GifImagePlugin.GifImageFile),
-    "TIFF": (re.compile(rb"II[*+]\0|MM\0[*+]"), TiffImagePlugin.TiffImageFile),
+    "TIFF": (re.compile(rb"II[*+]\0|MM\0[*+]"), _Tiff),
     "PPM": (re.compile(rb"P[1-6f]\s"), PpmImagePlugin.PpmImageFile),
 }
 FORMATS = tuple(_READERS)
@@ -250,6 +272,8 @@ def _opened(
                     f"{where}: has {across:,} x {down:,} = {across * down:,} pixels, and at most "
                     f"{most_pixels:,} are read; make it smaller"
                 )
+            if name == "JPEG" and "progressive" in picture.info:
+                _check_scans(stream)
             coding = _coding(picture)
             grey = picture.mode in ("1", "L", "LA", "I", "F") or coding == "LA;16B"
             grey = grey or picture.mode.startswith("I;16")
@@ -258,6 +282,8 @@ def _opened(
         raise
     except MemoryError as error:
         raise InputError(_too_little_memory(where)) from error
+    except _ElaborateError as error:
+        raise InputError(f"{where}: {error}; save it anew") from error
     except Image.DecompressionBombError as error:
         # Pillow's own check, of a GIF whose first frame is larger than the GIF says to be.
         raise TooManyPixelsError(
@@ -296,6 +322,16 @@ def _silence_pillow() -> None:
         with _filtering:
             if warnings.filters[:1] != [_PILLOWS]:
                 warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def _check_scans(stream: IO[bytes]) -> None:
+    """Of a progressive JPEG, each scan of which goes over all pixels."""
+    place = stream.tell()
+    stream.seek(0)
+    scans = stream.read().count(b"\xff\xda")
+    stream.seek(place)
+    if scans > MAX_SCANS:
+        raise _ElaborateError(f"has {scans:,} scans, and at most {MAX_SCANS} are read")
 
 
 def _coding(picture: ImageFile) -> str:

@@ -554,6 +554,26 @@ def test_a_picture_too_large_is_refused_by_its_header(form: str) -> None:
     assert read_header(io.BytesIO(sized(form, 8_000, 8_000)), "here")[:2] == (8_000, 8_000)
 
 
+@pytest.mark.parametrize(("height", "read"), [(65_536, True), (65_537, False)])
+def test_a_tiff_of_very_many_strips_is_refused(height: int, read: bool) -> None:
+    """One a row."""
+    content = encoded(Image.new("L", (1, height)), "TIFF", tiffinfo={278: 1})
+    if read:
+        assert pixels(content).shape == (height, 1)
+    else:
+        said = "has 65,537 strips or tiles, and at most 65,536 are read; save it anew"
+        assert refusal(content) == said
+
+
+def test_a_jpeg_of_very_many_scans_is_refused(real: Image.Image) -> None:
+    content = encoded(real, "JPEG", progressive=True)
+    begin = content.rindex(b"\xff\xda")
+    scans, last = content.count(b"\xff\xda"), content[begin:-2]
+    few, many = (content[:-2] + more * last + content[-2:] for more in (100 - scans, 101 - scans))
+    assert pixels(few).shape == (32, 48, 3)
+    assert refusal(many) == "has 101 scans, and at most 100 are read; save it anew"
+
+
 def test_a_gif_whose_frame_is_too_large_is_refused() -> None:
     content = encoded(Image.new("L", (8, 8)), "GIF")
     frame = content.index(b",", 13 + 3 * 2)
