@@ -59,12 +59,14 @@ def _not_installed(error: ModuleNotFoundError) -> str:
 
 
 def _run(arguments: argparse.Namespace) -> None:
+    for name in ("stdout", "stderr"):  # closed ones take nothing, and that is no failure
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name that it cannot encode is no failure
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         arguments.run(arguments)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except ModuleNotFoundError as error:
         raise InputError(_not_installed(error)) from error
     except BrokenPipeError:  # whoever read it, such as `head`, has had enough

@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
     from app.server.limits import Limits  # noqa: PLC0415
     from app.server.listening import serve  # noqa: PLC0415
 
-    samples = arguments.samples or (SAMPLES if SAMPLES.is_dir() else None)
+    samples = arguments.samples or (SAMPLES if _is_folder(SAMPLES) else None)
     classifier = Classifier(arguments.model, arguments.threads)
     limits = Limits(
         body_bytes=int(arguments.max_body_mib * 2**20),
@@ -77,5 +77,15 @@ def _check(arguments: argparse.Namespace) -> None:
             f"twice --max-body-mib, {2 * arguments.max_body_mib:g}, as a body may be held packed "
             "and unpacked"
         )
-    if arguments.samples is not None and not arguments.samples.is_dir():
-        raise InputError(f"--samples: {arguments.samples}: no such folder")
+    if arguments.samples is not None and not _is_folder(arguments.samples):
+        raise InputError(
+            f"--samples: {arguments.samples}: is no folder that can be read; name another"
+        )
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        next(path.iterdir(), None)
+    except (OSError, ValueError):
+        return False
+    return True

@@ -1,5 +1,6 @@
 """Runs an image classifier: a .tflite file on LiteRT, FP32 or INT8, one image at a time."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
@@ -172,8 +173,8 @@ def load_interpreter(path: Path, threads: int) -> Any:
         InputError: the file is missing, is no .tflite file, is damaged or needs an operator that
             the runtime lacks.
     """
-    if not path.is_file():
-        what = "is no file" if path.exists() else "no such file"
+    if not os.path.isfile(path):  # noqa: PTH113  # Path's raises where it may not look
+        what = "is no file" if os.path.lexists(path) else "no such file"
         raise InputError(f"{path}: {what}; name a .tflite file")
     try:
         with native_stderr.captured():  # LiteRT tells there that it is there

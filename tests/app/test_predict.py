@@ -356,3 +356,19 @@ def test_a_batch_of_none_and_endless_input_are_told(
     assert (status, err) == (1, "predict: standard input: is larger than 1 MiB; give a file\n")
     monkeypatch.setattr("sys.stdin", None)
     assert app("predict", "--model", model, "-").err == "predict: standard input: is closed\n"
+
+
+@pytest.mark.parametrize("layout", ["--csv", "--json", "--top=2"])
+def test_closed_outputs_are_no_failure(layout: str, folder: Path) -> None:
+    """As many pictures as a count is shown for."""
+    pictures = [*folder.rglob("*.png")][:1] * 20
+    command = [sys.executable, "-m", "app", "predict", layout, *pictures]
+    words = " ".join(f"'{word}'" for word in command)
+    done = subprocess.run(["bash", "-c", f"{words} >&- 2>&-"], cwd=ROOT, check=False)
+    assert done.returncode == 0
+
+
+def test_a_model_whose_name_is_too_long_is_told(app: App) -> None:
+    status, _, err = app("predict", "--model", "m" * 300, "picture.png")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "no such file; name a .tflite file" in err
