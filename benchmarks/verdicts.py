@@ -24,6 +24,7 @@ from tqdm import tqdm
 from spotimes import architecture_cost, command, compare
 from spotimes.contract import Contract
 from spotimes.dataset import load_card, load_split
+from spotimes.errors import InputError
 from spotimes.params.compare import Compare
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
@@ -36,6 +37,8 @@ def main() -> None:
     parser.add_argument("--wider", type=int, default=0, help="channels more in the last block (0)")
     parser.add_argument("--busy", action="store_true", help="keep another core busy")
     arguments = parser.parse_args()
+    if arguments.times < 1 or arguments.wider < 0:
+        raise InputError("--times is to be 1 or more, and --wider 0 or more")
     params = load_group("compare", Compare)
     network = load_group("network", Network)
     card, shape = load_card(), load_split("test").images.shape[1:]

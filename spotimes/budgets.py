@@ -38,14 +38,22 @@ def verdicts(
         else:
             sure = at_least.get(name, value)
             met = value >= limit if name in LOWER_LIMITS else sure <= limit
-            found[name] = Verdict(limit=limit, measured=value, met=met)
+            found[name] = Verdict(limit=limit, measured=value, met=met, at_least=at_least.get(name))
     return found
 
 
 def sentence(name: str, verdict: Verdict) -> str:
     """Says in one line how a budget stands."""
     bound = "at least" if name in LOWER_LIMITS else "at most"
-    wanted = f"{name}: {bound} {verdict.limit:.8g} wanted"
+    wanted = f"{name}: {bound} {shown(verdict.limit)} wanted"
     if verdict.measured is None:
         return f"{wanted}, not measured: {verdict.reason}"
-    return f"{wanted}, measured {verdict.measured:.6g}: {'met' if verdict.met else 'NOT met'}"
+    measured = f"measured {shown(verdict.measured)}"
+    if verdict.at_least is not None:
+        measured += f", surely {shown(verdict.at_least)}"
+    return f"{wanted}, {measured}: {'met' if verdict.met else 'NOT met'}"
+
+
+def shown(value: float) -> str:
+    """A figure: a count in full, others with six digits."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.6g}"

@@ -6,6 +6,7 @@ Prints a Markdown table, or JSON. Takes 20 to 60 seconds on two cores.
 """
 
 import argparse
+import html
 import json
 import re
 import sys
@@ -16,10 +17,10 @@ from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from spotimes import budgets, command, comparison, flips, gates, held_out, paired_latency
+from spotimes import budgets, command, comparison, flips, gates, held_out, paired_latency, refitted
 from spotimes.classifier import Classifier, load_interpreter
-from spotimes.comparison import ONE_MODEL, Row
-from spotimes.dataset import PREPARED, load_card, load_split
+from spotimes.comparison import ONE_MODEL, Answers, Row
+from spotimes.dataset import PREPARED, LabelledImages, load_card, load_split
 from spotimes.errors import InputError
 from spotimes.flips import Flip
 from spotimes.latency import Ratio
@@ -43,6 +44,7 @@ class Compared(NamedTuple):
         class_flips: for each class its name, images lost and gained, and a verdict.
         flips: the images of the test split that were lost and gained.
         ratio: of latency, or None.
+        apart: the classes that only the one model knows, and those that only the other does.
     """
 
     names: tuple[str, str]
@@ -50,6 +52,7 @@ class Compared(NamedTuple):
     class_flips: list[tuple[str, int, int, Verdict]]
     flips: dict[str, list[Flip]]
     ratio: Ratio | None
+    apart: tuple[list[str], list[str]]
 
 
 class Side(NamedTuple):
@@ -88,7 +91,10 @@ def main() -> None:
     if arguments.flips:
         images = load_split("test").images
         flips.draw(images, compared.flips["lost"], compared.flips["gained"], arguments.flips)
-    kept = gates.held(compared.rows, compared.ratio, params.regressions) if arguments.check else []
+    kept: list[gates.Gate] = []
+    if arguments.check:
+        lost, _ = compared.apart
+        kept = gates.held(compared.rows, compared.ratio, lost, params.regressions)
     if arguments.json:
         print(json.dumps(as_json(compared) | {"gates": [gate._asdict() for gate in kept]}))
     else:
@@ -110,6 +116,7 @@ def compare(before: str, after: str | None, params: Compare) -> Compared:
         InputError: a revision is unknown, a model is damaged, or neither has one.
     """
     split, class_names = load_split("test"), load_card(PREPARED).class_names
+    held_out.check_prepared(split)
     with tempfile.TemporaryDirectory() as folder:
         sides = [
             _side(before, Path(folder) / "before.tflite"),
@@ -127,19 +134,21 @@ def compare(before: str, after: str | None, params: Compare) -> Compared:
         else:
             row = Row("latency", "latency, us", None, None, "", Verdict(Word.UNKNOWN, ONE_MODEL))
         rows.append(row)
-        tested = [None if side.untested else side.path for side in sides]
-        first, second = (
-            comparison.answers(path, split, class_names) if path else None
-            for path in _shown(tested, "classifying")
-        )
-        reason = next((f"{side.name}: {side.untested}" for side in sides if side.untested), "")
-        rows += comparison.accuracy_rows(first, second, reason)
+        found, reasons = [], []
+        for side in tqdm(sides, desc="classifying", unit="model"):
+            answered = _answers(side, split, class_names)
+            found.append(None if isinstance(answered, str) else answered)
+            reasons += [f"{side.name}: {answered}"] if isinstance(answered, str) else []
+        first, second = found
+        rows += comparison.accuracy_rows(first, second, "; ".join(reasons))
+        apart: tuple[list[str], list[str]] = ([], [])
         flipped: dict[str, list[Flip]] = {"lost": [], "gained": []}
         classes: list[tuple[str, int, int, Verdict]] = []
         if first and second:
             flipped = comparison.flips(first, second)
             classes = comparison.class_flips(first, second)
-    return Compared(names, rows, classes, flipped, ratio)
+            apart = comparison.classes_apart(first, second)
+    return Compared(names, rows, classes, flipped, ratio, apart)
 
 
 def timed(before: Path, after: Path, params: Compare) -> tuple[Ratio, Row]:
@@ -179,6 +188,9 @@ def markdown(compared: Compared) -> str:
         "| --- | ---: | ---: | ---: | --- |",
         *(_line(row) for row in compared.rows),
     ]
+    for name, only in zip(compared.names, compared.apart, strict=True):
+        if only:
+            lines += ["", _cell(f"Only {name} knows: {', '.join(only)}.")]
     changed = [each for each in compared.class_flips if each[1] or each[2]]
     if changed:
         lost, gained = (len(compared.flips[side]) for side in ("lost", "gained"))
@@ -219,6 +231,7 @@ def as_json(compared: Compared) -> dict[str, Any]:
             {"class": name, "lost": lost, "gained": gained, "verdict": judged.word.value}
             for name, lost, gained, judged in compared.class_flips
         ],
+        "classes_apart": compared.apart,
         "flips": {
             side: [flip._asdict() for flip in flipped] for side, flipped in compared.flips.items()
         },
@@ -235,7 +248,7 @@ def _side(revision: str | None, target: Path) -> Side:
             Classifier(path)
         except InputError as error:
             raise InputError(f"{WORKING_TREE}: {error}") from error
-        return Side(WORKING_TREE, path, "")
+        return Side(WORKING_TREE, path, held_out.why_not(None))
     found = Revision(revision)
     short = found.commit[:7]
     name = short if found.commit.startswith(revision) else f"{revision} ({short})"
@@ -251,7 +264,21 @@ def _side(revision: str | None, target: Path) -> Side:
         Classifier(target)
     except InputError as error:  # what an old Spotimes made can be measured all the same
         return Side(name, target, _of_model(error, target))
-    return Side(name, target, "" if held_out.from_training(found) else held_out.REASON)
+    return Side(name, target, held_out.why_not(found))
+
+
+def _answers(side: Side, split: LabelledImages, class_names: list[str]) -> Answers | str:
+    """What a side's model says of the test images, or why that is not to be known."""
+    if side.path is None or side.untested:
+        return side.untested
+    classifier = Classifier(side.path)
+    own = split
+    if split.images.shape[1:] != classifier.image_shape:
+        try:
+            own = refitted.for_model(classifier.contract, split)
+        except InputError as error:
+            return f"it takes images of another size: {error}"
+    return comparison.answers(classifier, own, class_names)
 
 
 def _of_model(error: InputError, target: Path) -> str:
@@ -274,8 +301,9 @@ def _line(row: Row) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that Markdown shows as it is, in a table too."""
-    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", text)
+    """Text that Markdown shows as it is, in a table too; nobody is called by an @ in it."""
+    text = " ".join(text.split()).replace("@", "@\N{ZERO WIDTH SPACE}")
+    return re.sub(r"([\\`*_$\[\]|#])", r"\\\1", html.escape(text, quote=False))
 
 
 def _figure(row: Row, value: float | None) -> str:

@@ -6,15 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from spotimes import arena, instructions, verdict
 from spotimes.classifier import Classifier
-from spotimes.contract import Contract
 from spotimes.dataset import LabelledImages
 from spotimes.flips import Flip
 from spotimes.latency import Ratio
-from spotimes.picture import fitted
 from spotimes.statistics import Difference, class_accuracy, worst_class_difference
 from spotimes.tflite_file import TFLiteFile
 from spotimes.verdict import Verdict, Word
@@ -108,25 +105,22 @@ def facts(path: Path) -> Facts:
     )
 
 
-def answers(path: Path, split: LabelledImages, class_names: Sequence[str]) -> Answers:
-    """Classifies labelled images, brought to what the model takes where that is another size.
+def answers(classifier: Classifier, split: LabelledImages, class_names: Sequence[str]) -> Answers:
+    """Classifies labelled images.
 
     Args:
-        path: a .tflite file with a contract.
-        split: the images and their labels.
+        classifier: a model.
+        split: the images, of the size that it takes, and their labels.
         class_names: what the labels stand for.
     """
-    classifier = Classifier(path)
-    contract = classifier.contract
-    place = {name: index for index, name in enumerate(contract.class_names)}
+    known = classifier.contract.class_names
+    place = {name: index for index, name in enumerate(known)}
     own = np.array([place.get(name, -1) for name in class_names], np.int64)
     predicted = []
     for start in range(0, len(split.labels), BATCH):
         images = split.images[start : start + BATCH]
-        if images.shape[1:] != classifier.image_shape:
-            images = np.stack([_fitted(image, contract) for image in images])
         predicted.append(classifier.probabilities(images).argmax(axis=1))
-    return Answers(own[split.labels], np.concatenate(predicted), contract.class_names)
+    return Answers(own[split.labels], np.concatenate(predicted), known)
 
 
 def cost_rows(before: Facts | None, after: Facts | None) -> list[Row]:
@@ -171,26 +165,35 @@ def accuracy_rows(
         after: likewise of the other.
         reason: why there is none.
     """
+    unknown = Verdict(Word.UNKNOWN, reason)
     if before is None or after is None:
-        first, second = (each and float(each.right.mean()) for each in (before, after))
-        return [Row("top1", "top-1", first, second, "", Verdict(Word.UNKNOWN, reason))]
+        sides = (before, after)
+        first, second = (each and float(each.right.mean()) for each in sides)
+        worst, worst_after = (each and min(each.accuracy_by_class().values()) for each in sides)
+        return [
+            Row("top1", "top-1", first, second, "", unknown),
+            Row("worst_class", "worst class", worst, worst_after, "", unknown),
+        ]
     both = (before.labels >= 0) & (after.labels >= 0)
     if not both.any():
-        reason = "the models have no class in common"
-        return [Row("top1", "top-1", None, None, "", Verdict(Word.UNKNOWN, reason))]
+        unknown = Verdict(Word.UNKNOWN, "the models have no class in common")
+        return [
+            Row(key, title, None, None, "", unknown)
+            for key, title in (("top1", "top-1"), ("worst_class", "worst class"))
+        ]
     paired = verdict.paired(before.right[both], after.right[both])
     change = f"{_points(paired.difference)}, p = {paired.p_value:.2g}"
     rows = [
         Row(
             "top1",
-            f"top-1, {both.sum():,} images",
+            f"top-1, {both.sum():,} images of {len(by_class(before, after)):,} classes",
             float(before.right[both].mean()),
             float(after.right[both].mean()),
             change,
             verdict.of_accuracy(paired),
         )
     ]
-    return [*rows, *_worst_class_row(before, after)]
+    return [*rows, _worst_class_row(before, after)]
 
 
 def by_class(before: Answers, after: Answers) -> dict[str, tuple[float, float]]:
@@ -231,24 +234,29 @@ def _paired_of_class(before: Answers, after: Answers, name: str) -> verdict.Pair
     return verdict.paired(before.right[of_class], after.right[of_class])
 
 
-def _worst_class_row(before: Answers, after: Answers) -> list[Row]:
+def classes_apart(before: Answers, after: Answers) -> tuple[list[str], list[str]]:
+    """The classes that only the first knows, and those that only the second does."""
+    first, second = before.class_names, after.class_names
+    return (
+        [name for name in first if name not in second],
+        [name for name in second if name not in first],
+    )
+
+
+def _worst_class_row(before: Answers, after: Answers) -> Row:
     classes = by_class(before, after)
-    if not classes:
-        return []
     worst = [min(classes, key=lambda name: classes[name][side]) for side in (0, 1)]
     difference = worst_class_difference(
         *([each.right[_of_class(before, name)] for name in classes] for each in (before, after))
     )
-    return [
-        Row(
-            "worst_class",
-            f"worst class ({', then '.join(dict.fromkeys(worst))})",
-            classes[worst[0]][0],
-            classes[worst[1]][1],
-            _points(difference),
-            verdict.of_difference(difference),
-        )
-    ]
+    return Row(
+        "worst_class",
+        f"worst class ({', then '.join(dict.fromkeys(worst))})",
+        classes[worst[0]][0],
+        classes[worst[1]][1],
+        _points(difference),
+        verdict.of_difference(difference),
+    )
 
 
 def _of_class(answers: Answers, name: str) -> npt.NDArray[np.bool_]:
@@ -272,8 +280,3 @@ def _counted(
         change += f" ({100 * (after / before - 1):+.1f}%)"
     spread = instructions.SPREAD if key == "instructions" else 0
     return Row(key, title, before, after, change, verdict.of_cost(before, after, spread))
-
-
-def _fitted(image: npt.NDArray[np.uint8], contract: Contract) -> npt.NDArray[np.uint8]:
-    picture = Image.fromarray(image.squeeze(), "L" if image.shape[2] == 1 else "RGB")
-    return fitted(picture, contract.height, contract.width, contract.colour, contract.resize)

@@ -8,6 +8,7 @@ rebuild would differ, or its versions do; what only disturbs a measurement is to
 import json
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from enum import Enum
@@ -25,6 +26,7 @@ from spotimes.params.versions import Versions
 
 FINGERPRINT = Path("metrics/fingerprint.json")
 REQUIREMENTS = Path("requirements.txt")
+INPUTS = ("params.yaml", "dvc.yaml", "spotimes", "stages", "data/catalog")  # of a rebuild
 SYSTEM = Path("/sys/devices/system/cpu")
 # A tool, by its names, the Debian package's first, whether the pipeline needs it, and what for.
 TOOLS = (
@@ -56,7 +58,7 @@ class Finding(NamedTuple):
 
 def main() -> None:
     """The command."""
-    findings = [*fingerprint(), *packages(), *tools(), *cpu()]
+    findings = [*fingerprint(), *packages(), *changes(), *tools(), *cpu()]
     for finding in findings:
         print(f"{finding.kind.value:8} {finding.line}")
     differing = sum(finding.kind == Kind.DIFFERS for finding in findings)
@@ -70,10 +72,10 @@ def fingerprint(path: Path = FINGERPRINT) -> Iterator[Finding]:
     """What the trained bytes depend on, here and where they were made."""
     try:
         committed: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(committed, dict):
+            raise ValueError("no mapping")
     except (OSError, ValueError) as error:
-        yield Finding(
-            Kind.DIFFERS, f"fingerprint: {path} cannot be read ({error}): git checkout {path}"
-        )
+        yield _lost(path, error)
         return
     machine = host.describe()
     versions = load_group("versions", Versions).model_dump()
@@ -99,7 +101,12 @@ def fingerprint(path: Path = FINGERPRINT) -> Iterator[Finding]:
 def packages(path: Path = REQUIREMENTS) -> Iterator[Finding]:
     """Whether what is installed is what is pinned."""
     off = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        yield _lost(path, error)
+        return
+    for line in lines:
         try:
             wanted = Requirement(line.split("#")[0].strip())
         except InvalidRequirement:  # a comment, or an option
@@ -113,6 +120,23 @@ def packages(path: Path = REQUIREMENTS) -> Iterator[Finding]:
         yield Finding(Kind.DIFFERS, f"packages: {'; '.join(off)}: make install mends it")
     else:
         yield Finding(Kind.FINE, f"packages: as {path} pins them")
+
+
+def changes() -> Iterator[Finding]:
+    """Whether code or params are those of the commit."""
+    asked = ["git", "status", "--porcelain", "--", *INPUTS]
+    try:
+        told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        yield Finding(Kind.DISTURBS, "changes: Git cannot tell what was changed here")
+        return
+    names = [line[3:] for line in told.splitlines()]
+    if names:
+        yield Finding(
+            Kind.DIFFERS, f"changes: not those of the commit: {', '.join(names)}: git diff HEAD"
+        )
+    else:
+        yield Finding(Kind.FINE, "changes: code and params are the commit's")
 
 
 def tools() -> Iterator[Finding]:
@@ -150,6 +174,10 @@ def cpu(seconds: float = 1) -> Iterator[Finding]:
     stolen = getattr(steal, "steal", 0.0)
     if stolen > 1:
         yield Finding(Kind.DISTURBS, f"cpu: other virtual machines take {stolen:.0f}% of it")
+
+
+def _lost(path: Path, error: Exception) -> Finding:
+    return Finding(Kind.DIFFERS, f"{path}: cannot be read ({error}): git checkout {path}")
 
 
 def _installed(name: str) -> str | None:

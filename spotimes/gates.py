@@ -6,6 +6,7 @@ from typing import NamedTuple
 from spotimes.comparison import Row
 from spotimes.latency import Ratio
 from spotimes.params.compare import Allowed, Regressions
+from spotimes.verdict import Word
 
 ACCURACIES = ("top1", "worst_class")  # of which more is better
 UNITS = {
@@ -31,7 +32,12 @@ class Gate(NamedTuple):
     sentence: str
 
 
-def held(rows: Sequence[Row], ratio: Ratio | None, regressions: Regressions) -> list[Gate]:
+def held(
+    rows: Sequence[Row],
+    ratio: Ratio | None,
+    lost_classes: Sequence[str],
+    regressions: Regressions,
+) -> list[Gate]:
     """Holds a comparison to what is allowed.
 
     What could be measured before and no longer can is broken: a model that is gone passes nothing.
@@ -39,6 +45,8 @@ def held(rows: Sequence[Row], ratio: Ratio | None, regressions: Regressions) -> 
     Args:
         rows: of the comparison.
         ratio: of latency, whose interval must be beyond the limit as a whole to break it.
+        lost_classes: that the model before could tell, and that after cannot. They count for none
+            of the accuracies, so where one of these is limited, they break a gate of their own.
         regressions: what is allowed.
     """
     by_key = {row.key: row for row in rows}
@@ -54,7 +62,10 @@ def held(rows: Sequence[Row], ratio: Ratio | None, regressions: Regressions) -> 
         elif name == "latency" and ratio is not None:
             gates.append(_of_latency(row.before, ratio, allowed))
         else:
-            gates.append(_of_figure(name, row.before, row.after, allowed))
+            gates.append(_of_figure(row, row.before, row.after, allowed))
+    if lost_classes and any(gate.name in ACCURACIES for gate in gates):
+        said = f"classes: {', '.join(lost_classes)} can no longer be told: BROKEN"
+        gates.append(Gate("classes", False, said))
     return gates
 
 
@@ -74,10 +85,12 @@ def _of_latency(before_us: float, ratio: Ratio, allowed: Allowed) -> Gate:
     return _judged("latency", (ratio.low - 1) * before_us, before_us, said, allowed)
 
 
-def _of_figure(name: str, before: float, after: float, allowed: Allowed) -> Gate:
-    worse = before - after if name in ACCURACIES else after - before
-    said = f"{_shown(name, after)}, was {_shown(name, before)}"
-    return _judged(name, worse, before, said, allowed)
+def _of_figure(row: Row, before: float, after: float, allowed: Allowed) -> Gate:
+    worse = before - after if row.key in ACCURACIES else after - before
+    said = f"{_shown(row.key, after)}, was {_shown(row.key, before)}"
+    if row.verdict.word == Word.NOISY:
+        said += " (too noisy to say)"
+    return _judged(row.key, worse, before, said, allowed)
 
 
 def _judged(name: str, worse: float, before: float, said: str, allowed: Allowed) -> Gate:

@@ -59,8 +59,13 @@ def measure(
 def to_blame(errors: Sequence[LayerError]) -> LayerError | None:
     """The layer at which the ratio falls most below that of the layer before it; None if nowhere.
 
-    The first layer has none before it, and an output without any error has no ratio.
+    The first layer, whose input is exact, is to blame where its ratio is the lowest of all. An
+    output without any error has no ratio.
     """
+    if errors and np.isfinite(errors[0].decibels):
+        lowest = min(errors, key=lambda error: error.decibels)
+        if len(errors) > 1 and lowest is errors[0]:
+            return lowest
     falls = [
         (before.decibels - after.decibels, after)
         for before, after in pairwise(errors)

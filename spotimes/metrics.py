@@ -138,12 +138,17 @@ class Disagreement(Metrics):
 
 
 class Verdict(Metrics):
-    """A budget beside what was measured; unmeasured, it is neither met nor not, for a reason."""
+    """A budget beside what was measured; unmeasured, it is neither met nor not, for a reason.
+
+    Attributes:
+        at_least: of a measure that is uncertain, what it surely reaches.
+    """
 
     limit: float
     measured: float | None
     met: bool | None
     reason: str | None = None
+    at_least: float | None = None
 
 
 class Evaluation(Metrics):

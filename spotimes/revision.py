@@ -49,8 +49,12 @@ class Revision:
             remotes hold.
         """
         try:
-            if not self._files.exists(path):
-                return None
+            self._files.info(path)
+        except FileNotFoundError:
+            return None
+        except (OSError, DvcException) as error:
+            raise InputError(f"{self.name}: DVC cannot read it: {error}") from error
+        try:
             content: bytes = self._files.read_bytes(path)
         except (OSError, DvcException) as error:
             raise InputError(

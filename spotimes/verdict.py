@@ -7,10 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spotimes.latency import Ratio
-from spotimes.statistics import Difference, mcnemar
+from spotimes.statistics import Difference, mcnemar, paired_difference, quantile
 
 SIGNIFICANCE = 0.05
-Z = 1.959964  # of a 95% interval
 # A difference whose whole interval is within this, as a share of all images, is called none.
 SAME_ACCURACY = 0.01
 
@@ -96,21 +95,23 @@ def of_accuracy(paired: Paired, among: int = 1) -> Verdict:
             surer (Bonferroni).
     """
     significant = paired.p_value < SIGNIFICANCE / among
-    return _of_difference(paired.difference, significant)
+    return _of_difference(paired.difference, significant, among)
 
 
 def of_difference(difference: Difference) -> Verdict:
     """Of a difference of accuracies: what its whole interval agrees on."""
-    return _of_difference(difference, difference.low > 0 or difference.high < 0)
+    return _of_difference(difference, difference.low > 0 or difference.high < 0, 1)
 
 
-def _of_difference(difference: Difference, significant: bool) -> Verdict:
+def _of_difference(difference: Difference, significant: bool, among: int) -> Verdict:
     value, low, high = difference
     if significant:
         return Verdict(Word.BETTER if value > 0 else Word.WORSE)
     if low >= -SAME_ACCURACY and high <= SAME_ACCURACY:
         return Verdict(Word.SAME)
-    more = _times_as_many(low, high, max(abs(value), SAME_ACCURACY - abs(value)))
+    wider = quantile(1 - SIGNIFICANCE / among) / quantile(1 - SIGNIFICANCE)
+    room = max(abs(value) / wider, SAME_ACCURACY - abs(value))
+    more = _times_as_many(low, high, room)
     return Verdict(Word.NOISY, f"about {more} images would settle it")
 
 
@@ -126,20 +127,9 @@ def _times_as_many(low: float, high: float, room: float) -> str:
 def paired(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> Paired:
     """Compares which images two classifiers get right.
 
-    The interval is that of Agresti and Min (2005, Statistics in Medicine 24:729), Wald's once half
-    an image is added to each cell of the table: none flipped does not mean that none ever will.
-
     Args:
         first: bool, shape (images,), at least one.
         second: the same of the second.
     """
-    test, count = mcnemar(first, second), len(first)
-    flipped, more = test.second_only + test.first_only + 1, test.second_only - test.first_only
-    middle = more / (count + 2)
-    margin = Z * float(np.sqrt(flipped - more**2 / (count + 2))) / (count + 2)
-    return Paired(
-        Difference(more / count, middle - margin, middle + margin),
-        test.first_only,
-        test.second_only,
-        test.p_value,
-    )
+    test = mcnemar(first, second)
+    return Paired(paired_difference(first, second), test.first_only, test.second_only, test.p_value)

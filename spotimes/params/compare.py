@@ -19,7 +19,7 @@ class Timing(Frozen):
         rounds: of a load.
         min_loads: the fewest loads.
         interval_width: stop when the 95% interval of the ratio is at most so wide, as a share.
-        budget_seconds: stop then at the latest.
+        budget_seconds: stop then, unless not even ten loads were timed.
     """
 
     threads: Annotated[int, Field(ge=1, le=256)]

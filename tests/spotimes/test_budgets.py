@@ -52,6 +52,16 @@ def test_an_accuracy_is_a_lower_limit(name: str, limit: float, beyond: float, me
 def test_a_latency_exceeds_its_limit_as_a_whole_interval(low: float, met: bool) -> None:
     found = budgets.verdicts(LIMITS, MEASURED, {}, {"median_ms": low})["median_ms"]
     assert (found.measured, found.met) == (0.6, met)
+    said = f"median_ms: at most 0.5 wanted, measured 0.6, surely {low:g}: "
+    assert budgets.sentence("median_ms", found) == said + ("met" if met else "NOT met")
+
+
+def test_counts_are_told_in_full() -> None:
+    limits = LIMITS.model_copy(update={"macs": 7_630_079})
+    found = budgets.verdicts(limits, MEASURED | {"macs": 7_630_080}, {}, {})["macs"]
+    assert budgets.sentence("macs", found) == (
+        "macs: at most 7,630,079 wanted, measured 7,630,080: NOT met"
+    )
 
 
 def test_sentences() -> None:

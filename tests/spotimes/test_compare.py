@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from spotimes import command, compare, instructions
+from spotimes import command, compare, instructions, refitted
 from spotimes.contract import Contract
-from spotimes.dataset import Card
+from spotimes.dataset import Card, LazySplit, Split, load_split
 from spotimes.metadata import embedded
 from tests.imports import ROOT
 
@@ -219,3 +219,42 @@ def test_gates_name_what_is_broken_and_fail(run: Run) -> None:
     status, out, _ = run("main", "--check")
     assert status == 3
     assert "- latency: not measured: there is one model only: BROKEN" in out.splitlines()
+
+
+def test_names_of_classes_are_text_in_markdown(run: Run, int8: bytes) -> None:
+    names = ("a|b", "<img src=x>", "@octocat", "_it_", *"456789")
+    contract = Contract(names, 32, 32, "rgb", "squash", 255)
+    Path("models/model_int8.tflite").write_bytes(embedded(int8, contract))
+    out = run("main").out
+    assert "a\\|b" in out
+    assert "&lt;img src=x&gt;" in out
+    assert "@octocat" not in out
+    assert "\\_it\\_" in out
+
+
+def test_a_model_of_another_size_is_given_the_sources_own_pictures(
+    run: Run, monkeypatch: pytest.MonkeyPatch, prepared: Path
+) -> None:
+    """data/prepared holds 24 x 24; the models take 32 x 32."""
+    split = load_split("test", prepared)
+    small = Split(split.images[:][:, 4:28, 4:28], split.labels)
+    asked = []
+
+    def for_model(contract: Contract, test: Split) -> LazySplit:
+        asked.append((contract.height, contract.width, test.images.shape))
+        return split
+
+    monkeypatch.setattr(compare, "load_split", lambda _: small)
+    monkeypatch.setattr(refitted, "for_model", for_model)
+    found = rows(run("main~1", "main", "--json").out)
+    assert asked == [(32, 32, (50, 24, 24, 3))] * 2
+    assert found["top1"]["after"] > 0.5
+
+
+def test_a_lock_that_cannot_be_read_is_told_and_passes_no_gate(run: Run) -> None:
+    Path("dvc.yaml").write_text("<<<<<<< a")
+    commit("conflict")
+    Path("dvc.yaml").unlink()
+    status, out, err = run("main", "--check")
+    assert (status, out) == (2, "")
+    assert "main: DVC cannot read it" in err.splitlines()[-1]

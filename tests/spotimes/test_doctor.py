@@ -1,4 +1,5 @@
 import json
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,7 +8,7 @@ from typing import Any
 import psutil
 import pytest
 
-from spotimes import doctor, host
+from spotimes import command, doctor, host
 from spotimes.doctor import Kind
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +73,49 @@ def test_packages_off_their_pins_are_named(tmp_path: Path) -> None:
 def test_what_is_pinned_is_installed_here() -> None:
     (finding,) = doctor.packages()
     assert finding.kind == Kind.FINE, finding.line
+
+
+@pytest.mark.parametrize("content", ["[]", "{", None])
+def test_files_that_tell_nothing_are_told(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "file"
+    if content is not None:
+        path.write_text(content)
+    else:
+        (finding,) = doctor.packages(path)
+        assert finding.kind == Kind.DIFFERS
+    (finding,) = doctor.fingerprint(path)
+    assert finding.kind == Kind.DIFFERS
+    assert finding.line.startswith(f"{path}: cannot be read (")
+
+
+def test_other_params_than_the_commits_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (finding,) = doctor.changes()
+    assert finding.kind == Kind.DISTURBS
+    user = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    Path("params.yaml").write_text("train: 1")
+    for words in (("init", "-q"), ("add", "--all"), (*user, "commit", "-qm", "one")):
+        subprocess.run(["git", *words], check=True)
+    assert [finding.kind for finding in doctor.changes()] == [Kind.FINE]
+    Path("params.yaml").write_text("train: 2")
+    (finding,) = doctor.changes()
+    assert finding.kind == Kind.DIFFERS
+    assert "params.yaml" in finding.line
+
+
+@pytest.mark.parametrize(("kind", "status"), [(Kind.DIFFERS, 1), (Kind.DISTURBS, 0)])
+def test_the_status_says_whether_a_rebuild_can_differ(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: Kind, status: int
+) -> None:
+    for name in ("fingerprint", "packages", "changes", "tools", "cpu"):
+        monkeypatch.setattr(doctor, name, lambda: [doctor.Finding(Kind.FINE, "fine")])
+    monkeypatch.setattr(doctor, "tools", lambda: [doctor.Finding(kind, "a tool")])
+    with pytest.raises(SystemExit) as ended:
+        command.run("doctor", doctor.main)
+    assert ended.value.code == status
+    assert "a tool" in capsys.readouterr().out
 
 
 def test_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

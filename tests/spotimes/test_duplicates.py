@@ -9,7 +9,14 @@ from PIL import Image
 
 from spotimes import duplicates
 from spotimes.dataset import Split, SplitName
-from spotimes.duplicates import MOST_BITS, NEAREST, exact_groups, fingerprints, near_pairs
+from spotimes.duplicates import (
+    MOST_BITS,
+    NEAREST,
+    combined,
+    exact_groups,
+    fingerprints,
+    near_pairs,
+)
 
 Images = npt.NDArray[np.uint8]
 GENERATOR = np.random.default_rng(3)
@@ -256,3 +263,10 @@ def test_an_image_is_read_once_at_most_and_only_if_its_hash_is_alike(
     assert len(source.asked) == len(set(source.asked))
     assert len(source.asked) < 0.25 * len(source)
     assert source.most_at_once <= 7
+
+
+def test_one_digest_of_images_in_any_order(cifar10: dict[SplitName, Split]) -> None:
+    digests = fingerprints(cifar10["test"].images[:])[0]
+    assert combined(digests) == combined(digests[::-1])
+    assert combined(digests) != combined(digests[1:])
+    assert combined(digests) != combined(np.concatenate([digests, digests[:1]]))

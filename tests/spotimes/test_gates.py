@@ -47,7 +47,7 @@ def test_a_cost_may_grow_as_far_as_allowed(
     name: str, absolute: float | None, relative: float | None, after: float, passed: bool
 ) -> None:
     allowed = regressions(**{name: Allowed(absolute=absolute, relative=relative)})
-    (gate,) = held(rows(**{name: after}), None, allowed)
+    (gate,) = held(rows(**{name: after}), None, [], allowed)
     assert (gate.name, gate.passed) == (name, passed)
     assert gate.sentence.startswith(f"{name}: {after:,}, was 1,000.0; ")
     if absolute:
@@ -59,7 +59,7 @@ def test_a_cost_may_grow_as_far_as_allowed(
 @pytest.mark.parametrize(("lost", "passed"), [(-0.1, True), (0.005, True), (0.0051, False)])
 def test_an_accuracy_may_fall_as_far_as_allowed(name: str, lost: float, passed: bool) -> None:
     allowed = regressions(**{name: Allowed(absolute=0.005, relative=None)})
-    (gate,) = held(rows(**{name: BEFORE[name] - lost}), None, allowed)
+    (gate,) = held(rows(**{name: BEFORE[name] - lost}), None, [], allowed)
     assert gate.passed == passed
     assert (
         f"{BEFORE[name] - lost:.2%}, was {BEFORE[name]:.2%}; 0.5 points worse is allowed"
@@ -76,7 +76,7 @@ def test_a_latency_fails_only_as_a_whole_interval(
 ) -> None:
     """50 us and 3% of them."""
     allowed = regressions(latency=Allowed(absolute=absolute, relative=relative))
-    (gate,) = held(rows(), Ratio(1.04, low, high), allowed)
+    (gate,) = held(rows(), Ratio(1.04, low, high), [], allowed)
     assert gate.passed == passed
     bound = "1.5 us" if absolute else "3%"
     assert gate.sentence == (
@@ -92,7 +92,7 @@ def unmeasured(name: str, before: float | None) -> Row:
 def test_what_could_not_be_measured_before_passes_and_is_told() -> None:
     limit = Allowed(absolute=None, relative=0.03)
     compared = [*rows()[:1], unmeasured("instructions", None)]
-    gates = held(compared, None, regressions(latency=limit, instructions=limit))
+    gates = held(compared, None, [], regressions(latency=limit, instructions=limit))
     assert [gate.passed for gate in gates] == [None, None]
     assert gates[0].sentence == "instructions: not measured: for a reason"
     assert gates[1].sentence == "latency: not measured"
@@ -101,7 +101,7 @@ def test_what_could_not_be_measured_before_passes_and_is_told() -> None:
 def test_what_can_no_longer_be_measured_is_broken() -> None:
     limit = Allowed(absolute=None, relative=0.03)
     compared = [*rows()[:1], unmeasured("top1", 0.9)]
-    (gate,) = held(compared, None, regressions(top1=limit))
+    (gate,) = held(compared, None, [], regressions(top1=limit))
     assert gate.passed is False
     assert gate.sentence == "top1: not measured, was 90.00%: for a reason: BROKEN"
 
@@ -109,9 +109,24 @@ def test_what_can_no_longer_be_measured_is_broken() -> None:
 def test_a_model_that_is_gone_passes_no_gate() -> None:
     limit = Allowed(absolute=None, relative=0.03)
     compared = [unmeasured("bytes", 1000), unmeasured("latency", None)]
-    gates = held(compared, None, regressions(latency=limit, bytes=limit))
+    gates = held(compared, None, [], regressions(latency=limit, bytes=limit))
     assert [gate.passed for gate in gates] == [False, False]
 
 
 def test_null_allows_anything() -> None:
-    assert held(rows(bytes=1e9), Ratio(9, 9, 9), regressions()) == []
+    assert held(rows(bytes=1e9), Ratio(9, 9, 9), [], regressions()) == []
+
+
+@pytest.mark.parametrize("name", ["top1", "bytes"])
+def test_classes_that_are_gone_break_the_limits_of_accuracy(name: str) -> None:
+    limit = Allowed(absolute=1, relative=None)
+    gates = held(rows(), None, ["cat", "dog"], regressions(**{name: limit}))
+    said = [gate.sentence for gate in gates if gate.passed is False]
+    assert said == (["classes: cat, dog can no longer be told: BROKEN"] if name == "top1" else [])
+
+
+def test_what_is_within_noise_is_told_so() -> None:
+    noisy = Row("top1", "top1", 0.9, 0.89, "", Verdict(Word.NOISY, "more images"))
+    allowed = regressions(top1=Allowed(absolute=0.005, relative=None))
+    (gate,) = held([*rows()[:1], noisy], None, [], allowed)
+    assert gate.sentence.startswith("top1: 89.00%, was 90.00% (too noisy to say); 0.5 points")

@@ -53,7 +53,9 @@ def test_another_networks_layers_are_refused(
     ("decibels", "blamed"),
     [
         ([30, 28, 20, 19], 2),
-        ([20, 25, 30], None),
+        ([20, 25, 30], 0),
+        ([12, 11.5, 13], 1),
+        ([float("inf"), 30, 31], None),
         ([float("inf"), 30, 29, float("inf")], 2),
         ([10, -5], 1),
         ([30], None),

@@ -69,6 +69,15 @@ def test_on_another_machine_accuracy_must_be_within_the_interval(
     assert f"INT8 top-1 {top1:.2%}; committed 89.00%, 88.00% to 90.00%" in out
 
 
+def test_what_was_chosen_otherwise_is_no_other_machine(run: Run) -> None:
+    write("models/model.keras", "other")
+    write(reproduced.FINGERPRINT, {"cpu": "elsewhere", "threads": 1})
+    assert run() == (
+        1,
+        "NOT reproduced: threads are not those of the committed fingerprint\n",
+    )
+
+
 @pytest.mark.parametrize("path", reproduced.MODELS[1:])
 def test_of_the_same_weights_the_same_files_are_made_on_any_machine(run: Run, path: str) -> None:
     write(path, "other")
