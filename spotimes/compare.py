@@ -11,7 +11,6 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +19,7 @@ from tqdm import tqdm
 from spotimes import budgets, command, comparison, flips, gates, held_out, paired_latency, refitted
 from spotimes.classifier import Classifier, load_interpreter
 from spotimes.comparison import ONE_MODEL, Answers, Row
-from spotimes.dataset import PREPARED, LabelledImages, load_card, load_split
+from spotimes.dataset import Card, LabelledImages, load_card, load_split
 from spotimes.errors import InputError
 from spotimes.flips import Flip
 from spotimes.latency import Ratio
@@ -115,7 +114,7 @@ def compare(before: str, after: str | None, params: Compare) -> Compared:
     Raises:
         InputError: a revision is unknown, a model is damaged, or neither has one.
     """
-    split, class_names = load_split("test"), load_card(PREPARED).class_names
+    split, card = load_split("test"), load_card()
     held_out.check_prepared(split)
     with tempfile.TemporaryDirectory() as folder:
         sides = [
@@ -126,7 +125,10 @@ def compare(before: str, after: str | None, params: Compare) -> Compared:
         paths = [side.path for side in sides]
         if paths == [None, None]:
             raise InputError(f"{names[0]} and {names[1]}: neither has {MODEL}")
-        facts = [comparison.facts(path) if path else None for path in _shown(paths, "counting")]
+        facts = [
+            comparison.facts(path) if path else None
+            for path in tqdm(paths, desc="counting", unit="model")
+        ]
         rows = comparison.cost_rows(*facts)
         ratio = None
         if paths[0] and paths[1]:
@@ -136,7 +138,7 @@ def compare(before: str, after: str | None, params: Compare) -> Compared:
         rows.append(row)
         found, reasons = [], []
         for side in tqdm(sides, desc="classifying", unit="model"):
-            answered = _answers(side, split, class_names)
+            answered = _answers(side, split, card)
             found.append(None if isinstance(answered, str) else answered)
             reasons += [f"{side.name}: {answered}"] if isinstance(answered, str) else []
         first, second = found
@@ -241,52 +243,43 @@ def as_json(compared: Compared) -> dict[str, Any]:
 def _side(revision: str | None, target: Path) -> Side:
     """A revision's model, written to `target`, or the working tree's where it lies."""
     if revision is None:
-        path = Path(MODEL)
-        if not path.is_file():
-            return Side(WORKING_TREE, None, NO_MODEL)
-        try:
-            Classifier(path)
-        except InputError as error:
-            raise InputError(f"{WORKING_TREE}: {error}") from error
-        return Side(WORKING_TREE, path, held_out.why_not(None))
-    found = Revision(revision)
-    short = found.commit[:7]
-    name = short if found.commit.startswith(revision) else f"{revision} ({short})"
-    content = found.read(MODEL)
-    if content is None:
+        found, name, path = None, WORKING_TREE, Path(MODEL)
+    else:
+        found, path = Revision(revision), target
+        short = found.commit[:7]
+        name = short if found.commit.startswith(revision) else f"{revision} ({short})"
+        content = found.read(MODEL)
+        if content is not None:
+            path.write_bytes(content)
+    if not path.is_file():
         return Side(name, None, NO_MODEL)
-    target.write_bytes(content)
     try:
-        load_interpreter(target, threads=1)
+        load_interpreter(path, threads=1)
     except InputError as error:
-        raise InputError(f"{name}: {_of_model(error, target)}") from error
+        raise InputError(f"{name}: {_of_model(error, path)}") from error
     try:
-        Classifier(target)
+        Classifier(path)
     except InputError as error:  # what an old Spotimes made can be measured all the same
-        return Side(name, target, _of_model(error, target))
-    return Side(name, target, held_out.why_not(found))
+        return Side(name, path, _of_model(error, path))
+    return Side(name, path, held_out.why_not(found))
 
 
-def _answers(side: Side, split: LabelledImages, class_names: list[str]) -> Answers | str:
+def _of_model(error: InputError, path: Path) -> str:
+    return str(error).replace(str(path), MODEL)
+
+
+def _answers(side: Side, split: LabelledImages, card: Card) -> Answers | str:
     """What a side's model says of the test images, or why that is not to be known."""
     if side.path is None or side.untested:
         return side.untested
     classifier = Classifier(side.path)
-    own = split
-    if split.images.shape[1:] != classifier.image_shape:
+    contract, own = classifier.contract, split
+    if (split.images.shape[1:], card.resize) != (classifier.image_shape, contract.resize):
         try:
-            own = refitted.for_model(classifier.contract, split)
+            own = refitted.for_model(contract, split)
         except InputError as error:
-            return f"it takes images of another size: {error}"
-    return comparison.answers(classifier, own, class_names)
-
-
-def _of_model(error: InputError, target: Path) -> str:
-    return str(error).replace(str(target), MODEL)
-
-
-def _shown(paths: list[Path | None], task: str) -> Iterator[Path | None]:
-    yield from tqdm(paths, desc=task, unit="model")
+            return f"it takes pictures fitted otherwise: {error}"
+    return comparison.answers(classifier, own, card.class_names)
 
 
 def _line(row: Row) -> str:

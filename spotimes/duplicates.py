@@ -40,6 +40,8 @@ NEXT_HASHES = 1024
 NEAREST = 16
 MOST_PAIRS = 1_000_000
 
+AT_ONCE = 1000  # images
+
 _HASH_HEIGHT, _HASH_WIDTH = 8, 8
 _LUMA = (3, 6, 1)  # tenths; ITU-R BT.601's weights, rounded
 _VALUES_AT_ONCE = 1 << 19
@@ -73,6 +75,14 @@ def fingerprints(images: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[np.uint64],
     packed = np.packbits(bits.reshape(-1, _HASH_HEIGHT * _HASH_WIDTH), axis=1)
     hashes = packed.view(">u8").reshape(-1).astype(np.uint64)
     return np.frombuffer(digests, "<u8").astype(np.uint64).reshape(-1, 2), hashes
+
+
+def all_fingerprints(images: ImageSource) -> tuple[npt.NDArray[np.uint64], Hashes]:
+    """The `fingerprints` of images of which a few at a time are read."""
+    parts = [
+        fingerprints(images[begin : begin + AT_ONCE]) for begin in range(0, len(images), AT_ONCE)
+    ]
+    return np.concatenate([part for part, _ in parts]), np.concatenate([part for _, part in parts])
 
 
 def combined(digests: npt.NDArray[np.uint64]) -> str:

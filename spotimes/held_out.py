@@ -9,15 +9,14 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from spotimes.dataset import LabelledImages
-from spotimes.duplicates import combined, fingerprints
+from spotimes.dataset import PREPARED, LabelledImages
+from spotimes.duplicates import all_fingerprints, combined
 from spotimes.errors import InputError
 from spotimes.params.load import PARAMS_FILE
 from spotimes.revision import Revision
 
 LOCK = "dvc.lock"
 PREPARATION = "metrics/prepare.json"
-PREPARED = "data/prepared"
 OTHERS = "its test images were others: it may have learnt those of today"
 NOT_RECORDED = f"{LOCK} does not say what it was trained on"
 OTHER_DATA = f"it was trained on other data than {PREPARED} is; dvc repro"
@@ -52,7 +51,7 @@ def check_prepared(test: LabelledImages) -> None:
     here = _origin(_content(Path(LOCK)), _content(Path(PREPARATION)))
     if here is None or here.test_digest is None:
         return
-    if combined(fingerprints(test.images[:])[0]) != here.test_digest:
+    if combined(all_fingerprints(test.images)[0]) != here.test_digest:
         raise InputError(f"{PREPARED}: is not what {LOCK} says; dvc repro prepare makes it")
 
 
@@ -92,8 +91,8 @@ def _origin(lock: bytes | None, preparation: bytes | None) -> Origin | None:
         choice = dict(stages["prepare"]["params"][PARAMS_FILE.name]["prepare"])
         source, image = choice.pop("source"), choice.pop("image", None)
         md5 = _md5(stages["prepare"]["deps"], source)
-        prepared = _md5(stages["prepare"]["outs"], PREPARED)
-        trained_on = _md5(stages["train"]["deps"], PREPARED)
+        prepared = _md5(stages["prepare"]["outs"], PREPARED.as_posix())
+        trained_on = _md5(stages["train"]["deps"], PREPARED.as_posix())
         recorded = yaml.safe_load(preparation or b"{}").get("test_digest")
     except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
         return None

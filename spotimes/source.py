@@ -10,15 +10,13 @@ from PIL import Image as PILImage
 from spotimes import download, own_images
 from spotimes.catalog import Catalog, load_catalog
 from spotimes.dataset import SPLITS, Card
-from spotimes.duplicates import fingerprints
+from spotimes.duplicates import all_fingerprints
 from spotimes.image_file import ImageFile, ImageSource, ImageWriter
 from spotimes.own_images import Looks
 from spotimes.params.prepare import Image
 from spotimes.picture import fitted
 from spotimes.readers import READERS
 from spotimes.split import TEST, TRAIN
-
-AT_ONCE = 1000
 
 
 class Source(NamedTuple):
@@ -111,9 +109,7 @@ def _catalog(path: Path, image: Image, images_npy: Path) -> Source:
     own = np.concatenate([split.images for split in canonical])
     images = _refitted(own, catalog, image, images_npy)
     given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(split.labels) for split in canonical])
-    prints = [
-        fingerprints(images[begin : begin + AT_ONCE]) for begin in range(0, len(images), AT_ONCE)
-    ]
+    digests, hashes = all_fingerprints(images)
     return Source(
         where=str(path),
         card=catalog.card().model_copy(update={"resize": image.resize}),
@@ -121,8 +117,8 @@ def _catalog(path: Path, image: Image, images_npy: Path) -> Source:
         images=images,
         labels=np.concatenate([split.labels for split in canonical]),
         given=given,
-        digests=np.concatenate([digests for digests, _ in prints]),
-        hashes=np.concatenate([hashes for _, hashes in prints]),
+        digests=digests,
+        hashes=hashes,
         names=None,
         looks=None,
         unreadable={},

@@ -174,6 +174,14 @@ def test_a_model_of_before_contracts_costs_what_it_costs(run: Run, int8: bytes) 
     assert "models/model_int8.tflite: holds no class names" in found["top1"]["reason"]
 
 
+def test_the_working_trees_model_needs_no_contract_either(run: Run, int8: bytes) -> None:
+    Path("models/model_int8.tflite").write_bytes(int8)
+    found = rows(run("main", "--json").out)
+    assert found["macs"]["after"] is not None
+    assert found["top1"]["after"] is None
+    assert found["top1"]["before"] > 0.5
+
+
 def test_what_lacks_data_is_told_first(run: Run) -> None:
     Path("data/prepared").unlink()
     status, out, err = run("main~1", "main")

@@ -12,6 +12,7 @@ from spotimes.dataset import Split, SplitName
 from spotimes.duplicates import (
     MOST_BITS,
     NEAREST,
+    all_fingerprints,
     combined,
     exact_groups,
     fingerprints,
@@ -263,6 +264,15 @@ def test_an_image_is_read_once_at_most_and_only_if_its_hash_is_alike(
     assert len(source.asked) == len(set(source.asked))
     assert len(source.asked) < 0.25 * len(source)
     assert source.most_at_once <= 7
+
+
+def test_fingerprints_of_a_few_at_a_time_are_the_same(
+    cifar10: dict[SplitName, Split], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = cifar10["test"].images[:]
+    monkeypatch.setattr(duplicates, "AT_ONCE", 7)
+    for few, whole in zip(all_fingerprints(images), fingerprints(images), strict=True):
+        np.testing.assert_array_equal(few, whole)
 
 
 def test_one_digest_of_images_in_any_order(cifar10: dict[SplitName, Split]) -> None:
