@@ -1,0 +1,217 @@
+"""Where the time of a request to the server goes: each part's microseconds.
+
+    python -m benchmarks.request_parts
+
+The same request is answered by more and more of the server: the runtime alone, `Classifier`, what
+reads the body and makes the answer, the application without a connection, and the server over one
+connection on loopback. All by turns; a part is what the next answer takes longer than the one
+before it. Takes half a minute; prints a Markdown table.
+"""
+
+import argparse
+import asyncio
+import io
+import json
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from starlette.types import ASGIApp, Message
+from tqdm import tqdm
+
+from app.server import inference_protocol as protocol
+from app.server.application import applications
+from app.server.limits import Limits
+from benchmarks.serving import MODEL, PICTURE, Sent, sent_requests, serving
+from spotimes import command, picture, timing
+from spotimes.classifier import Classifier, likeliest, load_interpreter
+from spotimes.errors import InputError
+
+PARTS = ("network", "`Classifier`", "body and answer", "application", "HTTP on loopback")
+LIMITS = Limits(
+    body_bytes=2**24,
+    buffered_bytes=2**26,
+    connections=8,
+    requests=8,
+    pixels=10**8,
+    batch=8,
+    seconds=10,
+)
+WARMUP_MS = 300
+ROUND_MS = 20
+
+
+def main() -> None:
+    """Measures both kinds of request; prints a Markdown table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=100, help="of each kind (100)")
+    parser.add_argument("--picture", type=Path, default=PICTURE, help="what is sent")
+    arguments = parser.parse_args()
+    if arguments.rounds < 1:
+        raise InputError(f"--rounds: {arguments.rounds} is not allowed; give at least 1")
+    requests = sent_requests(arguments.picture)
+    pixels = decoded(Classifier(MODEL), requests["picture"].body)
+    columns = {
+        kind: measured(kind, sent, pixels, arguments.rounds) for kind, sent in requests.items()
+    }
+    print(f"| microseconds | {' | '.join(columns)} |")
+    print(f"| --- |{' ---: |' * len(columns)}")
+    for place, part in enumerate(PARTS):
+        row = (f"{column[place]:,.0f}" for column in columns.values())
+        print(f"| {part} | {' | '.join(row)} |")
+    print(f"| all | {' | '.join(f'{sum(column):,.0f}' for column in columns.values())} |")
+
+
+def measured(kind: str, sent: Sent, pixels: npt.NDArray[np.uint8], rounds: int) -> list[float]:
+    """Microseconds of each of `PARTS`, medians over the rounds.
+
+    Args:
+        kind: of `READING`.
+        sent: such a request.
+        pixels: what it holds.
+        rounds: how many.
+    """
+    with answering(kind, sent, pixels) as answers:
+        for answer in answers.values():
+            timing.timed(answer, WARMUP_MS * 10**6)
+        endless = timing.interleaved(answers, ROUND_MS, np.random.default_rng(0))
+        progress = tqdm(range(rounds), desc=kind, unit="round", file=sys.stderr)
+        taken = [next(endless) for _ in progress]
+    medians = np.array([[np.median(each[part]) for part in PARTS] for each in taken]) / 1e3
+    found: list[float] = np.median(np.diff(medians, axis=1, prepend=0), axis=0).tolist()
+    return found
+
+
+@contextmanager
+def answering(
+    kind: str, sent: Sent, pixels: npt.NDArray[np.uint8]
+) -> Iterator[dict[str, Callable[[], Any]]]:
+    """What answers a request: for each of `PARTS` with it and all before it.
+
+    Args:
+        kind: of `READING`.
+        sent: such a request.
+        pixels: what it holds, as the network takes it.
+    """
+    classifier, interpreter = Classifier(MODEL), load_interpreter(MODEL, 1)
+    source = interpreter.get_input_details()[0]["index"]
+    target = interpreter.get_output_details()[0]["index"]
+    answer = READING[kind]
+    tensor = (pixels[np.newaxis] ^ np.uint8(128)).view(np.int8)
+
+    def network() -> npt.NDArray[np.int8]:
+        interpreter.set_tensor(source, tensor)
+        interpreter.invoke()
+        probabilities: npt.NDArray[np.int8] = interpreter.get_tensor(target)
+        return probabilities
+
+    app = applications(classifier, LIMITS).all_routes
+    loop = asyncio.new_event_loop()
+    with serving() as server, socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        yield dict(
+            zip(
+                PARTS,
+                (
+                    network,
+                    lambda: classifier.probabilities(pixels),
+                    lambda: answer(classifier, sent),
+                    lambda: loop.run_until_complete(by_application(app, sent)),
+                    lambda: by_server(connection, sent),
+                ),
+                strict=True,
+            )
+        )
+    loop.close()
+
+
+def decoded(classifier: Classifier, body: bytes) -> npt.NDArray[np.uint8]:
+    """A picture as the network takes it: uint8, shape `classifier.image_shape`."""
+    contract = classifier.contract
+    found = picture.read_picture(io.BytesIO(body), "the picture", LIMITS.pixels)
+    return picture.fitted(found, contract.height, contract.width, contract.colour, contract.resize)
+
+
+def by_picture(classifier: Classifier, sent: Sent) -> bytes:
+    """The answer to a picture."""
+    rows = classifier.probabilities(decoded(classifier, sent.body)[np.newaxis])
+    names = classifier.contract.class_names
+    places = likeliest(rows, classifier.classes)[0]
+    predictions = [
+        {"label": names[place], "probability": float(rows[0, place])} for place in places
+    ]
+    return json.dumps({"predictions": predictions}).encode()
+
+
+def by_tensor(classifier: Classifier, sent: Sent) -> bytes:
+    """The inference protocol's answer."""
+    length = sent.headers[protocol.HEADER_LENGTH]
+    request = protocol.parse(sent.body, length, classifier.image_shape, LIMITS.batch)
+    names = classifier.contract.class_names
+    rows = classifier.probabilities(request.images)
+    return protocol.render(request, rows, names, MODEL.stem, "1").body
+
+
+READING = {"picture": by_picture, "tensor": by_tensor}
+
+
+async def by_application(app: ASGIApp, sent: Sent) -> bytes:
+    """The body of the application's answer.
+
+    Raises:
+        InputError: it refuses.
+    """
+    status, body = 0, b""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": sent.body, "more_body": False}
+
+    async def send(message: Message) -> None:
+        nonlocal status, body
+        status = message.get("status", status)
+        body += message.get("body", b"")
+
+    headers = {"content-length": str(len(sent.body)), **sent.headers}
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": sent.path,
+        "raw_path": sent.path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+    }
+    await app(scope, receive, send)
+    if status != 200:
+        raise InputError(f"{sent.path}: {status} {body.decode()}")
+    return body
+
+
+def by_server(connection: socket.socket, sent: Sent) -> bytes:
+    """The body of the server's answer.
+
+    Raises:
+        InputError: it refuses.
+    """
+    headers = {"Host": "127.0.0.1", "Content-Length": str(len(sent.body)), **sent.headers}
+    lines = [f"POST {sent.path} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items())]
+    connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + sent.body)
+    answer = HTTPResponse(connection, method="POST")
+    answer.begin()
+    body = answer.read()
+    if answer.status != 200:
+        raise InputError(f"{sent.path}: {answer.status} {body.decode()}")
+    return body
+
+
+if __name__ == "__main__":
+    command.run("request_parts", main)

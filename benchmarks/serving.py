@@ -1,0 +1,81 @@
+"""A server to measure, and the requests that it is sent."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from app.server import inference_protocol as protocol
+from spotimes.classifier import Classifier
+from spotimes.errors import InputError
+from spotimes.picture import load
+
+ROOT = Path(__file__).parents[1]
+MODEL = ROOT / "models/model_int8.tflite"
+PICTURE = ROOT / "data/samples/cat.png"
+
+
+class Sent(NamedTuple):
+    """A POST request."""
+
+    path: str
+    body: bytes
+    headers: dict[str, str]
+
+
+class Server(NamedTuple):
+    """A server on loopback: its process' id, and its port."""
+
+    process: int
+    port: int
+
+
+def sent_requests(picture: Path) -> dict[str, Sent]:
+    """The same picture as a file to be decoded, and as a tensor of the inference protocol.
+
+    Raises:
+        InputError: there is no such picture, or the model cannot be used.
+    """
+    if not picture.is_file():
+        raise InputError(f"{picture}: no such file; make repro makes data/samples")
+    contract = Classifier(MODEL).contract
+    pixels = load(
+        picture, str(picture), contract.height, contract.width, contract.colour, contract.resize
+    )
+    tensor = {
+        "name": protocol.INPUT,
+        "datatype": "UINT8",
+        "shape": [1, *pixels.shape],
+        "parameters": {"binary_data_size": pixels.size},
+    }
+    head = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
+    return {
+        "picture": Sent("/predict", picture.read_bytes(), {}),
+        "tensor": Sent(
+            f"/v2/models/{MODEL.stem}/infer",
+            head + pixels.tobytes(),
+            {protocol.HEADER_LENGTH: str(len(head))},
+        ),
+    }
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """Runs `app serve` on a free port until the block ends."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "app", "serve", "--port", "0"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            port = urlsplit(process.stdout.readline().strip()).port
+            assert port is not None
+            yield Server(process.pid, port)
+        finally:
+            process.terminate()
