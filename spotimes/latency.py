@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from spotimes.errors import InputError
 from spotimes.timing import Times, interleaved, timed
 
 RESAMPLES = 2000
+NONE: Mapping[str, Callable[[], object]] = MappingProxyType({})
 # Of fewer values not even the range holds the median in 95% of all cases: 1 - 2 / 2**5 < 0.95.
 FEWEST_ROUNDS = 6
 
@@ -38,7 +40,12 @@ class Ratio(NamedTuple):
 
 
 def interleaved_rounds(
-    models: Mapping[str, Path], threads: int, warmup_seconds: float, round_ms: float, seed: int = 0
+    models: Mapping[str, Path],
+    threads: int,
+    warmup_seconds: float,
+    round_ms: float,
+    seed: int = 0,
+    others: Mapping[str, Callable[[], object]] = NONE,
 ) -> Iterator[dict[str, Times]]:
     """Times the models by turns, without end; each round has an order of its own.
 
@@ -48,19 +55,23 @@ def interleaved_rounds(
         warmup_seconds: how long each runs before the first round.
         round_ms: how long each runs in a round, but at least once.
         seed: of the inputs and of the order.
+        others: functions to time as well, by names that are no model's.
 
     Yields:
-        A round: for each name, in the order of `models`, the nanoseconds of each invocation. An
-        invocation is `Interpreter.invoke()`, so Python's call, below a microsecond, is part of it.
+        A round: for each name, `models`' before `others`', the nanoseconds of each call. A model's
+        is `Interpreter.invoke()`, so Python's call, below a microsecond, is part of it.
 
     Raises:
         InputError: a file is missing or the runtime cannot run it.
     """
     generator = np.random.default_rng(seed)
-    invocations = {
+    invocations: dict[str, Callable[[], object]] = {
         name: _ready(path, threads, generator, int(warmup_seconds * 1e9))
         for name, path in models.items()
     }
+    for name, function in others.items():
+        timed(function, int(warmup_seconds * 1e9))
+        invocations[name] = function
     yield from interleaved(invocations, round_ms, generator)
 
 

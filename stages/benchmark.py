@@ -1,5 +1,8 @@
 """Measures what the models cost on this machine: latency, first inference and memory.
 
+A model's latency is the runtime's alone. What `Classifier` adds, which evaluate and the app call,
+is measured beside it: checking an image, making it the network's input, and numbers of its output.
+
 In: models/model_fp32.tflite, models/model_int8.tflite and `benchmark.extra_models`.
 Out: metrics/benchmark.json, with the host that it was measured on, and metrics/latency.csv, each
 model's percentiles.
@@ -14,9 +17,11 @@ import os
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from spotimes import atomic, command, host, latency, process_cost
+from spotimes.classifier import Classifier
 from spotimes.errors import InputError
 from spotimes.params.benchmark import Benchmark
 from spotimes.params.load import load_group
@@ -31,6 +36,7 @@ FP32 = Path("models/model_fp32.tflite")
 INT8 = Path("models/model_int8.tflite")
 METRICS = Path("metrics/benchmark.json")
 PERCENTILES = Path("metrics/latency.csv")
+CLASSIFIER = "int8/classifier"  # no file's name, as those of further models are
 
 
 def main() -> None:
@@ -48,8 +54,14 @@ def main() -> None:
         name: process_cost.measure(path, params.threads, params.processes)
         for name, path in tqdm(models.items(), desc="fresh processes", unit="model")
     }
+    classifier = Classifier(INT8, params.threads)
+    image = np.random.default_rng(0).integers(0, 256, classifier.image_shape, np.uint8)
     endless = latency.interleaved_rounds(
-        models, params.threads, params.warmup_seconds, params.round_ms
+        models,
+        params.threads,
+        params.warmup_seconds,
+        params.round_ms,
+        others={CLASSIFIER: lambda: classifier.probabilities(image)},
     )
     about = f"rounds, at most {params.budget_seconds:g} s"
     with tqdm(endless, desc=about, unit="round") as progress:
@@ -73,6 +85,10 @@ def main() -> None:
                 **speedup._asdict(),
                 "interval_width": speedup.interval_width,
                 "rounds": len(rounds),
+            },
+            "classifier": {
+                **latency.summary(rounds, CLASSIFIER),
+                "ratio_to_int8": latency.ratio(rounds, CLASSIFIER, "int8")._asdict(),
             },
             "extra": {
                 name: {

@@ -47,6 +47,14 @@ def test_every_model_runs_in_every_round() -> None:
     assert all(len(own) > 0 and (own > 0).all() for times in taken for own in times.values())
 
 
+def test_functions_run_beside_the_models() -> None:
+    calls: list[None] = []
+    others = {"other": lambda: calls.append(None)}
+    (taken,) = islice(latency.interleaved_rounds(MODELS, 1, 0, 0.2, others=others), 1)
+    assert list(taken) == ["fp32", "int8", "other"]
+    assert len(calls) == 1 + len(taken["other"])  # once to warm up
+
+
 def test_the_order_changes_from_round_to_round(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
     monkeypatch.setattr(latency, "_ready", lambda path, *_: lambda: ran.append(path.stem))

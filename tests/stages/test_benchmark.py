@@ -32,6 +32,7 @@ COSTS = {
     "peak_rss_bytes",
     "rss_before_load_bytes",
 }
+OF_A_PROCESS = {"first_inference_ms", "peak_rss_bytes", "rss_before_load_bytes"}
 
 
 @pytest.fixture
@@ -66,6 +67,8 @@ def test_what_is_measured(repository: Path) -> None:
     other = found["extra"]["other.tflite"]
     assert other.keys() == COSTS | {"ratio_to_int8"}
     assert other["ratio_to_int8"].keys() == {"median", "low", "high"}
+    assert found["classifier"].keys() == COSTS - OF_A_PROCESS | {"ratio_to_int8"}
+    assert found["classifier"]["ratio_to_int8"].keys() == {"median", "low", "high"}
     assert found["threads"] == 1
     assert {"cpu", "isa", "ai_edge_litert", "load_average"} <= found["host"].keys()
 
