@@ -36,7 +36,7 @@ def training_curves(history: pd.DataFrame, path: Path) -> None:
             axes.set(xlabel="epoch", ylabel=label)
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.legend()
-        right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        right.yaxis.set_major_formatter(PercentFormatter(1))
 
 
 def confusion(matrix: npt.NDArray[np.int64], class_names: list[str], path: Path) -> None:
@@ -83,7 +83,7 @@ def class_accuracy(result: Evaluation, path: Path) -> None:
         for model, colour in ((result.fp32, ORANGE), (result.int8, BLUE)):
             axes.axvline(model.top1, color=colour, linestyle=":", zorder=0)
         axes.set_yticks(rows, names)
-        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.set_xlabel("top-1 accuracy on the test images of the class (dotted: on all images)")
         drawing.legend(loc="outside upper center", ncols=2)
 
@@ -157,7 +157,7 @@ def latency(percentiles: pd.DataFrame, path: Path) -> None:
             own = percentiles[percentiles.model == model]
             axes.plot(own.microseconds, own.percentile / 100, color=colour, label=model.upper())
         axes.set(xlabel="latency of an image (us)", ylabel="share of invocations", xlim=(0, None))
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.legend()
 
 

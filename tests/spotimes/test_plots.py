@@ -1,9 +1,12 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from spotimes import plots
@@ -11,7 +14,15 @@ from spotimes.activation_memory import Need
 from spotimes.dataset import Split
 from spotimes.evaluation import compare
 from spotimes.layer_error import LayerError
-from spotimes.metrics import Benchmark, FileParts, ModelCost, ModelSize, Quantization, Speedup
+from spotimes.metrics import (
+    Accuracy,
+    Benchmark,
+    FileParts,
+    ModelCost,
+    ModelSize,
+    Quantization,
+    Speedup,
+)
 
 NAMES = ["US$ $", *(f"class {number}" for number in range(1, 10))]
 GENERATOR = np.random.default_rng(3)
@@ -95,6 +106,31 @@ def test_other_numbers_give_another_picture(tmp_path: Path) -> None:
     for name, last in (("one", 0.6), ("other", 0.7)):
         plots.training_curves(HISTORY.assign(accuracy=[0.3, 0.5, last]), tmp_path / name)
     assert (tmp_path / "one").read_bytes() != (tmp_path / "other").read_bytes()
+
+
+def test_ticks_of_accuracy_are_where_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[tuple[float, str]] = []
+
+    @contextmanager
+    def drawn(*_: object) -> Iterator[Figure]:
+        drawing = Figure((8, 4))
+        yield drawing
+        drawing.savefig(BytesIO())
+        axis = drawing.axes[0].xaxis
+        places, labels = axis.get_majorticklocs(), axis.get_majorticklabels()
+        shown.extend((place, label.get_text()) for place, label in zip(places, labels, strict=True))
+
+    monkeypatch.setattr(plots, "figure", drawn)
+    shares = dict(zip("abc", (0.771, 0.87, 0.957), strict=True))
+    accuracy = Accuracy(
+        top1=0.9, top1_low=0.89, top1_high=0.91, calibration_error=0, class_top1=shares
+    )
+    result = compare(PROBABILITIES, PROBABILITIES, LABELS, NAMES, 10)
+    plots.class_accuracy(result.model_copy(update={"fp32": accuracy, "int8": accuracy}), Path())
+    assert any(place * 100 % 1 for place, _ in shown)  # else any rounding would do
+    assert [float(label.rstrip("%")) for _, label in shown] == pytest.approx(
+        [100 * place for place, _ in shown]
+    )
 
 
 def test_cost_without_an_arena(tmp_path: Path) -> None:
