@@ -59,6 +59,8 @@ def page(browser: Any, sampling: Server) -> Iterator[Any]:
             else None
         ),
     )
+    # Choosers are caught once Chromium has heard so, which a key pressed at once may overtake.
+    opened.on("filechooser", lambda _: None)
     opened.goto(sampling.url)
     opened.get_by_alt_text("Sample: a cat").wait_for()
     yield opened
