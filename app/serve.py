@@ -2,10 +2,14 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spotimes.classifier import Classifier
 from spotimes.errors import InputError
 from spotimes.picture import MAX_PIXELS
+
+if TYPE_CHECKING:
+    from app.server.limits import Limits
 
 SAMPLES = Path("data/samples")  # written by `prepare`; a device may be without
 
@@ -35,12 +39,20 @@ def run(arguments: argparse.Namespace) -> None:
     _check(arguments)
     # Only once the options are known to be good: these take longer to import than an answer.
     from app.server.application import applications  # noqa: PLC0415
-    from app.server.limits import Limits  # noqa: PLC0415
     from app.server.listening import serve  # noqa: PLC0415
 
     samples = arguments.samples or (SAMPLES if _is_folder(SAMPLES) else None)
     classifier = Classifier(arguments.model, arguments.threads)
-    limits = Limits(
+    limits = chosen_limits(arguments)
+    served = applications(classifier, limits, samples)
+    serve(*served, arguments.host, arguments.port, limits)
+
+
+def chosen_limits(arguments: argparse.Namespace) -> "Limits":
+    """What the options let in."""
+    from app.server.limits import Limits  # noqa: PLC0415
+
+    return Limits(
         body_bytes=int(arguments.max_body_mib * 2**20),
         buffered_bytes=int(arguments.max_buffered_mib * 2**20),
         connections=arguments.max_connections,
@@ -49,8 +61,6 @@ def run(arguments: argparse.Namespace) -> None:
         batch=arguments.max_batch,
         seconds=arguments.timeout,
     )
-    served = applications(classifier, limits, samples)
-    serve(*served, arguments.host, arguments.port, limits)
 
 
 def _check(arguments: argparse.Namespace) -> None:

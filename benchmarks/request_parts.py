@@ -2,9 +2,9 @@
 
     python -m benchmarks.request_parts
 
-The same request is answered by more and more of the server: the runtime alone, `Classifier`, what
-reads the body and makes the answer, the application without a connection, and the server over one
-connection on loopback. All by turns; a part is what the next answer takes longer than the one
+The same request is answered by more and more: the runtime alone, `Classifier`, the same steps from
+body to answer that the server takes, the application without a connection, and the server over
+one connection on loopback. All by turns; a part is what the next answer takes longer than the one
 before it. Takes half a minute; prints a Markdown table.
 """
 
@@ -15,7 +15,7 @@ import json
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ import numpy.typing as npt
 from starlette.types import ASGIApp, Message
 from tqdm import tqdm
 
+from app import serve
 from app.server import inference_protocol as protocol
 from app.server.application import applications
 from app.server.limits import Limits
@@ -34,15 +35,6 @@ from spotimes.classifier import Classifier, likeliest, load_interpreter
 from spotimes.errors import InputError
 
 PARTS = ("network", "`Classifier`", "body and answer", "application", "HTTP on loopback")
-LIMITS = Limits(
-    body_bytes=2**24,
-    buffered_bytes=2**26,
-    connections=8,
-    requests=8,
-    pixels=10**8,
-    batch=8,
-    seconds=10,
-)
 WARMUP_MS = 300
 ROUND_MS = 20
 
@@ -111,30 +103,39 @@ def answering(
         probabilities: npt.NDArray[np.int8] = interpreter.get_tensor(target)
         return probabilities
 
-    app = applications(classifier, LIMITS).all_routes
-    loop = asyncio.new_event_loop()
-    with serving() as server, socket.create_connection(("127.0.0.1", server.port)) as connection:
+    app = applications(classifier, default_limits()).all_routes
+    lifespan = app.router.lifespan_context(app)
+    with (
+        closing(asyncio.new_event_loop()) as loop,
+        serving() as server,
+        socket.create_connection(("127.0.0.1", server.port)) as connection,
+    ):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        yield dict(
-            zip(
-                PARTS,
-                (
-                    network,
-                    lambda: classifier.probabilities(pixels),
-                    lambda: answer(classifier, sent),
-                    lambda: loop.run_until_complete(by_application(app, sent)),
-                    lambda: by_server(connection, sent),
-                ),
-                strict=True,
-            )
+        functions = (
+            network,
+            lambda: classifier.probabilities(pixels),
+            lambda: answer(classifier, sent),
+            lambda: loop.run_until_complete(by_application(app, sent)),
+            lambda: by_server(connection, sent),
         )
-    loop.close()
+        loop.run_until_complete(lifespan.__aenter__())
+        try:
+            yield dict(zip(PARTS, functions, strict=True))
+        finally:
+            loop.run_until_complete(lifespan.__aexit__(None, None, None))
+
+
+def default_limits() -> Limits:
+    """Those of `app serve` without options."""
+    parser = argparse.ArgumentParser()
+    serve.add_arguments(parser)
+    return serve.chosen_limits(parser.parse_args([]))
 
 
 def decoded(classifier: Classifier, body: bytes) -> npt.NDArray[np.uint8]:
     """A picture as the network takes it: uint8, shape `classifier.image_shape`."""
     contract = classifier.contract
-    found = picture.read_picture(io.BytesIO(body), "the picture", LIMITS.pixels)
+    found = picture.read_picture(io.BytesIO(body), "the picture", picture.MAX_PIXELS)
     return picture.fitted(found, contract.height, contract.width, contract.colour, contract.resize)
 
 
@@ -152,7 +153,7 @@ def by_picture(classifier: Classifier, sent: Sent) -> bytes:
 def by_tensor(classifier: Classifier, sent: Sent) -> bytes:
     """The inference protocol's answer."""
     length = sent.headers[protocol.HEADER_LENGTH]
-    request = protocol.parse(sent.body, length, classifier.image_shape, LIMITS.batch)
+    request = protocol.parse(sent.body, length, classifier.image_shape, 1)
     names = classifier.contract.class_names
     rows = classifier.probabilities(request.images)
     return protocol.render(request, rows, names, MODEL.stem, "1").body

@@ -78,7 +78,7 @@ def measured(sent: Sent, connections: int, seconds: int) -> dict[str, Any]:
             SCRIPT.format(body=json.dumps(f"{folder}/body"), headers="\n".join(lines))
         )
         url = f"http://127.0.0.1:{server.port}{sent.path}"
-        process = psutil.Process(server.process)
+        process = psutil.Process(server.pid)
         with subprocess.Popen(
             ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), url],
             stdout=subprocess.DEVNULL,

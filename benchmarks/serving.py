@@ -30,7 +30,7 @@ class Sent(NamedTuple):
 class Server(NamedTuple):
     """A server on loopback: its process' id, and its port."""
 
-    process: int
+    pid: int
     port: int
 
 
@@ -38,7 +38,7 @@ def sent_requests(picture: Path) -> dict[str, Sent]:
     """The same picture as a file to be decoded, and as a tensor of the inference protocol.
 
     Raises:
-        InputError: there is no such picture, or the model cannot be used.
+        InputError: the picture cannot be read, or the model cannot be used.
     """
     if not picture.is_file():
         raise InputError(f"{picture}: no such file; make repro makes data/samples")
@@ -65,7 +65,11 @@ def sent_requests(picture: Path) -> dict[str, Sent]:
 
 @contextmanager
 def serving() -> Iterator[Server]:
-    """Runs `app serve` on a free port until the block ends."""
+    """Runs `app serve` on a free port until the block ends.
+
+    Raises:
+        InputError: it does not start.
+    """
     with subprocess.Popen(
         [sys.executable, "-m", "app", "serve", "--port", "0"],
         cwd=ROOT,
@@ -75,7 +79,8 @@ def serving() -> Iterator[Server]:
         try:
             assert process.stdout is not None
             port = urlsplit(process.stdout.readline().strip()).port
-            assert port is not None
+            if port is None:
+                raise InputError("app serve did not start; what it said is above")
             yield Server(process.pid, port)
         finally:
             process.terminate()

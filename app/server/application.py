@@ -304,7 +304,7 @@ class Applications(NamedTuple):
         full: sends away those that are too many.
     """
 
-    all_routes: ASGIApp
+    all_routes: Starlette
     full: ASGIApp
 
 

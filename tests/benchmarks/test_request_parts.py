@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from PIL import Image
 
 from benchmarks.request_parts import PARTS, READING, answering, decoded, main
 from benchmarks.serving import MODEL, sent_requests
+from spotimes import timing
 from spotimes.classifier import Classifier
 from spotimes.dataset import Split, SplitName
 
@@ -35,14 +37,23 @@ def test_each_part_answers_the_same(kind: str, file: Path) -> None:
         np.testing.assert_array_equal(_probabilities(kind, body, names), expected)
 
 
-def test_a_table(
+def test_a_part_is_what_it_adds(
     file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["request_parts", "--rounds", "1", "--picture", str(file)])
+    def rounds(functions: dict[str, Any], *_: Any) -> Iterator[dict[str, timing.Times]]:
+        assert [*functions] == [*PARTS]
+        for factor in (1000, 1000, 9000):  # the machine is slow in the last round
+            times = zip(PARTS, (30, 35, 50, 150, 400), strict=True)
+            yield {part: np.array([1, 1, 7]) * factor * each for part, each in times}
+
+    monkeypatch.setattr("sys.argv", ["request_parts", "--rounds", "3", "--picture", str(file)])
+    monkeypatch.setattr(timing, "interleaved", rounds)
+    monkeypatch.setattr(timing, "timed", lambda *_: None)
     main()
     head, _, *rows = capsys.readouterr().out.splitlines()
     assert head == "| microseconds | picture | tensor |"
-    assert [row.split(" | ")[0] for row in rows] == [f"| {name}" for name in (*PARTS, "all")]
+    expected = zip((*PARTS, "all"), (30, 5, 15, 100, 250, 400), strict=True)
+    assert rows == [f"| {name} | {each} | {each} |" for name, each in expected]
 
 
 def _probabilities(kind: str, body: bytes, names: tuple[str, ...]) -> Any:

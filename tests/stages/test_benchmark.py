@@ -1,11 +1,14 @@
 import json
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
+from spotimes import latency
 from spotimes.errors import InputError
 from stages import benchmark
 
@@ -71,6 +74,23 @@ def test_what_is_measured(repository: Path) -> None:
     assert found["classifier"]["ratio_to_int8"].keys() == {"median", "low", "high"}
     assert found["threads"] == 1
     assert {"cpu", "isa", "ai_edge_litert", "load_average"} <= found["host"].keys()
+
+
+def test_what_the_classifier_takes_is_over_the_runtime(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def rounds(*_: Any, others: dict[str, Callable[[], Any]]) -> Iterator[dict[str, Any]]:
+        (classify,) = others.values()
+        assert classify().shape == (10,)
+        while True:
+            times = {"fp32": 80, "int8": 20, **dict.fromkeys(others, 25)}
+            yield {name: np.array([1000 * each]) for name, each in times.items()}
+
+    monkeypatch.setattr(latency, "interleaved_rounds", rounds)
+    found = run([])
+    assert found["classifier"]["median_ms"] == pytest.approx(0.025)
+    assert found["classifier"]["ratio_to_int8"]["median"] == pytest.approx(1.25)
+    assert found["speedup"]["median"] == pytest.approx(4)
 
 
 def test_a_broken_extra_model_leaves_nothing(repository: Path) -> None:
