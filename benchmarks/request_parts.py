@@ -135,8 +135,14 @@ def default_limits() -> Limits:
 def decoded(classifier: Classifier, body: bytes) -> npt.NDArray[np.uint8]:
     """A picture as the network takes it: uint8, shape `classifier.image_shape`."""
     contract = classifier.contract
-    found = picture.read_picture(io.BytesIO(body), "the picture", picture.MAX_PIXELS)
-    return picture.fitted(found, contract.height, contract.width, contract.colour, contract.resize)
+    return picture.load(
+        io.BytesIO(body),
+        "the picture",
+        contract.height,
+        contract.width,
+        contract.colour,
+        contract.resize,
+    )
 
 
 def by_picture(classifier: Classifier, sent: Sent) -> bytes:
