@@ -113,7 +113,7 @@ def _accuracy(result: Evaluation) -> str:
 
 On {
         _thousands(result.images)
-    } test images, used for nothing else. Intervals are Wilson's, 95%: other
+    } test images, which only this evaluation reads. Intervals are Wilson's, 95%: other
 images of the same kind could give any value in them.
 
 {
