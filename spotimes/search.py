@@ -1,11 +1,12 @@
 """`python -m spotimes.search`: architectures that are accurate for what they cost.
 
-An architecture is proposed (by Optuna's tree-structured Parzen estimator), its cost is estimated,
-then measured, without training. One within `search.limits` is trained for `search.epochs`, unless
-it falls behind the others early (Optuna's median pruner). Accuracy is measured on images set aside
-from the training split; the test split is not read.
+An architecture is proposed: first `network.blocks`, if they are in the space, then what Optuna's
+tree-structured Parzen estimator expects most of. Its cost is estimated, then measured, without
+training. One within `search.limits` is trained for `search.epochs`, unless it falls behind the
+others early (Optuna's median pruner). Accuracy is measured on images set aside from the training
+split; the test split is not read.
 
-In: data/prepared; `search`, `train` and `network.largest_side` of params.yaml.
+In: data/prepared; `search`, `train` and `network` of params.yaml.
 Out: metrics/search.csv, a row a proposal, and metrics/search.png, rewritten after each; at the end
 the Pareto front is printed, with the most accurate one's blocks as params.yaml has them.
 State: .search/. A search that is broken off goes on where it was when it is started again, within
@@ -26,7 +27,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import yaml
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import BaseTrial, FrozenTrial, Trial, TrialState
 from pooch import file_hash
 
 from spotimes import atomic, command, pareto
@@ -85,12 +86,12 @@ def _search(closing: ExitStack) -> None:
     load_group("runtime", Runtime).check_installed()
     params = load_group("search", Search)
     recipe = load_group("train", Train)
-    largest_side = load_group("network", Network).largest_side
+    network = load_group("network", Network)
     recipe = recipe.model_copy(update={"epochs": params.epochs, "keep": "last", "patience": None})
     if not Path(params.reference).is_file():
         raise InputError(f"params.yaml: search.reference: {params.reference}: no such file")
     make_deterministic(recipe.seed, recipe.threads)
-    search = _Searching(params, recipe, largest_side, versions, closing)
+    search = _Searching(params, recipe, network, versions, closing)
     search.take_up()
     drawn = 0
     while True:
@@ -117,11 +118,12 @@ class _Searching:
         self,
         params: Search,
         recipe: Train,
-        largest_side: int,
+        network: Network,
         versions: Versions,
         closing: ExitStack,
     ) -> None:
-        self.params, self.recipe, self.largest_side = params, recipe, largest_side
+        self.params, self.recipe, self.largest_side = params, recipe, network.largest_side
+        self.first = choices_of(network.blocks, params.space)
         split, card = load_split("train"), load_card()
         self.classes = len(card.class_names)
         height, width, channels = split.images.shape[1:]
@@ -137,7 +139,7 @@ class _Searching:
             [
                 params.model_dump(exclude={"trials", "proposals"}),
                 recipe.model_dump(),
-                largest_side,
+                network.model_dump(),
                 file_hash(params.reference),
                 {name: file_hash(str(PREPARED / name)) for name in READ},
                 fingerprint(versions, recipe.threads),
@@ -160,7 +162,9 @@ class _Searching:
             ) from error
 
     def take_up(self) -> None:
-        """Puts the architecture at which a search was broken off in front again."""
+        """Puts the architecture in front that a search begins with, or was broken off at."""
+        if self.first is not None and not self.study.get_trials(deepcopy=False):
+            self.study.enqueue_trial(self.first)
         for trial in self.study.get_trials(states=(TrialState.RUNNING,)):
             self.study.tell(trial.number, state=TrialState.FAIL)
             cost = trial.user_attrs.get("cost")
@@ -290,7 +294,7 @@ class _Reporting(Checkpoint):
             raise optuna.TrialPruned
 
 
-def chosen(trial: Trial, space: list[Choices]) -> list[Block]:
+def chosen(trial: BaseTrial, space: list[Choices]) -> list[Block]:
     """The blocks that a trial takes from the space."""
     blocks: list[Block] = []
     for row, choices in enumerate(space):
@@ -298,13 +302,40 @@ def chosen(trial: Trial, space: list[Choices]) -> list[Block]:
             trial.suggest_categorical(f"{row} {name}", getattr(choices, name))
             for name in ("kind", "channels", "kernel", "repeats")
         )
-        blocks += [
-            Block(
-                kind=kind, channels=channels, stride=1 if place else choices.stride, kernel=kernel
-            )
-            for place in range(repeats)
-        ]
+        one = Block(kind=kind, channels=channels, kernel=kernel)
+        blocks += _repeated(one, choices.stride, repeats)
     return blocks
+
+
+def choices_of(
+    blocks: list[Block], space: list[Choices], row: int = 0
+) -> dict[str, str | int] | None:
+    """What `chosen` takes from the space's rows, from `row` on, to give these blocks.
+
+    Returns:
+        The values by Optuna's names of them; None if the blocks are not in the space.
+    """
+    if row == len(space):
+        return None if blocks else {}
+    choices = space[row]
+    for repeats in choices.repeats:
+        one = blocks[0] if repeats and blocks else _first_of(choices)
+        taken = {**one.model_dump(exclude={"stride"}), "repeats": repeats}
+        if any(value not in getattr(choices, name) for name, value in taken.items()):
+            continue
+        if blocks[:repeats] == _repeated(one, choices.stride, repeats):
+            others = choices_of(blocks[repeats:], space, row + 1)
+            if others is not None:
+                return {**{f"{row} {name}": value for name, value in taken.items()}, **others}
+    return None
+
+
+def _first_of(choices: Choices) -> Block:
+    return Block(kind=choices.kind[0], channels=choices.channels[0], kernel=choices.kernel[0])
+
+
+def _repeated(block: Block, stride: int, repeats: int) -> list[Block]:
+    return [block.model_copy(update={"stride": 1 if place else stride}) for place in range(repeats)]
 
 
 def described(blocks: list[Block]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import optuna
 import pandas as pd
 import pytest
 import yaml
@@ -20,7 +21,7 @@ from spotimes.architecture_cost import Cost, estimate
 from spotimes.dataset import PREPARED
 from spotimes.params.load import load_yaml
 from spotimes.params.network import Block, Network
-from spotimes.params.search import Limits
+from spotimes.params.search import Choices, Limits
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = load_yaml(ROOT / "params.yaml")
@@ -78,7 +79,7 @@ def lay_out(prepared: Path, int8: bytes) -> None:
     Path("reference.tflite").write_bytes(int8)
 
 
-def write_params(**changes: Any) -> None:
+def write_params(network: dict[str, Any] = COMMITTED["network"], **changes: Any) -> None:
     group = {
         "space": SPACE,
         "limits": {"bytes": 12_000, "arena_bytes": None, "macs": None, "latency_ratio": None},
@@ -92,7 +93,8 @@ def write_params(**changes: Any) -> None:
         "seed": 1,
     }
     params = {
-        **{name: COMMITTED[name] for name in ("versions", "runtime", "network")},
+        **{name: COMMITTED[name] for name in ("versions", "runtime")},
+        "network": network,
         "train": COMMITTED["train"] | {"batch_size": 32, "threads": 2},
         "search": group | changes,
     }
@@ -170,6 +172,55 @@ def test_it_prints_the_front_and_the_best_as_params_have_it(
     assert search.described(blocks) == best["architecture"]
     assert f"trial {best['trial']}: {best['architecture']}: {best['bytes']:,} bytes" in printed
     assert Path("metrics/search.png").stat().st_size > 5000
+
+
+def test_it_begins_with_the_network_of_params(pretended: list[str]) -> None:
+    blocks = [{"kind": "conv", "channels": 6, "stride": 2}] + [
+        {"kind": "separable", "channels": 12, "stride": stride} for stride in (2, 1)
+    ]
+    write_params(trials=2, network={"largest_side": 48, "blocks": blocks})
+    search.main()
+    assert pretended[0] == "conv 6/2, separable 12/2, separable 12"
+    assert recorded()["architecture"][0] == pretended[0]
+    write_params(trials=3, network={"largest_side": 48, "blocks": blocks})
+    search.main()
+    assert len(pretended) == 3  # it went on
+    blocks[0]["channels"] = 4
+    write_params(trials=1, network={"largest_side": 48, "blocks": blocks})
+    search.main()
+    assert pretended[3:] == ["conv 4/2, separable 12/2, separable 12"]
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("repeats", [(1, 0, 1), (1, 2, 1), (1, 2, 2)])
+def test_choices_give_the_blocks_back(repeats: tuple[int, ...], kernel: int) -> None:
+    rows = [([1], 2), ([0, 1, 2], 1), ([1, 2], 1)]
+    space = [
+        Choices(
+            kind=["separable", "conv"],
+            channels=[8, 16],
+            stride=stride,
+            kernel=[3, 5],
+            repeats=allowed,
+        )
+        for allowed, stride in rows
+    ]
+    taken = {
+        f"{row} {name}": value
+        for row, count in enumerate(repeats)
+        for name, value in {
+            "kind": "conv" if count == 1 else "separable",
+            "channels": 8 * (1 + row % 2),
+            "kernel": kernel,
+            "repeats": count,
+        }.items()
+    }
+    blocks = search.chosen(optuna.trial.FixedTrial(taken), space)
+    found = search.choices_of(blocks, space)
+    assert found is not None
+    assert search.chosen(optuna.trial.FixedTrial(found), space) == blocks
+    assert search.choices_of(blocks[1:], space) is None
+    assert search.choices_of([*blocks, Block(kind="conv", channels=24)], space) is None
 
 
 def test_started_again_it_goes_on_and_with_another_seed_anew(pretended: list[str]) -> None:
