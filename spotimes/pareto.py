@@ -65,4 +65,5 @@ def draw(trials: pd.DataFrame, path: Path) -> None:
                 axes.annotate(f"{number}", (x, y), (4, 4), textcoords="offset points", fontsize=8)
             axes.set_xlabel(label)
         drawing.axes[0].set_ylabel("validation accuracy (%)")
-        drawing.axes[0].legend(loc="lower right", fontsize=8)
+        entries = drawing.axes[0].get_legend_handles_labels()
+        drawing.legend(*entries, loc="outside upper center", ncols=3, fontsize=8)
