@@ -17,6 +17,7 @@ Time: 2 s for a measured proposal, and for a trained one `search.epochs` times a
 import fcntl
 import hashlib
 import json
+import textwrap
 import time
 import warnings
 from contextlib import ExitStack
@@ -206,6 +207,10 @@ class _Searching:
             return False
         trial.set_user_attr("blocks", [block.model_dump() for block in network.blocks])
         if not self._within_limits(trial, network):
+            if trial.params == self.first:
+                beyond = excess(trial.user_attrs["cost"], params.limits)
+                limits = ", ".join(limit for limit, share in beyond.items() if share)
+                print(f"network.blocks: over search.limits ({limits}), not trained", flush=True)
             self.study.tell(trial, state=TrialState.PRUNED)
             return True
         began = time.perf_counter()
@@ -396,7 +401,9 @@ def report(study: optuna.Study, table: pd.DataFrame, params: Search) -> None:
     for trial in front:
         print(_line(trial))
     best = front[-1]  # by rising cost, so by rising accuracy
-    print(yaml.safe_dump({"blocks": best.user_attrs["blocks"]}, sort_keys=False).strip())
+    blocks = {"blocks": best.user_attrs["blocks"]}
+    text = yaml.safe_dump(blocks, sort_keys=False, default_flow_style=None)
+    print(textwrap.indent(text, "  "), end="")  # as it lies under `network`
 
 
 def _study(key: str, closing: ExitStack) -> optuna.Study:

@@ -19,6 +19,7 @@ import yaml
 from spotimes import search
 from spotimes.architecture_cost import Cost, estimate
 from spotimes.dataset import PREPARED
+from spotimes.errors import InputError
 from spotimes.params.load import load_yaml
 from spotimes.params.network import Block, Network
 from spotimes.params.search import Choices, Limits
@@ -167,8 +168,8 @@ def test_it_prints_the_front_and_the_best_as_params_have_it(
     table = recorded()
     trained = table[table["outcome"] == "trained"].sort_values(["val_accuracy", "bytes"])
     best = trained[trained["val_accuracy"] == trained["val_accuracy"].max()].iloc[0]
-    document = yaml.safe_load(printed[printed.index("blocks:") :])
-    blocks = [Block.model_validate(each) for each in document["blocks"]]
+    document = yaml.safe_load("network:\n" + printed[printed.index("  blocks:") :])
+    blocks = [Block.model_validate(each) for each in document["network"]["blocks"]]
     assert search.described(blocks) == best["architecture"]
     assert f"trial {best['trial']}: {best['architecture']}: {best['bytes']:,} bytes" in printed
     assert Path("metrics/search.png").stat().st_size > 5000
@@ -189,6 +190,24 @@ def test_it_begins_with_the_network_of_params(pretended: list[str]) -> None:
     write_params(trials=1, network={"largest_side": 48, "blocks": blocks})
     search.main()
     assert pretended[3:] == ["conv 4/2, separable 12/2, separable 12"]
+
+
+def test_it_says_that_the_network_of_params_is_over_a_limit(
+    pretended: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = [{"kind": "conv", "channels": 6, "stride": 2}] + [
+        {"kind": "separable", "channels": 12, "stride": stride} for stride in (2, 1)
+    ]
+    limits = {"bytes": 10, "arena_bytes": None, "macs": None, "latency_ratio": None}
+    write_params(
+        trials=1, proposals=2, limits=limits, network={"largest_side": 48, "blocks": blocks}
+    )
+    with pytest.raises(InputError, match="no architecture was trained to the end"):
+        search.main()
+    assert not pretended
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "network.blocks: over search.limits (bytes), not trained"
+    assert "\n".join(printed).count("network.blocks") == 1
 
 
 @pytest.mark.parametrize("kernel", [3, 5])
