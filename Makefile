@@ -33,7 +33,7 @@ rebuild: .venv/pipeline ## run every stage from scratch, the training too
 	dvc repro --force
 
 preset: .venv/pipeline ## put the values of presets/NAME.yaml into params.yaml: make preset NAME=nano
-	@python -m spotimes.preset $(NAME)
+	@python -m spotimes.params.preset $(NAME)
 
 search: .venv/pipeline ## search architectures within search.limits of params.yaml
 	@python -m spotimes.params

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from spotimes import command
 from spotimes.errors import InputError
+from spotimes.system import command
 
 MODEL = Path("models/model_int8.tflite")
 VERBS = {

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spotimes import timing
-from spotimes.classifier import Classifier, load_interpreter
+from spotimes.benchmarking import timing
 from spotimes.errors import InputError
+from spotimes.inference.classifier import Classifier, load_interpreter
+from spotimes.pixels import to_int8
 
 WARMUP_SECONDS = 0.3
 ROUND_MS = 10
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
     image = generator.integers(0, 256, classifier.image_shape, np.uint8)
     source = interpreter.get_input_details()[0]
     target = interpreter.get_output_details()[0]["index"]
-    tensor: npt.NDArray[Any] = (image[np.newaxis] ^ np.uint8(128)).view(np.int8)
+    tensor: npt.NDArray[Any] = to_int8(image[np.newaxis])
     if source["dtype"] != np.int8:
         tensor = image[np.newaxis] / np.float32(255)
 

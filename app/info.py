@@ -5,7 +5,7 @@ import hashlib
 import json
 from typing import Any
 
-from spotimes.classifier import Classifier
+from spotimes.inference.classifier import Classifier
 
 RESIZE = {
     "squash": "stretched to it",

@@ -12,10 +12,10 @@ from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
 
-from spotimes import picture
-from spotimes.classifier import Images
-from spotimes.contract import Contract
 from spotimes.errors import InputError
+from spotimes.inference.contract import Contract
+from spotimes.pixels import CHANNELS, Images
+from spotimes.preprocessing import picture
 
 STANDARD_INPUT = "-"
 LARGEST_STANDARD_INPUT = 256 * 2**20  # bytes, all of which are held
@@ -160,7 +160,7 @@ def _read_tensors(source: Path | BinaryIO, name: str, contract: Contract) -> Ima
         raise InputError(
             f"{name}: cannot be read as .npy ({' '.join(str(error).split())})"
         ) from error
-    shape = (contract.height, contract.width, {"rgb": 3, "grey": 1}[contract.colour])
+    shape = (contract.height, contract.width, CHANNELS[contract.colour])
     if (
         not isinstance(images, np.ndarray)
         or images.dtype not in (np.uint8, np.int8)

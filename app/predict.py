@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 
 from app import inputs
-from spotimes.classifier import Classifier, Prediction
 from spotimes.errors import InputError
+from spotimes.inference.classifier import Classifier, Prediction
 
 FEWEST_FOR_PROGRESS = 20
 CLEARED = "\r\x1b[K"  # the terminal's line

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spotimes.classifier import Classifier
 from spotimes.errors import InputError
-from spotimes.picture import MAX_PIXELS
+from spotimes.inference.classifier import Classifier
+from spotimes.preprocessing.picture import MAX_PIXELS
 
 if TYPE_CHECKING:
     from app.server.limits import Limits

@@ -20,8 +20,8 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from spotimes import command
 from spotimes.errors import InputError
+from spotimes.system import command
 
 ROOT = Path(__file__).parents[1]
 MODEL = Path("models/model_int8.tflite")

@@ -23,9 +23,9 @@ import yaml
 from PIL import Image
 from tqdm import tqdm
 
-from spotimes import command
-from spotimes.dataset import load_card, load_split
+from spotimes.dataset.prepared import load_card, load_split
 from spotimes.errors import InputError
+from spotimes.system import command
 
 ROOT = Path(__file__).parents[1]
 SIDE = 96

@@ -30,9 +30,12 @@ from app.server import inference_protocol as protocol
 from app.server.application import applications
 from app.server.limits import Limits
 from benchmarks.serving import MODEL, PICTURE, Sent, sent_requests, serving
-from spotimes import command, picture, timing
-from spotimes.classifier import Classifier, likeliest, load_interpreter
+from spotimes.benchmarking import timing
 from spotimes.errors import InputError
+from spotimes.inference.classifier import Classifier, likeliest, load_interpreter
+from spotimes.pixels import to_int8
+from spotimes.preprocessing import picture
+from spotimes.system import command
 
 PARTS = ("network", "`Classifier`", "body and answer", "application", "HTTP on loopback")
 WARMUP_MS = 300
@@ -95,7 +98,7 @@ def answering(
     source = interpreter.get_input_details()[0]["index"]
     target = interpreter.get_output_details()[0]["index"]
     answer = READING[kind]
-    tensor = (pixels[np.newaxis] ^ np.uint8(128)).view(np.int8)
+    tensor = to_int8(pixels[np.newaxis])
 
     def network() -> npt.NDArray[np.int8]:
         interpreter.set_tensor(source, tensor)

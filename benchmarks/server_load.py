@@ -22,8 +22,8 @@ import psutil
 from tqdm import tqdm
 
 from benchmarks.serving import PICTURE, Sent, sent_requests, serving
-from spotimes import command
 from spotimes.errors import InputError
+from spotimes.system import command
 
 CONNECTIONS = (1, 8, 64)
 SCRIPT = """

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from app.server import inference_protocol as protocol
-from spotimes.classifier import Classifier
 from spotimes.errors import InputError
-from spotimes.picture import load
+from spotimes.inference.classifier import Classifier
+from spotimes.preprocessing.picture import load
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "models/model_int8.tflite"

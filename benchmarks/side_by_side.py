@@ -17,12 +17,15 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from spotimes import arena, command, latency
-from spotimes.classifier import Classifier, load_interpreter
-from spotimes.contract import read_contract
-from spotimes.dataset import load_split
+from spotimes.benchmarking import latency
+from spotimes.dataset.prepared import load_split
 from spotimes.errors import InputError
-from spotimes.tflite_file import TFLiteFile
+from spotimes.inference.classifier import Classifier, load_interpreter
+from spotimes.inference.contract import read_contract
+from spotimes.pixels import to_int8
+from spotimes.system import command
+from spotimes.tflite import arena
+from spotimes.tflite.tflite_file import TFLiteFile
 
 OURS = (Path("models/model_int8.tflite"), Path("models/model_fp32.tflite"))
 WARMUP_SECONDS = 0.5
@@ -97,7 +100,7 @@ def _top1_of_bytes(
         )
     right = 0
     for pixels, label in zip(images, labels, strict=True):
-        interpreter.set_tensor(image["index"], (pixels[np.newaxis] ^ np.uint8(128)).view(np.int8))
+        interpreter.set_tensor(image["index"], to_int8(pixels[np.newaxis]))
         interpreter.invoke()
         right += int(interpreter.get_tensor(output)[0].argmax() == label)
     return right / len(labels)

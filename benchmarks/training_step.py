@@ -20,17 +20,20 @@ from collections.abc import Callable
 import numpy as np
 from tqdm import tqdm
 
-from spotimes import architecture_cost, command, optimizer, timing
-from spotimes import network as networks
-from spotimes.batch_norm import FusedBatchNormalization
-from spotimes.batches import FloatArray, TrainingBatches
-from spotimes.dataset import load_card, load_split
-from spotimes.determinism import make_deterministic
+from spotimes.benchmarking import timing
+from spotimes.dataset.prepared import load_card, load_split
 from spotimes.errors import InputError
-from spotimes.frameworks import keras, tf
+from spotimes.nn import network as networks
+from spotimes.nn.frameworks import keras, tf
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
 from spotimes.params.train import Train
+from spotimes.search import architecture_cost
+from spotimes.system import command
+from spotimes.training import optimizer
+from spotimes.training.batch_norm import FusedBatchNormalization
+from spotimes.training.batches import FloatArray, TrainingBatches
+from spotimes.training.determinism import make_deterministic
 
 PARTS = ("forward", "backward", "optimizer")
 BATCH, BARE, PRODUCT = "batch", "without batch norm", "product"

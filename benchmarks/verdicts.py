@@ -21,13 +21,15 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from spotimes import architecture_cost, command, compare
-from spotimes.contract import Contract
-from spotimes.dataset import load_card, load_split
+from spotimes.compare import __main__ as compare
+from spotimes.dataset.prepared import load_card, load_split
 from spotimes.errors import InputError
+from spotimes.inference.contract import Contract
 from spotimes.params.compare import Compare
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
+from spotimes.search import architecture_cost
+from spotimes.system import command
 
 
 def main() -> None:

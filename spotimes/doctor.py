@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 import psutil
 from packaging.requirements import InvalidRequirement, Requirement
 
-from spotimes import command, host
 from spotimes.params.load import load_group
 from spotimes.params.train import Train
 from spotimes.params.versions import Versions
+from spotimes.system import command, host
 
 FINGERPRINT = Path("metrics/fingerprint.json")
 REQUIREMENTS = Path("requirements.txt")

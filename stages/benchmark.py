@@ -20,12 +20,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from spotimes import atomic, command, host, latency, process_cost
-from spotimes.classifier import Classifier
+from spotimes.benchmarking import latency, process_cost
 from spotimes.errors import InputError
+from spotimes.inference.classifier import Classifier
 from spotimes.params.benchmark import Benchmark
 from spotimes.params.load import load_group
 from spotimes.params.runtime import Runtime
+from spotimes.system import atomic, command, host
+from spotimes.system.packages import check_installed
 
 PARAMS = (
     "runtime",
@@ -41,7 +43,7 @@ CLASSIFIER = "int8/classifier"  # no file's name, as those of further models are
 
 def main() -> None:
     """The stage."""
-    load_group("runtime", Runtime).check_installed()
+    check_installed(load_group("runtime", Runtime))
     params = load_group("benchmark", Benchmark)
     models = {"fp32": FP32, "int8": INT8, **extra_models(params.extra_models)}
     machine = {

@@ -21,27 +21,20 @@ import numpy.typing as npt
 import pandas as pd
 from tqdm import tqdm
 
-from spotimes import (
-    activation_memory,
-    atomic,
-    budgets,
-    command,
-    evaluation,
-    instructions,
-    layer_error,
-    metrics,
-    model_card,
-    report,
-    statistics,
-)
-from spotimes.classifier import Classifier
-from spotimes.dataset import PREPARED, LabelledImages, load_card, load_split
+from spotimes.dataset.prepared import PREPARED, LabelledImages, load_card, load_split
 from spotimes.errors import InputError
+from spotimes.evaluation import accuracy as evaluation
+from spotimes.evaluation import budgets, layer_error, metrics, statistics
+from spotimes.inference.classifier import Classifier
 from spotimes.params.evaluate import Evaluate
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
 from spotimes.params.runtime import Runtime
-from spotimes.tflite_file import TFLiteFile
+from spotimes.reporting import model_card, report
+from spotimes.system import atomic, command
+from spotimes.system.packages import check_installed
+from spotimes.tflite import activation_memory, instructions
+from spotimes.tflite.tflite_file import TFLiteFile
 
 PARAMS = ("runtime", "network", "evaluate")
 
@@ -70,7 +63,7 @@ def main() -> None:
 
 def evaluate(params: Evaluate) -> None:
     """Measures, and writes every output."""
-    load_group("runtime", Runtime).check_installed()
+    check_installed(load_group("runtime", Runtime))
     network = load_group("network", Network)
     prepared = metrics.load("prepare", metrics.Preparation)
     training = metrics.load("train", metrics.Training)

@@ -2,10 +2,10 @@
 
 In: what `prepare.source` in params.yaml names: a catalog file, whose dataset comes from the first
 of its mirrors that delivers or from the cache, or a folder of pictures.
-Out: data/prepared/ (`spotimes.dataset` says what is in it), data/report.json (all that was found,
-by name: what was left out, copies), data/samples/ (a validation image of each class, to try the app
-with), metrics/prepare.json (its figures) and metrics/dataset.png, a look at the data. All are the
-same bytes on every run and from every mirror.
+Out: data/prepared/ (`spotimes.dataset.prepared` says what is in it), data/report.json (all that was
+found, by name: what was left out, copies), data/samples/ (a validation image of each class, to try
+the app with), metrics/prepare.json (its figures) and metrics/dataset.png, a look at the data. All
+are the same bytes on every run and from every mirror.
 Time: for CIFAR-10 about 30 s on two cores once the 140 to 170 MB are in the cache.
 Result: for CIFAR-10 49,000 training, 1,000 validation and 10,000 test images of 32 x 32 x 3, the
 same number of each of 10 classes.
@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from spotimes import atomic, command, dataset_report, source
-from spotimes.dataset import (
+from spotimes.dataset.image_file import Selected
+from spotimes.dataset.prepared import (
     PREPARED,
     SPLITS,
     Card,
@@ -28,15 +28,17 @@ from spotimes.dataset import (
     SplitName,
     write_prepared,
 )
-from spotimes.dataset_report import DRAWN_EXAMPLES, DRAWN_PAIRS, Report
-from spotimes.duplicates import combined
-from spotimes.image_file import Selected
+from spotimes.ingestion import dataset_report, source
+from spotimes.ingestion.dataset_report import DRAWN_EXAMPLES, DRAWN_PAIRS, Report
+from spotimes.ingestion.duplicates import combined
+from spotimes.ingestion.selection import Selection, select
+from spotimes.ingestion.source import Source
+from spotimes.ingestion.split import TEST
 from spotimes.params.decoder import Decoder
 from spotimes.params.load import load_group
 from spotimes.params.prepare import Prepare
-from spotimes.selection import Selection, select
-from spotimes.source import Source
-from spotimes.split import TEST
+from spotimes.system import atomic, command
+from spotimes.system.packages import check_installed
 
 PARAMS = ("decoder", "prepare")
 METRICS = Path("metrics/prepare.json")
@@ -54,7 +56,7 @@ IMAGES = Path("data/.images.tmp")
 
 def main() -> None:
     """Runs the stage from the repository's root."""
-    load_group("decoder", Decoder).check_installed()
+    check_installed(load_group("decoder", Decoder))
     params = load_group("prepare", Prepare)
     IMAGES.parent.mkdir(exist_ok=True)
     try:

@@ -14,19 +14,22 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from spotimes import arena, atomic, command, convert
-from spotimes.contract import Contract
-from spotimes.dataset import LabelledImages, load_card, load_split
+from spotimes.dataset.prepared import LabelledImages, load_card, load_split
 from spotimes.errors import InputError
-from spotimes.fold import folded
-from spotimes.frameworks import keras
-from spotimes.metadata import embedded
+from spotimes.inference.contract import Contract
+from spotimes.nn.frameworks import keras
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
 from spotimes.params.quantize import Quantize
 from spotimes.params.runtime import Runtime
 from spotimes.params.versions import Versions
-from spotimes.tflite_file import TFLiteFile
+from spotimes.quantization import convert
+from spotimes.quantization.fold import folded
+from spotimes.system import atomic, command
+from spotimes.system.packages import check_installed
+from spotimes.tflite import arena
+from spotimes.tflite.metadata import embedded
+from spotimes.tflite.tflite_file import TFLiteFile
 
 PARAMS = ("versions", "runtime", "network", "quantize")
 TRAINED = Path("models/model.keras")
@@ -37,8 +40,8 @@ METRICS = Path("metrics/quantize.json")
 
 def main() -> None:
     """Runs the stage."""
-    load_group("versions", Versions).check_installed()
-    load_group("runtime", Runtime).check_installed()
+    check_installed(load_group("versions", Versions))
+    check_installed(load_group("runtime", Runtime))
     network = load_group("network", Network)
     params = load_group("quantize", Quantize)
     train_split = load_split("train")

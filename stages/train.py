@@ -15,15 +15,17 @@ from statistics import median
 
 from pooch import file_hash
 
-from spotimes import atomic, command, keras_archive
-from spotimes.checkpoint import Checkpoint
-from spotimes.dataset import PREPARED, load_card, load_split
-from spotimes.determinism import code_digest, fingerprint, make_deterministic
+from spotimes.dataset.prepared import PREPARED, load_card, load_split
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
 from spotimes.params.train import Train
 from spotimes.params.versions import Versions
-from spotimes.training import train
+from spotimes.system import atomic, command
+from spotimes.system.packages import check_installed
+from spotimes.training import keras_archive
+from spotimes.training.checkpoint import Checkpoint
+from spotimes.training.determinism import code_digest, fingerprint, make_deterministic
+from spotimes.training.loop import train
 
 PARAMS = ("versions", "network", "train")
 MODEL = Path("models/model.keras")
@@ -38,7 +40,7 @@ def main() -> None:
     versions = load_group("versions", Versions)
     network = load_group("network", Network)
     recipe = load_group("train", Train)
-    versions.check_installed()
+    check_installed(versions)
     make_deterministic(recipe.seed, recipe.threads)
 
     train_split, validation_split = load_split("train"), load_split("validation")

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spotimes import command
-from spotimes.catalog import load_catalog
-from spotimes.dataset import Card, Split, SplitName, write_prepared
-from spotimes.download import fetch_any
+from spotimes.dataset.prepared import Card, Split, SplitName, write_prepared
+from spotimes.ingestion.catalog import load_catalog
+from spotimes.ingestion.download import fetch_any
+from spotimes.ingestion.readers import READERS
+from spotimes.ingestion.split import first_of_each_class, set_aside
 from spotimes.params.network import Block, Network
-from spotimes.readers import READERS
-from spotimes.split import first_of_each_class, set_aside
+from spotimes.system import command
+from tests.project import ROOT
 
-ROOT = Path(__file__).parents[1]
 CATALOG = load_catalog(ROOT / "data/catalog/cifar10.yaml")
 THREADS = 2  # TensorFlow's pools are made once a process, so all tests share the count
 
@@ -74,7 +74,7 @@ def network() -> Network:
 @pytest.fixture(scope="session")
 def reseed() -> Callable[[], None]:
     """Makes TensorFlow deterministic, and seeds it anew at each call."""
-    from spotimes.determinism import make_deterministic  # noqa: PLC0415
+    from spotimes.training.determinism import make_deterministic  # noqa: PLC0415
 
     def again() -> None:
         make_deterministic(seed=1, threads=THREADS)
@@ -86,7 +86,7 @@ def reseed() -> Callable[[], None]:
 @pytest.fixture(scope="session")
 def randomized(reseed: Callable[[], None]) -> Callable[[Any, int], Any]:
     """Gives a model weights and batch-norm statistics as a training might leave them."""
-    from spotimes.frameworks import keras  # noqa: PLC0415
+    from spotimes.nn.frameworks import keras  # noqa: PLC0415
 
     def fill(model: Any, seed: int) -> Any:
         rng = np.random.default_rng(seed)
@@ -112,7 +112,7 @@ def randomized(reseed: Callable[[], None]) -> Callable[[Any, int], Any]:
 @pytest.fixture(scope="session")
 def trained(network: Network, randomized: Callable[[Any, int], Any]) -> Any:
     """The small network on CIFAR-10, as after a training; not to be changed."""
-    from spotimes.network import build  # noqa: PLC0415
+    from spotimes.nn.network import build  # noqa: PLC0415
 
     return randomized(build(network, (32, 32, 3), 10), 1)
 
@@ -120,7 +120,7 @@ def trained(network: Network, randomized: Callable[[Any, int], Any]) -> Any:
 @pytest.fixture(scope="session")
 def without_norm(network: Network, trained: Any) -> Any:
     """`trained`, its batch norm folded."""
-    from spotimes.fold import folded  # noqa: PLC0415
+    from spotimes.quantization.fold import folded  # noqa: PLC0415
 
     return folded(trained, network)
 
@@ -128,7 +128,7 @@ def without_norm(network: Network, trained: Any) -> Any:
 @pytest.fixture(scope="session")
 def fp32(without_norm: Any) -> bytes:
     """The FP32 .tflite file of `trained`, without metadata."""
-    from spotimes.convert import to_fp32  # noqa: PLC0415
+    from spotimes.quantization.convert import to_fp32  # noqa: PLC0415
 
     return to_fp32(without_norm)
 
@@ -136,7 +136,7 @@ def fp32(without_norm: Any) -> bytes:
 @pytest.fixture(scope="session")
 def int8(without_norm: Any, cifar10: dict[SplitName, Split]) -> bytes:
     """The INT8 .tflite file of `trained`, without metadata."""
-    from spotimes.convert import to_int8  # noqa: PLC0415
+    from spotimes.quantization.convert import to_int8  # noqa: PLC0415
 
     return to_int8(without_norm, cifar10["train"].images[:50])
 

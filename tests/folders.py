@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from spotimes.dataset import Split
+from spotimes.dataset.prepared import Split
 
 CLASSES = ["cat", "dog", "frog"]  # of CIFAR-10, in its order
 

@@ -3,7 +3,8 @@
 import ast
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tests.project import ROOT
+
 PACKAGES = ("spotimes", "stages", "app")
 
 

@@ -1,5 +1,6 @@
 """dvc.yaml is what the code needs, no more and no less."""
 
+import ast
 import importlib
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.imports import ROOT, reached
+from tests.imports import reached
+from tests.project import ROOT
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text())
 STAGES: dict[str, dict[str, Any]] = PIPELINE["stages"]
@@ -27,10 +29,61 @@ def test_stages_are_the_files_in_stages() -> None:
     assert set(STAGES) == files
 
 
+def code(name: str) -> dict[str, set[str]]:
+    """Each dep of a stage that is code, with the files in it; Python's caches are not, to DVC."""
+    deps = (dep for dep in STAGES[name]["deps"] if dep.startswith(("spotimes", "stages")))
+    return {
+        dep: {dep}
+        if dep.endswith(".py")
+        else {path.relative_to(ROOT).as_posix() for path in (ROOT / dep).rglob("*.py")}
+        for dep in deps
+    }
+
+
+def needed(name: str) -> set[str]:
+    """The files that a stage's imports reach, less those that hold no behaviour."""
+    return {
+        file
+        for file in reached(f"stages.{name}")
+        if not file.startswith("spotimes/params/")
+        and file not in ("spotimes/__init__.py", "stages/__init__.py")
+    }
+
+
 @pytest.mark.parametrize("name", STAGES)
-def test_deps_are_the_files_that_the_imports_reach(name: str) -> None:
-    ours = {dep for dep in STAGES[name]["deps"] if dep.endswith(".py")}
-    assert ours == reached(f"stages.{name}")
+def test_deps_hold_every_file_that_the_imports_reach(name: str) -> None:
+    deps = code(name)
+    assert needed(name) <= set().union(*deps.values())
+    for dep, files in deps.items():
+        assert files & needed(name), f"{name} does not need {dep}"
+
+
+@pytest.mark.parametrize("name", ["train", "benchmark"])
+def test_what_takes_long_or_is_never_the_same_depends_on_nothing_else(name: str) -> None:
+    assert set().union(*code(name).values()) == needed(name)
+
+
+def test_a_package_s_own_file_is_its_docstring() -> None:
+    for path in [*(ROOT / "spotimes").rglob("__init__.py"), ROOT / "stages/__init__.py"]:
+        (statement,) = ast.parse(path.read_text(encoding="utf-8")).body
+        assert isinstance(statement, ast.Expr), path
+
+
+@pytest.mark.parametrize(
+    "group", sorted({group for each in STAGES.values() for group in each["params"]})
+)
+def test_a_schema_holds_no_behaviour(group: str) -> None:
+    """DVC watches the values in params.yaml, and no stage depends on their schema."""
+    tree = ast.parse((ROOT / f"spotimes/params/{group}.py").read_text(encoding="utf-8"))
+    for statement in tree.body:
+        assert not isinstance(statement, ast.FunctionDef)
+        for member in statement.body if isinstance(statement, ast.ClassDef) else []:
+            if isinstance(member, ast.FunctionDef):
+                assert [ast.unparse(each) for each in member.decorator_list] == [
+                    "model_validator(mode='after')"
+                ], member.name
+            elif isinstance(member, ast.AnnAssign):
+                assert not isinstance(member.value, ast.Constant), "a default that DVC cannot see"
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -52,7 +105,7 @@ def test_a_stage_says_what_it_does_and_runs_its_own_file(name: str) -> None:
 def test_data_that_a_stage_reads_is_made_by_an_earlier_one() -> None:
     made: set[str] = set()
     for stage in STAGES.values():
-        data = {dep for dep in stage["deps"] if not dep.endswith(".py")}
+        data = {dep for dep in stage["deps"] if not dep.startswith(("spotimes", "stages"))}
         assert data - made <= {"${prepare.source}"}
         made |= set(outputs(stage))
 
@@ -69,11 +122,11 @@ def test_only_what_prepare_makes_of_the_data_is_kept_out_of_git() -> None:
 
 def test_only_evaluate_and_compare_read_the_test_split() -> None:
     readers = [
-        path.stem
+        path.relative_to(ROOT).as_posix()
         for path in [*(ROOT / "stages").glob("*.py"), *(ROOT / "spotimes").rglob("*.py")]
         if 'load_split("test"' in path.read_text()
     ]
-    assert readers == ["evaluate", "compare"]
+    assert readers == ["stages/evaluate.py", "spotimes/compare/__main__.py"]
 
 
 def test_only_evaluate_depends_on_a_latency() -> None:

@@ -15,9 +15,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from spotimes.dataset import Card, Split, SplitName
+from spotimes.dataset.prepared import Card, Split, SplitName
 from tests.folders import write_folder
-from tests.imports import ROOT
+from tests.project import ROOT
 
 # What must come out the same bytes each time; the rest holds timings.
 REPEATABLE = (

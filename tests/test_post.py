@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.imports import ROOT
+from tests.project import ROOT
 
 GH = """#!{python}
 import json, pathlib, sys

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.imports import ROOT
+from tests.project import ROOT
 
 PAGES = ["README.md", "docs/network.md", "docs/own-images.md", "models/README.md"]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))

@@ -4,7 +4,8 @@ from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 from app.__main__ import VERBS
-from tests.imports import PACKAGES, ROOT, imported, reached
+from tests.imports import PACKAGES, imported, reached
+from tests.project import ROOT
 
 PIN = re.compile(r"^([\w.-]+)(?:\[\w+\])?==([^\s;]+)(?: ; (.*?))?\s*(?:#.*)?$", re.MULTILINE)
 Pins = set[tuple[str, str]]

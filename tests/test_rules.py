@@ -6,7 +6,8 @@ import subprocess
 import pytest
 
 from app.__main__ import VERBS
-from tests.imports import ROOT, imported, reached
+from tests.imports import imported, reached
+from tests.project import ROOT
 
 HEAVY = {"tensorflow", "keras", "dvc", "pandas", "matplotlib", "scipy", "pydantic"}
 SOURCES = [
@@ -36,7 +37,7 @@ def test_tensorflow_is_imported_in_one_place() -> None:
 
 @pytest.mark.parametrize("stage", ["prepare", "benchmark", "evaluate"])
 def test_stages_that_build_no_network_do_without_tensorflow(stage: str) -> None:
-    assert "spotimes/frameworks.py" not in reached(f"stages.{stage}")
+    assert "spotimes/nn/frameworks.py" not in reached(f"stages.{stage}")
 
 
 def test_git_holds_nothing_large_and_no_data() -> None:

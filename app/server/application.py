@@ -36,9 +36,9 @@ from app.server import inference_protocol as protocol
 from app.server.limits import Gate, Limits
 from app.server.openapi import document
 from app.server.refusal import RefusalError, busy
-from spotimes import picture
-from spotimes.classifier import Classifier, likeliest
 from spotimes.errors import InputError
+from spotimes.inference.classifier import Classifier, likeliest
+from spotimes.preprocessing import picture
 
 NAME = "spotimes"
 VERSION = "1"  # of the one model that is served

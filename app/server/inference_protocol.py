@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from app.server.refusal import RefusalError
-from spotimes.classifier import Images, likeliest
+from spotimes.inference.classifier import likeliest
+from spotimes.pixels import Images
 
 INPUT, OUTPUT = "image", "probabilities"
 EXTENSIONS = ["binary_tensor_data", "classification"]

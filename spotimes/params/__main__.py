@@ -1,11 +1,10 @@
 """`python -m spotimes.params`: checks all of params.yaml, before the hours that a run may take."""
 
-from spotimes import command
 from spotimes.params.benchmark import Benchmark
 from spotimes.params.compare import Compare
 from spotimes.params.decoder import Decoder
 from spotimes.params.evaluate import Evaluate
-from spotimes.params.load import Frozen, load_group
+from spotimes.params.load import load_group
 from spotimes.params.network import Network
 from spotimes.params.prepare import Prepare
 from spotimes.params.quantize import Quantize
@@ -13,6 +12,8 @@ from spotimes.params.runtime import Runtime
 from spotimes.params.search import Search
 from spotimes.params.train import Train
 from spotimes.params.versions import Versions
+from spotimes.system import command
+from spotimes.system.validation import Frozen
 
 KINDS: dict[str, type[Frozen]] = {
     "versions": Versions,

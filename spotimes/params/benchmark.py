@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from spotimes.params.load import Frozen
+from spotimes.system.validation import Frozen
 
 
 class Benchmark(Frozen):

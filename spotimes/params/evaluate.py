@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from spotimes.params.load import Frozen
+from spotimes.system.validation import Frozen
 
 AtMost = Annotated[float, Field(gt=0)] | None
 AtLeast = Annotated[float, Field(ge=0, le=1)] | None
@@ -17,7 +17,8 @@ class Budgets(Frozen):
         bytes: the most bytes of its file.
         arena_bytes: the most RAM that it needs on a microcontroller.
         macs: the most multiply-accumulates of an inference.
-        instructions: the most instructions of an inference, as `spotimes.instructions` counts.
+        instructions: the most instructions of an inference, as `spotimes.tflite.instructions`
+            counts them.
         peak_rss_bytes: the most memory of a process that only runs it.
         median_ms: the longest median latency of one picture, on the machine that measures; exceeded
             where the median's whole 95% interval is beyond it.

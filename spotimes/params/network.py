@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from spotimes.params.load import Frozen
+from spotimes.system.validation import Frozen
 
 Kernel = Literal[3, 5, 7]
 

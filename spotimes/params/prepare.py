@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from spotimes.dataset import Resize
-from spotimes.params.load import Frozen
+from spotimes.pixels import Colour, Resize
+from spotimes.system.validation import Frozen
 
 Side = Annotated[int, Field(ge=2, le=1024)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -27,7 +27,7 @@ class Image(Frozen):
 
     height: Side | None
     width: Side | None
-    colour: Literal["rgb", "grey"] | None
+    colour: Colour | None
     resize: Resize
 
     @model_validator(mode="after")

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from spotimes.params.load import Frozen
 from spotimes.params.network import Kernel
+from spotimes.system.validation import Frozen
 
 Channels = Annotated[int, Field(ge=1, le=4096)]
 Repeats = Annotated[int, Field(ge=0, le=16)]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from spotimes.params.load import Frozen
+from spotimes.system.validation import Frozen
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 
@@ -36,7 +36,7 @@ class Augmentation(Frozen):
 class Muon(Frozen):
     """Muon, for the kernels of dense and pointwise convolutions behind the first layer.
 
-    `spotimes.optimizer` says what it is.
+    `spotimes.training.optimizer` says what it is.
 
     Attributes:
         peak_learning_rate: as SGD's, but as a share of a kernel's own size.

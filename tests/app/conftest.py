@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from app.__main__ import main
-from spotimes.contract import Contract
-from spotimes.dataset import Card, Split, SplitName
-from spotimes.metadata import embedded
+from spotimes.dataset.prepared import Card, Split, SplitName
+from spotimes.inference.contract import Contract
+from spotimes.tflite.metadata import embedded
 from tests.folders import write_folder
+from tests.project import ROOT
 
-ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "models/model_int8.tflite"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.conftest import ROOT
+from tests.project import ROOT
 
 ABSENT = ("tensorflow", "keras", "dvc", "pandas", "scipy", "pydantic", "yaml")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tritonclient.http as triton
 
-from spotimes.classifier import Classifier
+from spotimes.inference.classifier import Classifier
 from tests.app.conftest import MODEL, Server
 
 

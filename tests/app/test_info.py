@@ -2,7 +2,7 @@ import hashlib
 import json
 from collections.abc import Callable
 
-from spotimes.contract import read_contract
+from spotimes.inference.contract import read_contract
 from tests.app.conftest import MODEL, Ended
 
 

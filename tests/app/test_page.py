@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from spotimes.classifier import Classifier
+from spotimes.inference.classifier import Classifier
 from tests.app.conftest import MODEL, Server, started
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")

@@ -15,15 +15,16 @@ import pytest
 from PIL import Image
 
 from app.inputs import found
-from spotimes import own_images
-from spotimes.classifier import Classifier
-from spotimes.contract import Contract, read_contract
-from spotimes.convert import to_fp32
 from spotimes.errors import InputError
-from spotimes.frameworks import keras
-from spotimes.metadata import embedded
+from spotimes.inference.classifier import Classifier
+from spotimes.inference.contract import Contract, read_contract
+from spotimes.ingestion import own_images
+from spotimes.nn.frameworks import keras
 from spotimes.params.prepare import Image as Fit
-from tests.app.conftest import MODEL, ROOT, Ended
+from spotimes.quantization.convert import to_fp32
+from spotimes.tflite.metadata import embedded
+from tests.app.conftest import MODEL, Ended
+from tests.project import ROOT
 
 App = Callable[..., Ended]
 
@@ -37,7 +38,7 @@ def test_a_picture_is_treated_as_training_did_to_the_byte(
     app: App, model: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contract = read_contract(model)
-    fit = Fit(height=32, width=32, colour="rgb", resize=contract.resize)  # type: ignore[arg-type]
+    fit = Fit(height=32, width=32, colour="rgb", resize=contract.resize)
     trained_on = own_images.read_folder(folder, fit, tmp_path / "images.npy")
     served: list[Any] = []
 

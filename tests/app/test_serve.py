@@ -20,8 +20,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spotimes.classifier import Classifier
-from tests.app.conftest import MODEL, ROOT, Ended, Server
+from spotimes.inference.classifier import Classifier
+from tests.app.conftest import MODEL, Ended, Server
+from tests.project import ROOT
 
 Serve = Callable[..., Server]
 INFER = "/v2/models/model_int8/infer"

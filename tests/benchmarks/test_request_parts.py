@@ -9,9 +9,9 @@ from PIL import Image
 
 from benchmarks.request_parts import PARTS, READING, answering, decoded, main
 from benchmarks.serving import MODEL, sent_requests
-from spotimes import timing
-from spotimes.classifier import Classifier
-from spotimes.dataset import Split, SplitName
+from spotimes.benchmarking import timing
+from spotimes.dataset.prepared import Split, SplitName
+from spotimes.inference.classifier import Classifier
 
 
 @pytest.fixture

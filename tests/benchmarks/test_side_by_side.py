@@ -6,11 +6,11 @@ import pytest
 from ai_edge_litert.tools import flatbuffer_utils
 
 from benchmarks.side_by_side import top1
-from spotimes.classifier import Classifier
-from spotimes.contract import Contract
-from spotimes.dataset import Split, SplitName
+from spotimes.dataset.prepared import Split, SplitName
 from spotimes.errors import InputError
-from spotimes.metadata import embedded
+from spotimes.inference.classifier import Classifier
+from spotimes.inference.contract import Contract
+from spotimes.tflite.metadata import embedded
 
 CONTRACT = Contract.of([f"class {number}" for number in range(10)], (32, 32, 3), "squash")
 

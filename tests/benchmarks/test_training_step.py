@@ -7,13 +7,14 @@ import pytest
 import yaml
 
 from benchmarks.training_step import BARE, BATCH, PARTS, PRODUCT, SIDE, main, steps
-from spotimes import timing
-from spotimes.batches import one_hot, scaled
-from spotimes.dataset import Split, SplitName
+from spotimes.benchmarking import timing
+from spotimes.dataset.prepared import Split, SplitName
 from spotimes.errors import InputError
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
 from spotimes.params.train import Train
+from spotimes.pixels import to_float32
+from spotimes.training.batches import one_hot
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_parts_are_a_step_of_the_recipe(
     params: dict[str, Any], network: Network, cifar10: dict[SplitName, Split]
 ) -> None:
     split = cifar10["train"]
-    images, targets = scaled(split.images[:50]), one_hot(split.labels[:50], 10)
+    images, targets = to_float32(split.images[:50]), one_hot(split.labels[:50], 10)
     functions = steps(network, load_group("train", Train), 10, images, targets)
     assert [*functions] == [*PARTS, BARE]
     forward, backward, step, bare = functions.values()

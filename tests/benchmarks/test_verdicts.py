@@ -5,11 +5,12 @@ import pytest
 import yaml
 
 from benchmarks.verdicts import busy, main
-from spotimes import compare, comparison
+from spotimes.benchmarking.latency import Ratio
+from spotimes.compare import __main__ as compare
+from spotimes.compare import comparison
 from spotimes.errors import InputError
-from spotimes.latency import Ratio
 from spotimes.params.network import Network
-from spotimes.tflite_file import TFLiteFile
+from spotimes.tflite.tflite_file import TFLiteFile
 
 SMALLEST_RATIO = 1.01
 

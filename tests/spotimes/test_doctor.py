@@ -8,10 +8,10 @@ from typing import Any
 import psutil
 import pytest
 
-from spotimes import command, doctor, host
+from spotimes import doctor
 from spotimes.doctor import Kind
-
-ROOT = Path(__file__).parents[2]
+from spotimes.system import command, host
+from tests.project import ROOT
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import yaml
 
-from spotimes import latency
+from spotimes.benchmarking import latency
 from spotimes.errors import InputError
 from stages import benchmark
+from tests.project import ROOT
 
-ROOT = Path(__file__).parents[2]
 QUICK = {
     "threads": 1,
     "warmup_seconds": 0,

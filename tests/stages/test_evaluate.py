@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 import yaml
 
-from spotimes import instructions
-from spotimes.classifier import Classifier
-from spotimes.dataset import PREPARED, Card, Split, write_prepared
+from spotimes.dataset.prepared import PREPARED, Card, Split, write_prepared
 from spotimes.errors import InputError
+from spotimes.inference.classifier import Classifier
+from spotimes.tflite import instructions
 from stages import evaluate
+from tests.project import ROOT
 
-ROOT = Path(__file__).parents[2]
 BUDGETS: dict[str, float | None] = {
     "bytes": 4000,
     "arena_bytes": 100,

@@ -17,13 +17,13 @@ import pytest
 import yaml
 from PIL import Image
 
-from spotimes import command
-from spotimes.dataset import Card, Split, SplitName, load_card, load_split
-from spotimes.duplicates import combined, fingerprints
+from spotimes.dataset.prepared import Card, Split, SplitName, load_card, load_split
+from spotimes.ingestion.duplicates import combined, fingerprints
+from spotimes.system import command
 from stages import prepare
 from tests.folders import write_folder
+from tests.project import ROOT
 
-ROOT = Path(__file__).parents[2]
 CIFAR10 = ROOT / "data/catalog/cifar10.yaml"
 BATCHES = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
 GROUP = {

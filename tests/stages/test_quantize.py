@@ -8,18 +8,19 @@ import numpy as np
 import pytest
 import yaml
 
-from spotimes import keras_archive, metrics
-from spotimes.arena import NO_WHEEL
-from spotimes.classifier import Classifier
-from spotimes.contract import Contract, read_contract
-from spotimes.dataset import PREPARED, Card, Split, SplitName, write_prepared
-from spotimes.network import build
-from spotimes.params.load import load_yaml
+from spotimes.dataset.prepared import PREPARED, Card, Split, SplitName, write_prepared
+from spotimes.evaluation import metrics
+from spotimes.inference.classifier import Classifier
+from spotimes.inference.contract import Contract, read_contract
+from spotimes.nn.network import build
 from spotimes.params.network import Block, Network
-from spotimes.tflite_file import TFLiteFile
+from spotimes.system.validation import load_yaml
+from spotimes.tflite.arena import NO_WHEEL
+from spotimes.tflite.tflite_file import TFLiteFile
+from spotimes.training import keras_archive
 from stages import quantize as stage
+from tests.project import ROOT
 
-ROOT = Path(__file__).parents[2]
 VERSIONS = load_yaml(ROOT / "params.yaml")["versions"]
 RUNTIME = load_yaml(ROOT / "params.yaml")["runtime"]
 OneLine = Callable[[str, Callable[[], None]], str]

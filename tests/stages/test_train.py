@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 import yaml
 
-from spotimes.batches import EvaluationBatches
-from spotimes.dataset import PREPARED, Split, SplitName
+from spotimes.dataset.prepared import PREPARED, Split, SplitName
 from spotimes.errors import InputError
-from spotimes.frameworks import keras
-from spotimes.params.load import load_yaml
+from spotimes.nn.frameworks import keras
 from spotimes.params.network import Block, Network
+from spotimes.system.validation import load_yaml
+from spotimes.training.batches import EvaluationBatches
 from stages import train as stage
+from tests.project import ROOT
 
-ROOT = Path(__file__).parents[2]
 VERSIONS = load_yaml(ROOT / "params.yaml")["versions"]
 OneLine = Callable[[str, Callable[[], None]], str]
 
@@ -120,7 +120,7 @@ def test_a_run_that_breaks_off_can_be_taken_up(
         raise OSError
 
     with monkeypatch.context() as patch:
-        patch.setattr("spotimes.keras_archive.save", full)
+        patch.setattr("spotimes.training.keras_archive.save", full)
         with pytest.raises(OSError):
             stage.main()
     assert made() == {".resume/train.npz", "metrics/history.csv"}

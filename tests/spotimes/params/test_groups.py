@@ -2,7 +2,6 @@
 
 import copy
 from functools import reduce
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +9,10 @@ from pydantic import BaseModel
 
 from spotimes.errors import InputError
 from spotimes.params.__main__ import KINDS
-from spotimes.params.load import PARAMS_FILE, load_group, load_yaml, validated
+from spotimes.params.load import PARAMS_FILE, load_group
+from spotimes.system.validation import load_yaml, validated
+from tests.project import ROOT
 
-ROOT = Path(__file__).parents[3]
 COMMITTED = load_yaml(ROOT / PARAMS_FILE)
 GONE = object()
 

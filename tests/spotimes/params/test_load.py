@@ -6,10 +6,11 @@ import pytest
 from pydantic import ValidationError
 
 from spotimes.errors import InputError
-from spotimes.params.load import GROUPS, PARAMS_FILE, load_group, load_yaml
+from spotimes.params.load import GROUPS, PARAMS_FILE, load_group
 from spotimes.params.quantize import Quantize
+from spotimes.system.validation import load_yaml
+from tests.project import ROOT
 
-ROOT = Path(__file__).parents[3]
 GOOD = b"quantize: {calibration_images: 10, seed: 1}\n"
 
 

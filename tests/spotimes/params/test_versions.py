@@ -1,6 +1,5 @@
 import re
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 
@@ -9,8 +8,9 @@ from spotimes.params.decoder import Decoder
 from spotimes.params.load import PARAMS_FILE, load_group
 from spotimes.params.runtime import Runtime
 from spotimes.params.versions import Pins, Versions
+from spotimes.system.packages import check_installed
+from tests.project import ROOT
 
-ROOT = Path(__file__).parents[3]
 INSTALLED = Versions(**{name: version(name) for name in Versions.model_fields})
 
 
@@ -25,13 +25,13 @@ def test_they_are_those_that_requirements_txt_pins(group: str, kind: type[Pins])
 
 
 def test_the_installed_versions_pass() -> None:
-    INSTALLED.check_installed()
+    check_installed(INSTALLED)
 
 
 @pytest.mark.parametrize("name", Versions.model_fields)
 def test_another_version_is_told_with_what_mends_it(name: str) -> None:
     with pytest.raises(InputError) as caught:
-        INSTALLED.model_copy(update={name: "0.1"}).check_installed()
+        check_installed(INSTALLED.model_copy(update={name: "0.1"}))
     assert str(caught.value) == (
         f"{name}: params.yaml wants version 0.1, installed is {version(name)}; "
         "`make install` installs what requirements.txt pins"
@@ -41,4 +41,4 @@ def test_another_version_is_told_with_what_mends_it(name: str) -> None:
 def test_a_package_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.path", [])
     with pytest.raises(InputError, match=r"wants version .*, installed is none; `make"):
-        INSTALLED.check_installed()
+        check_installed(INSTALLED)

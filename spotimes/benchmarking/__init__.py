@@ -1,0 +1,1 @@
+"""Timing: models interleaved, and fresh processes."""

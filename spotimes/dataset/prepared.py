@@ -1,0 +1,136 @@
+"""The prepared dataset: what `prepare` writes and the other stages read.
+
+A folder with `dataset.json`, the card, and for each split `SPLIT_images.npy`, uint8 of shape
+(images, height, width, channels), and `SPLIT_labels.npy`, int64 of shape (images,). Images are
+written and read a few at a time: what a stage needs of memory does not grow with their number.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from spotimes.dataset.image_file import ImageFile, ImageSource, write_images
+from spotimes.errors import InputError
+from spotimes.pixels import Resize
+from spotimes.system import atomic
+from spotimes.system.validation import Frozen, load_yaml, validated
+
+PREPARED = Path("data/prepared")
+
+SplitName = Literal["train", "validation", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
+
+
+class LabelledImages(Protocol):
+    """A split, in memory or on disk."""
+
+    @property
+    def images(self) -> ImageSource:
+        """uint8, shape (images, height, width, channels)."""
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """int64, shape (images,); an index into the class names."""
+
+
+class Split(NamedTuple):
+    """Labelled images in memory.
+
+    Attributes:
+        images: uint8, shape (images, height, width, channels).
+        labels: int64, shape (images,); an index into the class names.
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+
+
+class LazySplit(NamedTuple):
+    """Labelled images that are read as they are used.
+
+    Attributes:
+        images: uint8, shape (images, height, width, channels).
+        labels: int64, shape (images,); an index into the class names.
+    """
+
+    images: ImageSource
+    labels: npt.NDArray[np.int64]
+
+
+class Card(Frozen):
+    """Where a dataset comes from and what it may be used for.
+
+    Attributes:
+        name: such as `CIFAR-10`.
+        class_names: one for each label, in the labels' order.
+        licence: the terms, or the authors' words where they state none.
+        citation: the reference that its authors ask for.
+        homepage: its official page.
+        resize: how its pictures were fitted to the images' size, and how whoever runs the model
+            must fit theirs; `spotimes.preprocessing.picture` says what the modes do.
+    """
+
+    name: str
+    class_names: list[str]
+    licence: str
+    citation: str
+    homepage: str
+    resize: Resize = "squash"
+
+
+def write_prepared(folder: Path, card: Card, splits: Mapping[SplitName, LabelledImages]) -> None:
+    """Writes a prepared dataset, whole or not at all; the same content gives the same bytes."""
+    with atomic.replacing(folder) as beside:
+        beside.mkdir()
+        atomic.write_json(beside / "dataset.json", card.model_dump())
+        for name in SPLITS:
+            write_images(beside / f"{name}_images.npy", splits[name].images)
+            _save_labels(beside / f"{name}_labels.npy", splits[name].labels)
+
+
+def load_card(folder: Path = PREPARED) -> Card:
+    """Reads a prepared dataset's card.
+
+    Raises:
+        InputError: it is missing or not what `prepare` writes.
+    """
+    path = folder / "dataset.json"
+    return validated(load_yaml(path), Card, str(path))
+
+
+def load_split(name: SplitName, folder: Path = PREPARED) -> LazySplit:
+    """Reads one split; the images stay on disk and are read as they are used.
+
+    Raises:
+        InputError: a file is missing or is not what `prepare` writes.
+    """
+    images = ImageFile(folder / f"{name}_images.npy")
+    labels = _load_labels(folder / f"{name}_labels.npy")
+    classes = len(load_card(folder).class_names)
+    if len(images) != len(labels) or len(labels) == 0:
+        raise InputError(f"{folder}: {name}: {len(images)} images and {len(labels)} labels")
+    if labels.min() < 0 or labels.max() >= classes:
+        raise InputError(f"{folder}: {name}: a label is not within 0 to {classes - 1}")
+    return LazySplit(images, labels)
+
+
+def _save_labels(path: Path, labels: npt.NDArray[np.int64]) -> None:
+    # To a file opened for writing alone, NumPy writes by itself and loses a full disk's errno.
+    with path.open("w+b") as stream:
+        np.save(stream, labels, allow_pickle=False)
+
+
+def _load_labels(path: Path) -> npt.NDArray[np.int64]:
+    try:
+        labels: npt.NDArray[np.int64] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); run `dvc repro prepare`") from error
+    if labels.dtype != np.int64 or labels.ndim != 1:
+        raise InputError(
+            f"{path}: is {labels.dtype} of {labels.ndim} dimensions, not int64 of 1; run "
+            "`dvc repro -f prepare`"
+        )
+    return labels

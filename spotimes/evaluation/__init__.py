@@ -1,0 +1,1 @@
+"""Accuracy, budgets and layers' errors, as numbers."""

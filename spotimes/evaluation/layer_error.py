@@ -1,0 +1,124 @@
+"""How much of each layer's output quantization drowns: which layer is to blame."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+from spotimes.errors import InputError
+from spotimes.params.network import Network
+from spotimes.pixels import to_int8
+from spotimes.system import native_stderr
+from spotimes.tflite.tflite_file import TFLiteFile
+
+
+class LayerError(NamedTuple):
+    """A layer's error.
+
+    Attributes:
+        layer: its name in the Keras network.
+        decibels: signal to noise: 10 log10 of the mean square of the FP32 network's output over
+            that of its difference to the INT8 network's. Six more are one bit more.
+    """
+
+    layer: str
+    decibels: float
+
+
+def measure(
+    fp32: Path, int8: Path, images: npt.NDArray[np.uint8], layers: list[str]
+) -> list[LayerError]:
+    """Compares the output of each layer of both models, on the same images.
+
+    An error is that of all layers up to there: a fall from one to the next is the next one's.
+
+    Args:
+        fp32: the FP32 .tflite file.
+        int8: the INT8 one of the same network.
+        images: uint8, shape (images, height, width, channels).
+        layers: the operators' names, as `layer_names` gives them.
+
+    Raises:
+        InputError: the models do not have these layers.
+    """
+    signal, noise = np.zeros(len(layers)), np.zeros(len(layers))
+    models = [_Layers(path, len(layers)) for path in (fp32, int8)]
+    for image in images:
+        outputs = (model.outputs(image) for model in models)
+        for place, (wanted, got) in enumerate(zip(*outputs, strict=True)):
+            signal[place] += np.sum(np.square(wanted, dtype=np.float64))
+            noise[place] += np.sum(np.square(wanted - got, dtype=np.float64))
+    with np.errstate(divide="ignore"):
+        decibels = 10 * np.log10(signal / noise)
+    return [LayerError(name, float(each)) for name, each in zip(layers, decibels, strict=True)]
+
+
+def to_blame(errors: Sequence[LayerError]) -> LayerError | None:
+    """The layer at which the ratio falls most below that of the layer before it; None if nowhere.
+
+    The first layer, whose input is exact, is to blame where its ratio is the lowest of all. An
+    output without any error has no ratio.
+    """
+    if errors and np.isfinite(errors[0].decibels):
+        lowest = min(errors, key=lambda error: error.decibels)
+        if len(errors) > 1 and lowest is errors[0]:
+            return lowest
+    falls = [
+        (before.decibels - after.decibels, after)
+        for before, after in pairwise(errors)
+        if np.isfinite(before.decibels) and np.isfinite(after.decibels)
+    ]
+    fall, layer = max(falls, default=(0.0, None), key=lambda each: each[0])
+    return layer if fall > 0 else None
+
+
+def layer_names(network: Network, height: int, width: int) -> list[str]:
+    """Names the layers that become an operator each, in order, as `spotimes.nn.network` does."""
+    names = []
+    for number, block in enumerate(network.blocks_for(height, width), start=1):
+        parts = ("conv",) if block.kind == "conv" else ("depthwise", "pointwise")
+        names += [f"block{number}_{part}" for part in parts]
+    return [*names, "pool", "logits", "probabilities"]
+
+
+class _Layers:
+    """A model that keeps what each operator gives.
+
+    XNNPACK, which keeps nothing, is left out: TensorFlow Lite's own kernels compute the same.
+    """
+
+    def __init__(self, path: Path, count: int) -> None:
+        graph = TFLiteFile(path.read_bytes()).graph
+        self._places = [int(operator.outputs[0]) for operator in graph.operators]
+        if len(self._places) != count:
+            raise InputError(f"{path}: has {len(self._places)} operators, the network {count}")
+        with native_stderr.captured():
+            self._interpreter = Interpreter(
+                model_path=str(path),
+                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+                experimental_preserve_all_tensors=True,
+            )
+            self._interpreter.allocate_tensors()
+        (self._input,) = self._interpreter.get_input_details()
+        self._scales = {
+            each["index"]: each["quantization"] for each in self._interpreter.get_tensor_details()
+        }
+
+    def outputs(self, image: npt.NDArray[np.uint8]) -> Iterator[npt.NDArray[np.float32]]:
+        """Each operator's output, in its real values, in the operators' order."""
+        if self._input["dtype"] == np.int8:
+            tensor: npt.NDArray[Any] = to_int8(image)
+        else:
+            tensor = image / np.float32(255)
+        self._interpreter.set_tensor(self._input["index"], tensor[np.newaxis])
+        self._interpreter.invoke()
+        for place in self._places:
+            value = self._interpreter.get_tensor(place)
+            scale, zero_point = self._scales[place]
+            if value.dtype == np.int8:
+                value = (value.astype(np.float32) - zero_point) * np.float32(scale)
+            yield value

@@ -1,0 +1,217 @@
+"""The metrics files that evaluate and the model card read, checked and typed.
+
+Each holds what is read here; a stage may write more beside it.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+from pydantic import ConfigDict
+
+from spotimes.errors import InputError
+from spotimes.system.validation import Frozen, validated
+
+FOLDER = Path("metrics")
+HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+
+
+class Metrics(Frozen):
+    """A part of a metrics file; keys that nothing here reads are passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Images(Metrics):
+    """How many images each split has."""
+
+    train: int
+    validation: int
+    test: int
+
+
+class Preparation(Metrics):
+    """metrics/prepare.json."""
+
+    images: Images
+
+
+class Training(Metrics):
+    """metrics/train.json: `val_accuracy` is a share of the validation images."""
+
+    val_accuracy: float
+    epochs: int
+
+
+class FileParts(Metrics):
+    """Bytes of a .tflite file: all of it, and by what they are for."""
+
+    file: int
+    weights: int
+    quantization: int
+    metadata: int
+    rest: int
+
+
+class ModelSize(Metrics):
+    """A model's size.
+
+    Attributes:
+        bytes: its file.
+        arena_bytes: its RAM on a microcontroller, or null.
+        arena_note: why that is null.
+    """
+
+    bytes: FileParts
+    arena_bytes: int | None
+    arena_note: str | None
+
+
+class Quantization(Metrics):
+    """metrics/quantize.json: `ratio` is the FP32 file's size over the INT8 file's."""
+
+    fp32: ModelSize
+    int8: ModelSize
+    ratio: float
+    parameters: int
+    macs: int
+
+
+class ModelCost(Metrics):
+    """A model's latency and memory on the host.
+
+    Attributes:
+        median_ms: with `median_low_ms` and `median_high_ms`, the ends of its 95% interval.
+    """
+
+    median_ms: float
+    median_low_ms: float
+    median_high_ms: float
+    p95_ms: float
+    p99_ms: float
+    first_inference_ms: float
+    peak_rss_bytes: int
+    rss_before_load_bytes: int
+
+
+class Speedup(Metrics):
+    """The FP32 model's latency over the INT8 model's, with its 95% interval."""
+
+    median: float
+    low: float
+    high: float
+
+
+class Benchmark(Metrics):
+    """metrics/benchmark.json."""
+
+    fp32: ModelCost
+    int8: ModelCost
+    speedup: Speedup
+    threads: int
+    host: dict[str, Any]
+
+
+class Accuracy(Metrics):
+    """A model's accuracy on the test split, all of it shares.
+
+    Attributes:
+        top1: of the images, with `top1_low` and `top1_high`, the ends of its 95% interval.
+        calibration_error: expected, of the highest probability.
+        class_top1: by class name, where a class has images.
+    """
+
+    top1: float
+    top1_low: float
+    top1_high: float
+    calibration_error: float
+    class_top1: dict[str, float]
+
+
+class Disagreement(Metrics):
+    """McNemar's test: images that one model alone gets right."""
+
+    fp32_only_right: int
+    int8_only_right: int
+    p_value: float
+
+
+class Verdict(Metrics):
+    """A budget beside what was measured; unmeasured, it is neither met nor not, for a reason.
+
+    Attributes:
+        at_least: of a measure that is uncertain, what it surely reaches.
+    """
+
+    limit: float
+    measured: float | None
+    met: bool | None
+    reason: str | None = None
+    at_least: float | None = None
+
+
+class Evaluation(Metrics):
+    """metrics/evaluate.json: `agreement` and `top1_loss` are shares of the test images."""
+
+    images: int
+    fp32: Accuracy
+    int8: Accuracy
+    top1_loss: float
+    agreement: float
+    mcnemar: Disagreement
+    budgets: dict[str, Verdict]
+
+
+Kind = TypeVar("Kind", bound=Metrics)
+
+
+def load(stage: str, kind: type[Kind], folder: Path = FOLDER) -> Kind:
+    """Reads a stage's metrics.
+
+    Args:
+        stage: its name.
+        kind: what they must hold.
+        folder: where they are.
+
+    Raises:
+        InputError: the file is missing, is no JSON or lacks a figure.
+    """
+    path = folder / f"{stage}.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); run `dvc repro {stage}`") from error
+    return validated(content, kind, str(path))
+
+
+def load_history(path: Path = FOLDER / "history.csv") -> pd.DataFrame:
+    """Reads what training recorded, a row an epoch.
+
+    Raises:
+        InputError: the file is missing, is no CSV, or lacks a column or any row.
+    """
+    try:
+        history = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); run `dvc repro train`") from error
+    if lacking := [name for name in HISTORY_COLUMNS if name not in history]:
+        raise InputError(f"{path}: lacks the column {lacking[0]}; run `dvc repro -f train`")
+    if history.empty:
+        raise InputError(f"{path}: has no epoch; run `dvc repro -f train`")
+    return history
+
+
+def load_latency(path: Path = FOLDER / "latency.csv") -> pd.DataFrame:
+    """Reads what benchmark recorded: a row a model and percentile.
+
+    Raises:
+        InputError: the file is missing or is not what benchmark writes.
+    """
+    try:
+        latency = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); run `dvc repro benchmark`") from error
+    if lacking := [name for name in ("model", "percentile", "microseconds") if name not in latency]:
+        raise InputError(f"{path}: lacks the column {lacking[0]}; run `dvc repro -f benchmark`")
+    return latency

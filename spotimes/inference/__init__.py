@@ -1,0 +1,1 @@
+"""Runs a .tflite file; what the device needs, so without TensorFlow."""

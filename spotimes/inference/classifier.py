@@ -1,0 +1,190 @@
+"""Runs an image classifier: a .tflite file on LiteRT, FP32 or INT8, one image at a time."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert.interpreter import Interpreter
+
+from spotimes.errors import InputError
+from spotimes.inference.contract import read_contract
+from spotimes.pixels import CHANNELS, Images, to_float32, to_int8
+from spotimes.system import native_stderr
+
+
+class Prediction(NamedTuple):
+    """A class and how likely it is, from 0 to 1."""
+
+    label: str
+    probability: float
+
+
+class Classifier:
+    """An image classifier; its class names and what images it wants are in its file.
+
+    Safe to use from several threads: they take turns.
+
+    Attributes:
+        path: the .tflite file.
+        contract: its class names and how a picture is to be fitted
+            (`spotimes.preprocessing.picture`).
+        image_shape: (height, width, channels) of the images that it takes.
+        classes: how many it tells apart.
+        dtype: of the network's input, float32 or int8.
+    """
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        """Loads the model.
+
+        Args:
+            path: a .tflite file with one input [1, height, width, channels] and one output
+                [1, classes], each float32 or int8, and with a contract
+                (`spotimes.inference.contract`). An int8 input must have the zero point -128 and
+                the scale 1/255, so that the quantized pixel is exactly `pixel - 128`.
+            threads: of the runtime.
+
+        Raises:
+            InputError: the file is missing, damaged or not such a model.
+        """
+        self.path = path
+        self._interpreter = load_interpreter(path, threads)
+        inputs = self._interpreter.get_input_details()
+        outputs = self._interpreter.get_output_details()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise InputError(
+                f"{path}: {len(inputs)} inputs and {len(outputs)} outputs; "
+                "an image classifier has one of each"
+            )
+        self._input, self._output = inputs[0], outputs[0]
+        _check(path, "input", self._input, ("1", "height", "width", "channels"))
+        _check(path, "output", self._output, ("1", "classes"))
+        self.image_shape: tuple[int, ...] = tuple(int(side) for side in self._input["shape"][1:])
+        self.classes = int(self._output["shape"][1])
+        self.dtype: np.dtype[Any] = np.dtype(self._input["dtype"])
+        scale, zero_point = self._input["quantization"]
+        # Within this tolerance the nearest int8 of every pixel / 255 is still pixel - 128.
+        if self.dtype == np.int8 and (zero_point != -128 or abs(scale * 255 - 1) > 1e-3):
+            raise InputError(
+                f"{path}: the input has scale {scale:.6g} and zero point {zero_point}, not 1/255 "
+                "and -128, those of pixel - 128"
+            )
+        self.contract = read_contract(path)
+        wanted = (self.contract.height, self.contract.width, CHANNELS[self.contract.colour])
+        if (self.image_shape, self.classes) != (wanted, len(self.contract.class_names)):
+            raise InputError(f"{path}: its input contract and class names are of another network")
+        self._turn = Lock()
+
+    def probabilities(self, images: Images) -> npt.NDArray[np.float32]:
+        """Classifies images.
+
+        Args:
+            images: uint8 pixels, or int8, which are `pixel - 128`, as the INT8 network takes them;
+                shape (images, height, width, channels), or that of one image.
+
+        Returns:
+            float32, shape (images, classes), or for one image (classes,): the softmax, dequantized
+            where the network is INT8, so that a row's sum is only about 1.
+
+        Raises:
+            InputError: `images` have another dtype or shape, or the runtime fails.
+        """
+        one = images.ndim == len(self.image_shape)
+        batch = images[np.newaxis] if one else images
+        if batch.dtype not in (np.uint8, np.int8) or batch.shape[1:] != self.image_shape:
+            shape = ", ".join(map(str, self.image_shape))
+            raise InputError(
+                f"images are {images.dtype} of shape {list(images.shape)}, not uint8 or int8 of "
+                f"shape [{shape}] or [images, {shape}]"
+            )
+        rows = np.empty((len(batch), self.classes), self._output["dtype"])
+        with self._turn:
+            for row, image in zip(rows, batch, strict=True):
+                row[:] = self._run(image)
+        if rows.dtype == np.int8:
+            scale, zero_point = self._output["quantization"]
+            rows = (rows.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+        return rows[0] if one else rows
+
+    def predict(self, images: Images, top: int = 1) -> list[list[Prediction]]:
+        """Names the likeliest classes of each image, the likeliest first.
+
+        Args:
+            images: a batch, as for `probabilities`.
+            top: how many classes, at most as many as there are.
+
+        Raises:
+            InputError: as `probabilities`.
+        """
+        rows = self.probabilities(images)
+        names = self.contract.class_names
+        return [
+            [Prediction(names[place], float(row[place])) for place in chosen]
+            for row, chosen in zip(rows, likeliest(rows, top), strict=True)
+        ]
+
+    def _run(self, image: Images) -> npt.NDArray[Any]:
+        self._interpreter.set_tensor(self._input["index"], self._as_input(image)[np.newaxis])
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            raise InputError(f"the model cannot be run: {error}") from error
+        output: npt.NDArray[Any] = self._interpreter.get_tensor(self._output["index"])[0]
+        return output
+
+    def _as_input(self, image: Images) -> npt.NDArray[Any]:
+        return to_int8(image) if self.dtype == np.int8 else to_float32(image)
+
+
+def likeliest(probabilities: npt.NDArray[np.float32], top: int) -> npt.NDArray[np.intp]:
+    """Finds the likeliest classes of each image, the likeliest first; of equals the first.
+
+    Args:
+        probabilities: shape (images, classes).
+        top: how many of the classes, at most all.
+
+    Returns:
+        Classes' places, shape (images, top).
+    """
+    # Stable, as argmax takes the first of equals, too.
+    return np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+
+
+def load_interpreter(path: Path, threads: int) -> Any:
+    """Loads any .tflite file, ready to invoke.
+
+    Args:
+        path: the file.
+        threads: of the runtime, at least 1.
+
+    Returns:
+        A LiteRT interpreter whose tensors are allocated.
+
+    Raises:
+        InputError: the file is missing, is no .tflite file, is damaged or needs an operator that
+            the runtime lacks.
+    """
+    if not os.path.isfile(path):  # noqa: PTH113  # Path's raises where it may not look
+        what = "is no file" if os.path.lexists(path) else "no such file"
+        raise InputError(f"{path}: {what}; name a .tflite file")
+    try:
+        with native_stderr.captured():  # LiteRT tells there that it is there
+            interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            interpreter.allocate_tensors()
+    except (RuntimeError, ValueError) as error:
+        raise InputError(f"{path}: is no .tflite file that LiteRT can run: {error}") from error
+    return interpreter
+
+
+def _check(path: Path, side: str, details: Mapping[str, Any], wanted: tuple[str, ...]) -> None:
+    shape, dtype = details["shape"].tolist(), np.dtype(details["dtype"])
+    if len(shape) != len(wanted) or shape[0] != 1 or dtype not in (np.float32, np.int8):
+        raise InputError(
+            f"{path}: the {side} is {dtype} of shape {shape}; an image classifier's is float32 or "
+            f"int8 of shape [{', '.join(wanted)}]"
+        )
+    if dtype == np.int8 and not details["quantization"][0] > 0:
+        raise InputError(f"{path}: the {side} is int8 without a scale")

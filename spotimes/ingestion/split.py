@@ -1,0 +1,128 @@
+"""Which images go where: a subset of each class, and images that are set aside from train."""
+
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
+
+import numpy as np
+import numpy.typing as npt
+
+from spotimes.errors import InputError
+
+Labels = npt.NDArray[np.int64]
+TRAIN, VALIDATION, TEST = 0, 1, 2  # places in spotimes.dataset.prepared.SPLITS
+NOT_SAID, LEFT_OUT = -1, -2
+
+
+def divided(
+    labels: Labels,
+    given: npt.NDArray[np.int8],
+    class_names: Sequence[str],
+    where: str,
+    test_fraction: float,
+    validation_fraction: float,
+    seed: int,
+) -> npt.NDArray[np.int8]:
+    """Puts every image into a split.
+
+    What the source says stands. A test split that it lacks is set aside from train, and from what
+    is then left the validation split that it lacks.
+
+    Args:
+        labels: int64, shape (images,).
+        given: shape (images,): the split that the source puts an image into, `NOT_SAID`, which is
+            taken as train, or `LEFT_OUT`.
+        class_names: one for each label.
+        where: the source, for the message.
+        test_fraction: the share of each class for the test.
+        validation_fraction: the share of each class for validation.
+        seed: of the choices.
+
+    Returns:
+        Shape (images,): `TRAIN`, `VALIDATION`, `TEST`, or still `LEFT_OUT`.
+
+    Raises:
+        InputError: a class has too few images.
+    """
+    split_of = np.where(given == NOT_SAID, np.int8(TRAIN), given)
+    lacking = [
+        (split, fraction)
+        for split, fraction in ((TEST, test_fraction), (VALIDATION, validation_fraction))
+        if not (given == split).any()
+    ]
+    if lacking:
+        _check_enough(labels[split_of == TRAIN], len(lacking) + 1, class_names, where)
+    for split, fraction in lacking:
+        train = np.flatnonzero(split_of == TRAIN)
+        split_of[train[set_aside(labels[train], fraction, seed, len(class_names))]] = split
+    return split_of
+
+
+def _check_enough(labels: Labels, needed: int, class_names: Sequence[str], where: str) -> None:
+    counts = np.bincount(labels, minlength=len(class_names))
+    for name, count in zip(class_names, counts, strict=True):
+        if count < needed:
+            raise InputError(
+                f"{where}: the class {name} has {count} images to train on and to set aside from; "
+                f"it needs {needed} or more, one for each split that is made of them"
+            )
+
+
+def first_of_each_class(
+    labels: Labels, images_per_class: int, class_names: Sequence[str], where: str
+) -> npt.NDArray[np.intp]:
+    """Takes the first images of each class.
+
+    Args:
+        labels: int64, shape (images,).
+        images_per_class: how many of each class.
+        class_names: one for each label.
+        where: the split's name, for the message.
+
+    Returns:
+        `images_per_class * len(class_names)` places, rising.
+
+    Raises:
+        InputError: a class has fewer.
+    """
+    chosen = []
+    for label, name in enumerate(class_names):
+        of_class = np.flatnonzero(labels == label)
+        if len(of_class) < images_per_class:
+            raise InputError(
+                f"prepare.images_per_class: is {images_per_class}, but {where} has only "
+                f"{len(of_class)} images of {name}"
+            )
+        chosen.append(of_class[:images_per_class])
+    return np.sort(np.concatenate(chosen))
+
+
+def set_aside(labels: Labels, fraction: float, seed: int, classes: int) -> npt.NDArray[np.bool_]:
+    """Chooses at random the same share of each class.
+
+    Of a class with n images, `fraction * n` are chosen: the fraction as it is written in decimal,
+    the product rounded to the nearest whole number, halves up, but at least 1 and at most n - 1.
+    A class's choice for a smaller fraction is part of its choice for a larger one.
+
+    Args:
+        labels: int64, shape (images,); each class has two or more.
+        fraction: between 0 and 1.
+        seed: of the choice; the same seed, the same choice.
+        classes: how many there are.
+
+    Returns:
+        Shape (images,): whether an image is chosen.
+    """
+    generator = np.random.Generator(np.random.PCG64(seed))
+    chosen = np.zeros(len(labels), np.bool_)
+    for label in range(classes):
+        of_class = np.flatnonzero(labels == label)
+        count = share_of(len(of_class), fraction)
+        chosen[generator.permutation(of_class)[:count]] = True
+    return chosen
+
+
+def share_of(images: int, fraction: float) -> int:
+    """How many of a class's images are chosen; `set_aside` states the rule."""
+    exact = Decimal(repr(fraction)) * images
+    nearest = int(exact.quantize(Decimal(1), ROUND_HALF_UP))
+    return min(max(nearest, 1), images - 1)

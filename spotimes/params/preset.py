@@ -1,0 +1,108 @@
+"""`python -m spotimes.params.preset NAME`: puts the values of presets/NAME.yaml into params.yaml.
+
+A preset names only what it changes, such as `network.blocks` and `train.epochs`. The rest of
+params.yaml stays as it is, comments too; `git checkout params.yaml` takes it back.
+"""
+
+import argparse
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from spotimes.errors import InputError
+from spotimes.params.__main__ import KINDS
+from spotimes.params.load import PARAMS_FILE
+from spotimes.system import atomic, command
+from spotimes.system.validation import load_yaml, validated
+
+FOLDER = Path("presets")
+
+
+def main() -> None:
+    """Applies a preset to params.yaml and prints what changed.
+
+    Raises:
+        InputError: there is no such preset, it names what params.yaml has not, or a value is not
+            allowed; params.yaml then stays as it is.
+    """
+    parser = argparse.ArgumentParser(prog="preset", description=__doc__.partition("\n")[0])
+    parser.add_argument("name", help="of a file of presets/, without .yaml")
+    name = parser.parse_args().name
+    path = FOLDER / f"{name}.yaml"
+    names = sorted(each.stem for each in FOLDER.glob("*.yaml"))
+    if name not in names:
+        raise InputError(f"{name}: no such preset; there are {', '.join(names)}")
+    for file in (path, PARAMS_FILE):
+        load_yaml(file)  # whose message is one line, for what is no YAML
+    yaml = _round_trip()
+    params, preset = yaml.load(PARAMS_FILE), yaml.load(path)
+    changes = list(merge(params, preset, str(path)))
+    for group, value in _plain(params).items():
+        if group in KINDS:
+            validated(value, KINDS[group], f"{path}: {group}")
+    text = io.StringIO()
+    yaml.dump(params, text)
+    atomic.write_text(PARAMS_FILE, text.getvalue())
+    print("\n".join(changes) or f"{PARAMS_FILE} has these values already")
+
+
+def merge(
+    params: dict[str, Any], preset: dict[str, Any], where: str, key: str = ""
+) -> Iterator[str]:
+    """Puts a preset's values into params, mapping by mapping; a list is taken whole.
+
+    Args:
+        params: changed in place; its comments stay.
+        preset: has keys of `params` only.
+        where: the preset's name in an error's message.
+        key: where both lie in the whole, with a dot behind.
+
+    Yields:
+        A line a value that is another than before.
+
+    Raises:
+        InputError: `params` has no such key, or only one of both has a mapping there.
+    """
+    for name, value in preset.items():
+        if name not in params:
+            raise InputError(f"{where}: {key}{name}: unknown key; allowed are {', '.join(params)}")
+        if isinstance(value, dict) != isinstance(params[name], dict):
+            kinds = "a value" if isinstance(value, dict) else "a mapping"
+            raise InputError(f"{where}: {key}{name}: must be {kinds}, as in {PARAMS_FILE}")
+        if isinstance(value, dict):
+            yield from merge(params[name], value, where, f"{key}{name}.")
+        elif _plain(params[name]) != _plain(value):
+            yield f"{key}{name}: {_plain(params[name])} -> {_plain(value)}"
+            params[name] = value
+
+
+def _round_trip() -> YAML:
+    """YAML that reads and writes comments, laid out as params.yaml is."""
+    yaml = YAML()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.width = 4096
+    yaml.preserve_quotes = True
+    yaml.representer.add_representer(
+        type(None),
+        lambda representer, _: representer.represent_scalar("tag:yaml.org,2002:null", "null"),
+    )
+    return yaml
+
+
+def _plain(value: Any) -> Any:
+    """Values without the types that carry comments and places."""
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
+
+
+if __name__ == "__main__":
+    command.run("preset", main)

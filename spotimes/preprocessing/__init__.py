@@ -1,0 +1,1 @@
+"""Any picture as the array that the network takes."""

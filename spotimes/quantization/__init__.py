@@ -1,0 +1,1 @@
+"""From the trained Keras model to FP32 and INT8 .tflite files."""

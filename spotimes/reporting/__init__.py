@@ -1,0 +1,1 @@
+"""The same for people: plots, the report, the model card."""

@@ -1,0 +1,281 @@
+"""The model card (Mitchell et al. 2019, arXiv:1810.03993), as Markdown."""
+
+from collections.abc import Iterable, Sequence
+
+from spotimes.dataset.prepared import Card
+from spotimes.evaluation.budgets import LOWER_LIMITS
+from spotimes.evaluation.metrics import Accuracy, Evaluation, Images, Quantization, Training
+from spotimes.params.network import Network
+
+BUDGET_NAMES = {
+    "bytes": "file, bytes",
+    "arena_bytes": "RAM on a microcontroller, bytes",
+    "macs": "multiply-accumulates",
+    "top1": "top-1",
+    "worst_class": "top-1 in the worst class",
+    "top1_loss": "top-1 lost against FP32",
+}
+# Left out, so that the card repeats byte for byte: another run or machine, another figure.
+MACHINES_OWN = ("instructions", "median_ms", "peak_rss_bytes")
+
+
+def render(
+    network: Network,
+    image_shape: Sequence[int],
+    card: Card,
+    images: Images,
+    training: Training,
+    size: Quantization,
+    result: Evaluation,
+) -> str:
+    """Writes the card; it holds nothing that depends on the machine.
+
+    Args:
+        network: the architecture.
+        image_shape: (height, width, channels) of an image.
+        card: the dataset's.
+        images: of metrics/prepare.json.
+        training: of metrics/train.json.
+        size: of metrics/quantize.json.
+        result: of metrics/evaluate.json, with the budgets judged.
+
+    Returns:
+        Markdown, whose pictures are in ../metrics/plots.
+    """
+    sections = [
+        _summary(image_shape, card, size, result),
+        _use(image_shape, card),
+        _accuracy(result),
+        _cost(size),
+        _budgets(result),
+        _architecture(network, image_shape, len(card.class_names), size),
+        _training(training),
+        _data(card, images),
+    ]
+    return "\n\n".join(section.strip() for section in sections) + "\n"
+
+
+def _summary(image_shape: Sequence[int], card: Card, size: Quantization, result: Evaluation) -> str:
+    height, width, _ = image_shape
+    return f"""
+# Model card: image classifier, {card.name}, INT8
+
+<!-- Written by `dvc repro evaluate` (spotimes/reporting/model_card.py); do not edit. -->
+
+A convolutional network that puts a {width} x {height} image into one of {len(card.class_names)}
+classes, quantized to full INT8 for devices that have only a CPU.
+
+- `model_int8.tflite`, the model to ship: {_thousands(size.int8.bytes.file)} bytes,
+  {_percent(result.int8.top1)} top-1
+- `model_fp32.tflite`, the same network in float32, to compare with:
+  {_thousands(size.fp32.bytes.file)} bytes, {_percent(result.fp32.top1)} top-1
+- `model.keras`, what both are made from
+
+![Test images with the INT8 model's answer](../metrics/plots/examples.png)
+"""
+
+
+def _use(image_shape: Sequence[int], card: Card) -> str:
+    height, width, channels = image_shape
+    colours = {1: "grey", 3: "RGB"}.get(channels, f"{channels} channels")
+    return f"""
+## Intended use and limits
+
+For images like those of {card.name}: one object that fills the picture, of one of the classes
+{", ".join(card.class_names)}. To learn from, to compare with, and to start
+from with images of your own.
+
+- It always answers with one of these classes, whatever the picture shows; its highest probability
+  is no detector of foreign pictures.
+- The figures below hold for pictures drawn like the test images. Other cameras, light, crops or
+  scaling from larger pictures lower them by an amount that only your own labelled images tell.
+- Not for decisions that affect people's safety or rights.
+
+## Input and output
+
+| | |
+| --- | --- |
+| image | uint8, {colours}, {width} x {height}, shape [1, {height}, {width}, {channels}] |
+| INT8 input | int8, exactly `pixel - 128` |
+| FP32 input | float32, `pixel / 255` |
+| output | [1, {len(card.class_names)}], the softmax; INT8: `(value - zero_point) * scale` |
+
+The classes are numbered in the order above, from 0.
+"""
+
+
+def _accuracy(result: Evaluation) -> str:
+    names = sorted(result.int8.class_top1, key=lambda name: -result.int8.class_top1[name])
+    test = result.mcnemar
+    verdict = "differ by more than" if test.p_value < 0.05 else "differ by no more than"
+    return f"""
+## Accuracy
+
+On {
+        _thousands(result.images)
+    } test images, which only this evaluation reads. Intervals are Wilson's, 95%: other
+images of the same kind could give any value in them.
+
+{
+        _table(
+            ("", "top-1", "95% interval", "expected calibration error"),
+            [_accuracy_row("FP32", result.fp32), _accuracy_row("INT8", result.int8)],
+        )
+    }
+
+INT8 {"loses" if result.top1_loss >= 0 else "gains"} {
+        abs(100 * result.top1_loss):.2f} points. Both give the same answer for
+{_percent(result.agreement)} of the images; FP32 alone is right on {
+        test.fp32_only_right
+    }, INT8 alone on
+{test.int8_only_right}: the two {verdict} chance would make them
+(McNemar's exact test, p = {test.p_value:.2g}).
+
+{
+        _table(
+            ("class", "FP32", "INT8"),
+            [
+                (
+                    name,
+                    _percent(result.fp32.class_top1[name]),
+                    _percent(result.int8.class_top1[name]),
+                )
+                for name in names
+            ],
+        )
+    }
+
+![Accuracy on each class, FP32 and INT8](../metrics/plots/classes.png)
+
+![Confusion matrix of the INT8 model](../metrics/plots/confusion.png)
+"""
+
+
+def _accuracy_row(name: str, accuracy: Accuracy) -> tuple[str, ...]:
+    return (
+        name,
+        _percent(accuracy.top1),
+        f"{_percent(accuracy.top1_low)} to {_percent(accuracy.top1_high)}",
+        f"{accuracy.calibration_error:.4f}",
+    )
+
+
+def _cost(size: Quantization) -> str:
+    parts = ("weights", "quantization", "metadata", "rest", "file")
+    rows = [
+        (
+            "**all**" if part == "file" else part,
+            _thousands(getattr(size.fp32.bytes, part)),
+            _thousands(getattr(size.int8.bytes, part)),
+        )
+        for part in parts
+    ]
+    arenas = (
+        "-" if model.arena_bytes is None else _thousands(model.arena_bytes)
+        for model in (size.fp32, size.int8)
+    )
+    missing = size.int8.arena_note or size.fp32.arena_note
+    note = f"\nThe arena: {missing}.\n" if missing else ""
+    return f"""
+## Cost
+
+The INT8 file is {size.ratio:.3g} times smaller than the FP32 file.
+
+{_table(("bytes of the file", "FP32", "INT8"), rows)}
+
+{_table(("", "FP32", "INT8"), [("RAM on a microcontroller (arena), bytes", *arenas)])}
+{note}
+Latency, speedup and the memory of a process are a machine's: metrics/benchmark.json has them beside
+the host that they were measured on.
+
+![File, latency and memory, FP32 and INT8](../metrics/plots/cost.png)
+"""
+
+
+def _budgets(result: Evaluation) -> str:
+    if not result.budgets:
+        return "## Budgets\n\nparams.yaml sets none."
+    rows = [
+        (
+            BUDGET_NAMES[name],
+            f"{'at least' if name in LOWER_LIMITS else 'at most'} {verdict.limit:.8g}",
+            "-" if verdict.measured is None else f"{verdict.measured:.6g}",
+            {True: "yes", False: "**no**", None: f"unknown: {verdict.reason}"}[verdict.met],
+        )
+        for name, verdict in result.budgets.items()
+        if name not in MACHINES_OWN
+    ]
+    return (
+        "## Budgets\n\n"
+        "What params.yaml allows the INT8 model. `make check` holds it to these, and to those of\n"
+        "latency, instructions and a process' memory, which are each machine's.\n\n"
+        + _table(("", "limit", "measured", "met"), rows)
+    )
+
+
+def _architecture(
+    network: Network, image_shape: Sequence[int], classes: int, size: Quantization
+) -> str:
+    height, width, channels = image_shape
+    layers = {"conv": "convolution", "separable": "depthwise + 1x1 convolution"}
+    rows = []
+    for number, block in enumerate(network.blocks_for(height, width), start=1):
+        # "same" padding: a stride halves odd sides upwards.
+        height, width, channels = (
+            -(-height // block.stride),
+            -(-width // block.stride),
+            block.channels,
+        )
+        output = f"{height} x {width} x {channels}"
+        layer = f"{block.kernel}x{block.kernel} {layers[block.kind]}"
+        rows.append((str(number), layer, str(block.stride), output))
+    rows.append(("", "global average pooling", "", str(channels)))
+    rows.append(("", "dense, softmax", "", str(classes)))
+    return f"""
+## Architecture
+
+{_table(("block", "layers", "stride", "output"), rows)}
+
+Each convolution has batch norm, folded into its weights, and ReLU behind it.
+{_thousands(size.parameters)} parameters, {size.macs / 1e6:.3g} million multiplications an image.
+"""
+
+
+def _training(training: Training) -> str:
+    return f"""
+## Training
+
+{training.epochs} epochs; {_percent(training.val_accuracy)} on the validation images, which are set
+aside from the training images. The recipe is `train` in params.yaml; `dvc repro` repeats it.
+
+![Loss and accuracy over the epochs](../metrics/plots/training.png)
+"""
+
+
+def _data(card: Card, images: Images) -> str:
+    name = f"[{card.name}]({card.homepage})" if card.homepage else card.name
+    return f"""
+## Data
+
+{name}: {_thousands(images.train)} training,
+{_thousands(images.validation)} validation and {_thousands(images.test)} test images.
+
+Licence: {card.licence}
+
+Citation: {card.citation}
+"""
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table, the first column to the left, the others to the right."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    escaped = ([cell.replace("|", "\\|") for cell in row] for row in [header, rule, *rows])
+    return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.2%}"
+
+
+def _thousands(number: int) -> str:
+    return f"{number:,}"

@@ -1,0 +1,198 @@
+"""One page that shows what a run gave: self-contained HTML, light and dark."""
+
+import base64
+import html
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from spotimes.dataset.prepared import LabelledImages
+from spotimes.evaluation.layer_error import LayerError
+from spotimes.evaluation.metrics import Benchmark, Evaluation, Quantization
+from spotimes.reporting import plots
+from spotimes.tflite.activation_memory import Need
+
+STYLE = """
+:root { color-scheme: light dark; --ground: light-dark(#fff, #16181c);
+  --ink: light-dark(#1c1e21, #eceef1); --faint: light-dark(#5a6068, #a6adb7);
+  --line: light-dark(#d6d9dd, #3a414a); }
+body { margin: 0 auto; padding: 1rem; max-width: 56rem; background: var(--ground);
+  color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.6rem; } h2 { margin-top: 2.5rem; font-size: 1.2rem; }
+p { color: var(--faint); } img { max-width: 100%; height: auto; }
+@media (prefers-color-scheme: dark) { .chart { filter: invert(.92) hue-rotate(180deg); } }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .75rem; border-bottom: 1px solid var(--line); text-align: right; }
+th:first-child, td:first-child { text-align: left; }
+nav ul { padding: 0; list-style: none; columns: 2; }
+a { color: light-dark(#00518f, #7cc4ff); }
+"""
+
+
+class Section(NamedTuple):
+    """A picture of the page.
+
+    Attributes:
+        name: of its PNG, without the suffix.
+        title: above it.
+        text: what it shows, and what to look for.
+        draw: writes the PNG.
+        photographs: it shows some; a chart is made light on dark where the reader wants that.
+    """
+
+    name: str
+    title: str
+    text: str
+    draw: Callable[[Path], None]
+    photographs: bool = False
+
+
+class Run(NamedTuple):
+    """What a run of the pipeline gave, as the functions in `spotimes.reporting.plots` take it."""
+
+    history: pd.DataFrame
+    size: Quantization
+    cost: Benchmark
+    latency: pd.DataFrame
+    needs: tuple[Sequence[Need], Sequence[Need]]
+    layers: Sequence[str]
+    result: Evaluation
+    confusion: npt.NDArray[np.int64]
+    errors: Sequence[LayerError]
+    test: LabelledImages
+    fp32: npt.NDArray[np.float32]
+    int8: npt.NDArray[np.float32]
+    names: list[str]
+
+
+def sections(run: Run) -> list[Section]:
+    """The pictures of a run."""
+    return [
+        Section(
+            "training",
+            "Training",
+            "Loss and accuracy by epoch; on training images they are augmented ones.",
+            partial(plots.training_curves, run.history),
+        ),
+        Section(
+            "cost",
+            "What the models cost",
+            "Bytes by part, latency and memory of both models.",
+            partial(plots.cost, run.size, run.cost),
+        ),
+        Section(
+            "latency",
+            "Latency",
+            "The share of invocations that are over by a time; both models by turns in one run.",
+            partial(plots.latency, run.latency),
+        ),
+        Section(
+            "memory",
+            "RAM by layer",
+            "What must be in RAM while a layer runs. The highest bar sets the least that a device "
+            "needs; the arena adds the runtime's own structures.",
+            partial(plots.memory, *run.needs, run.layers),
+        ),
+        Section(
+            "classes",
+            "Accuracy by class",
+            "FP32 and INT8, the easiest class on top.",
+            partial(plots.class_accuracy, run.result),
+        ),
+        Section(
+            "confusion",
+            "Confusion",
+            "What the INT8 model takes each class for.",
+            partial(plots.confusion, run.confusion, run.names),
+        ),
+        Section(
+            "layers",
+            "Quantization error by layer",
+            "Of each layer's output, that of the layers before it included: a fall from one layer "
+            "to the next is the next one's doing. 6 dB are one bit.",
+            partial(plots.layer_error, run.errors),
+        ),
+        Section(
+            "lost",
+            "Lost to quantization",
+            "Images that FP32 gets right and INT8 does not: its answer, and what they are.",
+            partial(plots.disagreements, run.test, run.fp32, run.int8, run.names),
+            photographs=True,
+        ),
+        Section(
+            "examples",
+            "Examples",
+            "Drawn by lot, with the INT8 model's answer.",
+            partial(plots.examples, run.test, run.int8, run.names),
+            photographs=True,
+        ),
+    ]
+
+
+def figures(size: Quantization, cost: Benchmark, result: Evaluation) -> list[list[str]]:
+    """The table of what both models cost and get right."""
+    models = ((size.fp32, cost.fp32, result.fp32), (size.int8, cost.int8, result.int8))
+    rows = [
+        ["top-1", *(f"{right.top1:.2%}" for _, _, right in models)],
+        ["file, bytes", *(f"{own.bytes.file:,}" for own, _, _ in models)],
+        [
+            "RAM on a microcontroller, bytes",
+            *("-" if own.arena_bytes is None else f"{own.arena_bytes:,}" for own, _, _ in models),
+        ],
+        ["latency, median, us", *(f"{1000 * own.median_ms:.1f}" for _, own, _ in models)],
+        ["latency, p99, us", *(f"{1000 * own.p99_ms:.1f}" for _, own, _ in models)],
+    ]
+    return [["", "FP32", "INT8"], *rows]
+
+
+def render(
+    title: str,
+    about: str,
+    table: Sequence[Sequence[str]],
+    sections: Sequence[Section],
+    folder: Path,
+) -> str:
+    """Writes the page.
+
+    Args:
+        title: of the page.
+        about: a sentence below it.
+        table: the figures; its first row is the head.
+        sections: the pictures.
+        folder: where each section's PNG lies.
+    """
+    head, *rows = table
+    parts = [
+        "<!doctype html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head><body>",
+        f"<h1>{html.escape(title)}</h1><p>{html.escape(about)}</p>",
+        "<table><thead><tr>",
+        *(f'<th scope="col">{html.escape(cell)}</th>' for cell in head),
+        "</tr></thead><tbody>",
+        *(
+            f'<tr><th scope="row">{html.escape(row[0])}</th>'
+            + "".join(f"<td>{html.escape(cell)}</td>" for cell in row[1:])
+            + "</tr>"
+            for row in rows
+        ),
+        "</tbody></table><nav><ul>",
+        *(f'<li><a href="#{each.name}">{html.escape(each.title)}</a></li>' for each in sections),
+        "</ul></nav>",
+    ]
+    for section in sections:
+        title, text = html.escape(section.title), html.escape(section.text)
+        kind = "photographs" if section.photographs else "chart"
+        content = base64.b64encode((folder / f"{section.name}.png").read_bytes()).decode()
+        parts += [
+            f'<section id="{section.name}"><h2>{title}</h2><p>{text}</p>',
+            f'<img class="{kind}" alt="{title}. {text}" src="data:image/png;base64,{content}">',
+            "</section>",
+        ]
+    return "\n".join([*parts, "</body></html>\n"])

@@ -1,0 +1,1 @@
+"""Whether a rebuild is the committed one, and what a revision holds."""

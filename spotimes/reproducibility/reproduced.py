@@ -1,0 +1,75 @@
+"""`python -m spotimes.reproducibility.reproduced`: whether a rebuild gave what is committed.
+
+After `make rebuild`, compares the working tree with HEAD: on a machine of the same fingerprint the
+models' bytes must be the same; on another the weights may be others, if INT8 accuracy is within the
+committed 95% interval, but what is made of the same weights must still be the same.
+Exits 1 if not.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from spotimes.errors import InputError
+from spotimes.reproducibility.revision import Revision
+from spotimes.system import command
+
+MODELS = ("models/model.keras", "models/model_fp32.tflite", "models/model_int8.tflite")
+OF_A_MACHINE = ("cpu", "isa", "caches_kib", "system")  # the rest is chosen
+FINGERPRINT = "metrics/fingerprint.json"
+EVALUATION = "metrics/evaluate.json"
+
+
+def main() -> None:
+    """The command."""
+    committed = Revision("HEAD")
+    then, now = _json(committed, FINGERPRINT), _here(FINGERPRINT)
+    other = [key for key in {**then, **now} if then.get(key) != now.get(key)]
+    changed = [path for path in MODELS if committed.read(path) != _bytes(path)]
+    before, after = _json(committed, EVALUATION)["int8"], _here(EVALUATION)["int8"]
+    if not changed:
+        print("reproduced: the models are the same, byte for byte")
+        return
+    if not other:
+        print(f"NOT reproduced: on a machine of the same fingerprint {', '.join(changed)} differ")
+        sys.exit(1)
+    if MODELS[0] not in changed:
+        print(f"NOT reproduced: of the same {MODELS[0]} other {', '.join(changed)} were made")
+        sys.exit(1)
+    if chosen := [key for key in other if key not in OF_A_MACHINE]:
+        print(f"NOT reproduced: {', '.join(chosen)} are not those of the committed fingerprint")
+        sys.exit(1)
+    said = (
+        f"on another machine ({', '.join(other)}), INT8 top-1 {after['top1']:.2%}; committed "
+        f"{before['top1']:.2%}, {before['top1_low']:.2%} to {before['top1_high']:.2%}"
+    )
+    if before["top1_low"] <= after["top1"] <= before["top1_high"]:
+        print(f"reproduced within its tolerance: {said}")
+        return
+    print(f"NOT reproduced: {said}")
+    sys.exit(1)
+
+
+def _json(revision: Revision, path: str) -> dict[str, Any]:
+    content = revision.read(path)
+    if content is None:
+        raise InputError(f"{revision.name} has no {path}")
+    found: dict[str, Any] = json.loads(content)
+    return found
+
+
+def _here(path: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_bytes(path))
+    return found
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}; make rebuild makes it") from error
+
+
+if __name__ == "__main__":
+    command.run("reproduced", main)

@@ -1,0 +1,1 @@
+"""Architecture search: `python -m spotimes.search`."""

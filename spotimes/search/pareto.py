@@ -1,0 +1,69 @@
+"""The Pareto front: what nothing else beats both in cost and in accuracy."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from spotimes.plotting import BLUE, GREY, ORANGE, figure
+
+AXES = {"bytes": ("file (kB)", 1000.0), "latency_ratio": ("latency over the reference's", 1.0)}
+
+
+def front(costs: Sequence[float], accuracies: Sequence[float]) -> list[int]:
+    """The points that no other one equals in cost and beats in accuracy, or the other way round.
+
+    Args:
+        costs: the lower the better.
+        accuracies: of the same points; the higher the better.
+
+    Returns:
+        Places by rising cost, and so by rising accuracy. Of equal points, the first.
+    """
+    chosen: list[int] = []
+    for place in np.lexsort((-np.asarray(accuracies), np.asarray(costs))).tolist():
+        if not chosen or accuracies[place] > accuracies[chosen[-1]]:
+            chosen.append(place)
+    return chosen
+
+
+def draw(trials: pd.DataFrame, path: Path) -> None:
+    """Draws accuracy against bytes and against latency, with both fronts.
+
+    Args:
+        trials: the search's record; `spotimes.search` says what its columns are.
+        path: the PNG to write.
+    """
+    trained = trials[trials["outcome"] == "trained"]
+    given_up = trials[trials["outcome"] == "given up"]
+    with figure(path, (10, 4.2), refine=False) as drawing:
+        for axes, (column, (label, unit)) in zip(
+            drawing.subplots(1, 2, sharey=True), AXES.items(), strict=True
+        ):
+            axes.scatter(
+                given_up[column] / unit,
+                100 * given_up["val_accuracy"],
+                marker="x",
+                color=GREY,
+                label="given up early",
+            )
+            axes.scatter(
+                trained[column] / unit, 100 * trained["val_accuracy"], color=BLUE, label="trained"
+            )
+            best = trained.iloc[front(trained[column].tolist(), trained["val_accuracy"].tolist())]
+            axes.plot(
+                best[column] / unit,
+                100 * best["val_accuracy"],
+                color=ORANGE,
+                drawstyle="steps-post",
+                label="Pareto front",
+            )
+            for number, x, y in zip(
+                best["trial"], best[column] / unit, 100 * best["val_accuracy"], strict=True
+            ):
+                axes.annotate(f"{number}", (x, y), (4, 4), textcoords="offset points", fontsize=8)
+            axes.set_xlabel(label)
+        drawing.axes[0].set_ylabel("validation accuracy (%)")
+        entries = drawing.axes[0].get_legend_handles_labels()
+        drawing.legend(*entries, loc="outside upper center", ncols=3, fontsize=8)

@@ -1,0 +1,1 @@
+"""Reads, writes and profiles a .tflite file."""

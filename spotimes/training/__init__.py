@@ -1,0 +1,1 @@
+"""What the trained weights depend on, and nothing else: a change of it retrains."""

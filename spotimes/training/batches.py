@@ -1,0 +1,155 @@
+"""Batches of a split, as Keras reads them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from spotimes.dataset.prepared import LabelledImages
+from spotimes.nn.frameworks import tf
+from spotimes.params.train import Augmentation
+from spotimes.pixels import to_float32
+from spotimes.training.augmentation import augment, cut_mix
+
+FloatArray = npt.NDArray[np.float32]
+Balance = Literal["none", "weights", "sampling"]
+
+PIXELS_AT_ONCE = 500 * 32 * 32  # of an evaluation batch, whose activations are many times larger
+
+
+class Batches(ABC):
+    """The batches of an epoch, by their place."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> tuple[FloatArray, ...]: ...
+
+    def __iter__(self) -> Iterator[tuple[FloatArray, ...]]:
+        return (self[index] for index in range(len(self)))
+
+    def stream(self) -> tf.data.Dataset:
+        """Gives an epoch's batches to `fit`, the next ones made while one is trained on.
+
+        Left to make a stream of its own, Keras lets tf.data tune itself, and waits at the end of
+        each epoch until the tuner's thread wakes: 13 s after an epoch of 20 s.
+        """
+        signature = tuple(tf.TensorSpec((None, *each.shape[1:]), each.dtype) for each in self[0])
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        return (
+            tf.data.Dataset.from_generator(lambda: iter(self), output_signature=signature)
+            .apply(tf.data.experimental.assert_cardinality(len(self)))
+            .prefetch(2)
+            .with_options(options)
+        )
+
+
+class TrainingBatches(Batches):
+    """Shuffled, augmented batches; each is a function of seed, epoch and place alone.
+
+    So an epoch can be repeated or taken up after a kill without what came before it.
+    """
+
+    def __init__(
+        self,
+        split: LabelledImages,
+        classes: int,
+        batch_size: int,
+        augmentation: Augmentation,
+        epochs: int,
+        seed: int,
+        balance: Balance = "none",
+    ) -> None:
+        """Batches of the epoch that `begin` names; `Train.class_balance` explains `balance`."""
+        self.split = split
+        self.classes = classes
+        self.batch_size = batch_size
+        self.augmentation = augmentation
+        self.mixed_epochs = round(augmentation.cutmix_until * epochs)
+        self.seed = seed
+        self.balance = balance
+        self.class_weights = class_weights(split.labels, classes)
+        self.begin(0)
+
+    def __len__(self) -> int:
+        return len(self.split.labels) // self.batch_size
+
+    def __getitem__(self, index: int) -> tuple[FloatArray, ...]:
+        """Images in [0, 1], float32 NHWC, and their targets, float32 of (batch, classes).
+
+        A target is how much each class counts, 1 in sum: one-hot but for `cutmix`.
+        With the balance `weights` each image's weight too, float32 of (batch,).
+        """
+        # Sorted, for a disk's sake; a batch has no order.
+        chosen = np.sort(self.order[index * self.batch_size :][: self.batch_size])
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        images = augment(self.split.images[chosen], self.augmentation, rng)
+        targets = one_hot(self.split.labels[chosen], self.classes)
+        if self.augmentation.cutmix and self.epoch < self.mixed_epochs:
+            images, targets = cut_mix(images, targets, self.augmentation.cutmix, rng)
+        batch = to_float32(images), targets
+        return (*batch, targets @ self.class_weights) if self.balance == "weights" else batch
+
+    def begin(self, epoch: int) -> None:
+        """Shuffles anew."""
+        self.epoch = epoch
+        rng = np.random.default_rng((self.seed, epoch))
+        if self.balance == "sampling":
+            self.order = rng.permutation(_equal_shares(self.split.labels, self.classes, rng))
+        else:
+            self.order = rng.permutation(len(self.split.labels))
+
+
+class EvaluationBatches(Batches):
+    """All of a split, in its order, as it is."""
+
+    def __init__(self, split: LabelledImages, classes: int) -> None:
+        """Batches of at most `PIXELS_AT_ONCE` or of one image; the last may be smaller."""
+        self.split = split
+        self.classes = classes
+        height, width = split.images.shape[1:3]
+        self.batch_size = max(1, PIXELS_AT_ONCE // (height * width))
+
+    def __len__(self) -> int:
+        return -(-len(self.split.labels) // self.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[FloatArray, FloatArray]:
+        """Images in [0, 1], float32 NHWC, and one-hot labels, float32 of (batch, classes)."""
+        part = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        return to_float32(self.split.images[part]), one_hot(self.split.labels[part], self.classes)
+
+
+def one_hot(labels: npt.NDArray[np.int64], classes: int) -> FloatArray:
+    """Labels as rows of the identity matrix, float32 of (labels, classes)."""
+    return np.eye(classes, dtype=np.float32)[labels]
+
+
+def class_weights(labels: npt.NDArray[np.int64], classes: int) -> FloatArray:
+    """Weights by which each class counts alike, float32 of (classes,); their mean over images is 1.
+
+    images / (classes with images * images of the class), or 0 for a class without one.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    shares = counts * np.count_nonzero(counts)
+    weights = np.divide(len(labels), shares, out=np.zeros(classes), where=counts > 0)
+    return weights.astype(np.float32)
+
+
+def _equal_shares(
+    labels: npt.NDArray[np.int64], classes: int, rng: np.random.Generator
+) -> npt.NDArray[np.intp]:
+    """As many places as there are labels, each class equally often up to one, in classes' order."""
+    present = np.flatnonzero(np.bincount(labels, minlength=classes))
+    share, more = divmod(len(labels), len(present))
+    places = []
+    for rank, label in enumerate(rng.permutation(present)):
+        of_class = np.flatnonzero(labels == label)
+        count = share + (rank < more)
+        # Every image comes once before one comes again.
+        rounds = [rng.permutation(of_class) for _ in range(-(-count // len(of_class)))]
+        places.append(np.concatenate(rounds)[:count] if rounds else of_class[:0])
+    return np.concatenate(places)

@@ -1,0 +1,59 @@
+"""What makes a training run repeat, and the fingerprint that says where it will.
+
+Bit for bit on one kind of CPU with one number of threads. Across kinds it does not: TensorFlow
+blocks its contractions by the caches' sizes and uses the CPU's approximate reciprocal square root.
+"""
+
+import hashlib
+import sys
+from pathlib import Path
+
+from spotimes.nn.frameworks import keras, tf
+from spotimes.params.versions import Versions
+from spotimes.system import host
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def make_deterministic(seed: int, threads: int) -> None:
+    """Seeds every generator and pins TensorFlow to deterministic kernels and so many threads.
+
+    Must come before TensorFlow's first operation: its thread pools are made once.
+
+    Raises:
+        RuntimeError: TensorFlow has already made its thread pools with another count.
+    """
+    tf.config.set_visible_devices([], "GPU")  # the fingerprint speaks of CPUs alone
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(seed)
+
+
+def fingerprint(versions: Versions, threads: int) -> dict[str, object]:
+    """Describes all that the trained bytes depend on besides the repository's content.
+
+    Returns:
+        `cpu` family, `isa`, `caches_kib`, `system`, `threads` and `versions`. Where all are equal,
+        training gives the same bytes.
+    """
+    machine = host.describe()
+    return {
+        "cpu": machine["family"],
+        "isa": machine["isa"],
+        "caches_kib": machine["caches_kib"],
+        "system": machine["system"],
+        "threads": threads,
+        "versions": versions.model_dump(),
+    }
+
+
+def code_digest() -> str:
+    """SHA-256 over the project's own files that are imported by now, by path and content."""
+    loaded = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    files = {Path(file).resolve() for file in loaded if file}
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        if file.is_relative_to(ROOT / "spotimes") or file.is_relative_to(ROOT / "stages"):
+            digest.update(f"{file.relative_to(ROOT)}\n".encode() + file.read_bytes())
+    return digest.hexdigest()

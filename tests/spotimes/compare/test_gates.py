@@ -1,0 +1,132 @@
+import pytest
+
+from spotimes.benchmarking.latency import Ratio
+from spotimes.compare.comparison import Row
+from spotimes.compare.gates import UNITS, held
+from spotimes.compare.verdict import Verdict, Word
+from spotimes.params.compare import Allowed, Regressions
+
+NONE = Allowed(absolute=None, relative=None)
+BEFORE = {
+    "bytes": 1000.0,
+    "arena_bytes": 1000.0,
+    "macs": 1000.0,
+    "instructions": 1000.0,
+    "top1": 0.9,
+    "worst_class": 0.8,
+    "latency": 50.0,
+}
+COSTS = ("bytes", "arena_bytes", "macs", "instructions")
+
+
+def regressions(**allowed: Allowed) -> Regressions:
+    return Regressions(**{name: allowed.get(name, NONE) for name in Regressions.model_fields})
+
+
+def rows(**after: float | None) -> list[Row]:
+    return [
+        Row(name, name, before, after.get(name, before), "", Verdict(Word.SAME, "for a reason"))
+        for name, before in BEFORE.items()
+    ]
+
+
+@pytest.mark.parametrize("name", COSTS)
+@pytest.mark.parametrize(
+    ("absolute", "relative", "after", "passed"),
+    [
+        (None, 0.02, 1020.0, True),
+        (None, 0.02, 1021.0, False),
+        (10.0, None, 1010.0, True),
+        (10.0, None, 1011.0, False),
+        (10.0, 0.02, 1015.0, False),
+        (50.0, 0.02, 1030.0, False),
+        (0.0, None, 900.0, True),
+    ],
+)
+def test_a_cost_may_grow_as_far_as_allowed(
+    name: str, absolute: float | None, relative: float | None, after: float, passed: bool
+) -> None:
+    allowed = regressions(**{name: Allowed(absolute=absolute, relative=relative)})
+    (gate,) = held(rows(**{name: after}), None, [], allowed)
+    assert (gate.name, gate.passed) == (name, passed)
+    assert gate.sentence.startswith(f"{name}: {after:,}, was 1,000.0; ")
+    if absolute:
+        assert f"{absolute:g} {UNITS[name]}" in gate.sentence
+    assert gate.sentence.endswith("kept" if passed else "BROKEN")
+
+
+@pytest.mark.parametrize("name", ["top1", "worst_class"])
+@pytest.mark.parametrize(("lost", "passed"), [(-0.1, True), (0.005, True), (0.0051, False)])
+def test_an_accuracy_may_fall_as_far_as_allowed(name: str, lost: float, passed: bool) -> None:
+    allowed = regressions(**{name: Allowed(absolute=0.005, relative=None)})
+    (gate,) = held(rows(**{name: BEFORE[name] - lost}), None, [], allowed)
+    assert gate.passed == passed
+    assert (
+        f"{BEFORE[name] - lost:.2%}, was {BEFORE[name]:.2%}; 0.5 points worse is allowed"
+        in gate.sentence
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "passed"), [(1.0, 1.2, True), (1.03, 1.05, True), (1.031, 1.05, False)]
+)
+@pytest.mark.parametrize(("absolute", "relative"), [(None, 0.03), (1.5, None)])
+def test_a_latency_fails_only_as_a_whole_interval(
+    low: float, high: float, passed: bool, absolute: float | None, relative: float | None
+) -> None:
+    """50 us and 3% of them."""
+    allowed = regressions(latency=Allowed(absolute=absolute, relative=relative))
+    (gate,) = held(rows(), Ratio(1.04, low, high), [], allowed)
+    assert gate.passed == passed
+    bound = "1.5 us" if absolute else "3%"
+    assert gate.sentence == (
+        f"latency: 1.040 times, {low:.3f} to {high:.3f}; {bound} worse is allowed: "
+        + ("kept" if passed else "BROKEN")
+    )
+
+
+def unmeasured(name: str, before: float | None) -> Row:
+    return Row(name, name, before, None, "", Verdict(Word.UNKNOWN, "for a reason"))
+
+
+def test_what_could_not_be_measured_before_passes_and_is_told() -> None:
+    limit = Allowed(absolute=None, relative=0.03)
+    compared = [*rows()[:1], unmeasured("instructions", None)]
+    gates = held(compared, None, [], regressions(latency=limit, instructions=limit))
+    assert [gate.passed for gate in gates] == [None, None]
+    assert gates[0].sentence == "instructions: not measured: for a reason"
+    assert gates[1].sentence == "latency: not measured"
+
+
+def test_what_can_no_longer_be_measured_is_broken() -> None:
+    limit = Allowed(absolute=None, relative=0.03)
+    compared = [*rows()[:1], unmeasured("top1", 0.9)]
+    (gate,) = held(compared, None, [], regressions(top1=limit))
+    assert gate.passed is False
+    assert gate.sentence == "top1: not measured, was 90.00%: for a reason: BROKEN"
+
+
+def test_a_model_that_is_gone_passes_no_gate() -> None:
+    limit = Allowed(absolute=None, relative=0.03)
+    compared = [unmeasured("bytes", 1000), unmeasured("latency", None)]
+    gates = held(compared, None, [], regressions(latency=limit, bytes=limit))
+    assert [gate.passed for gate in gates] == [False, False]
+
+
+def test_null_allows_anything() -> None:
+    assert held(rows(bytes=1e9), Ratio(9, 9, 9), [], regressions()) == []
+
+
+@pytest.mark.parametrize("name", ["top1", "bytes"])
+def test_classes_that_are_gone_break_the_limits_of_accuracy(name: str) -> None:
+    limit = Allowed(absolute=1, relative=None)
+    gates = held(rows(), None, ["cat", "dog"], regressions(**{name: limit}))
+    said = [gate.sentence for gate in gates if gate.passed is False]
+    assert said == (["classes: cat, dog can no longer be told: BROKEN"] if name == "top1" else [])
+
+
+def test_what_is_within_noise_is_told_so() -> None:
+    noisy = Row("top1", "top1", 0.9, 0.89, "", Verdict(Word.NOISY, "more images"))
+    allowed = regressions(top1=Allowed(absolute=0.005, relative=None))
+    (gate,) = held([*rows()[:1], noisy], None, [], allowed)
+    assert gate.sentence.startswith("top1: 89.00%, was 90.00% (too noisy to say); 0.5 points")

@@ -1,0 +1,169 @@
+"""Real revisions of a repository that holds a dvc.lock and metrics/prepare.json."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from spotimes.compare.held_out import (
+    NOT_RECORDED,
+    OTHER_DATA,
+    OTHERS,
+    check_prepared,
+    why_not,
+)
+from spotimes.dataset.prepared import Split
+from spotimes.errors import InputError
+from spotimes.ingestion.duplicates import combined, fingerprints
+from spotimes.reproducibility.revision import Revision
+
+CATALOG = {"source": "data/catalog/a.yaml", "md5": "1"}
+FOLDER = {"source": "pictures", "md5": "1.dir"}
+OLD = """
+stages:
+  prepare:
+    deps: [{{path: {source}, md5: "3"}}]
+    outs: [{{path: data/prepared, md5: 9.dir}}]
+    params: {{params.yaml: {{prepare: {{source: {source}, seed: 1}}}}}}
+  train:
+    deps: [{{path: data/prepared, md5: 9.dir}}]
+"""
+Commit = Callable[..., Revision]
+
+
+def write(
+    source: str,
+    md5: str,
+    digest: str | None = None,
+    stage: str = "prepare",
+    trained_on: str = "9.dir",
+    **params: Any,
+) -> None:
+    chosen = {
+        "source": source,
+        "image": {"height": 32},
+        "leave_out": [],
+        "test_fraction": 0.1,
+        "validation_fraction": 0.1,
+        "images_per_class": None,
+        "seed": 1,
+    }
+    lock = {
+        "stages": {
+            stage: {
+                "deps": [{"path": source, "md5": md5}, {"path": "stages/prepare.py", "md5": "7"}],
+                "outs": [{"path": "data/prepared", "md5": "9.dir"}],
+                "params": {"params.yaml": {"prepare": chosen | params}},
+            },
+            "train": {"deps": [{"path": "data/prepared", "md5": trained_on}]},
+        }
+    }
+    Path("dvc.lock").write_text(yaml.safe_dump(lock))
+    Path("metrics").mkdir(exist_ok=True)
+    recorded = {} if digest is None else {"test_digest": digest}
+    Path("metrics/prepare.json").write_text(json.dumps({"images": {}} | recorded))
+
+
+@pytest.fixture
+def committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commit:
+    monkeypatch.chdir(tmp_path)
+
+    def git(*words: str) -> None:
+        user = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+        subprocess.run(["git", *user, *words], check=True)
+
+    git("init", "--quiet")
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config").write_text("")
+
+    def commit(*source: str, **options: Any) -> Revision:
+        write(*source, **options)
+        git("add", "--all")
+        git("commit", "--quiet", "--message", "one")
+        return Revision("HEAD")
+
+    return commit
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "why"),
+    [
+        (CATALOG, CATALOG, ""),
+        # A catalog's test split is its authors'.
+        (CATALOG | {"images_per_class": 9, "seed": 2}, CATALOG | {"image": {"height": 48}}, ""),
+        (CATALOG, CATALOG | {"md5": "2"}, ""),
+        (FOLDER, FOLDER, ""),
+        (FOLDER | {"validation_fraction": 0.3}, FOLDER, ""),
+        (FOLDER | {"image": {"height": 48}}, FOLDER, ""),
+        (
+            FOLDER | {"image": {"height": 48}, "leave_out": ["duplicates"]},
+            FOLDER | {"leave_out": ["duplicates"]},
+            OTHERS,
+        ),
+        (FOLDER | {"seed": 2}, FOLDER, OTHERS),
+        (FOLDER | {"test_fraction": 0.2}, FOLDER, OTHERS),
+        (FOLDER | {"md5": "2.dir"}, FOLDER, OTHERS),
+        (FOLDER, CATALOG, OTHERS),
+        # Pictures were added to the train folder alone.
+        (FOLDER | {"md5": "2.dir", "digest": "a"}, FOLDER | {"digest": "a"}, ""),
+        (FOLDER | {"md5": "2.dir", "digest": "a"}, FOLDER | {"digest": "b"}, OTHERS),
+        (FOLDER | {"digest": "a"}, FOLDER | {"digest": "b"}, OTHERS),
+        (FOLDER | {"digest": "a", "image": {"height": 48}}, FOLDER | {"digest": "b"}, ""),
+        (CATALOG | {"stage": "other"}, CATALOG, NOT_RECORDED),
+        (CATALOG | {"trained_on": "8.dir"}, CATALOG, NOT_RECORDED),
+    ],
+)
+def test_who_may_have_learnt_todays_test_images(
+    committed: Commit, before: dict[str, Any], now: dict[str, Any], why: str
+) -> None:
+    revision = committed(**before)
+    write(**now)
+    assert why_not(revision) == why
+
+
+def test_a_lock_of_before_some_params_will_do(committed: Commit) -> None:
+    lock = yaml.safe_load(OLD.format(source="data/catalog/a.yaml"))
+    write(**CATALOG)
+    Path("dvc.lock").write_text(yaml.safe_dump(lock))
+    subprocess.run(["git", "add", "--all"], check=True)
+    user = ("-c", "user.name=test", "-c", "user.email=test@example.org")
+    subprocess.run(["git", *user, "commit", "--quiet", "--message", "old"], check=True)
+    write(**CATALOG)
+    assert why_not(Revision("HEAD")) == ""
+
+
+@pytest.mark.parametrize(("trained_on", "why"), [("9.dir", ""), ("8.dir", OTHER_DATA)])
+def test_the_working_trees_model_was_trained_on_its_data(
+    committed: Commit, trained_on: str, why: str
+) -> None:
+    committed(**CATALOG)
+    write(**CATALOG, trained_on=trained_on)
+    assert why_not(None) == why
+
+
+def test_data_that_the_lock_does_not_tell_of_is_refused(
+    committed: Commit, cifar10: dict[str, Split]
+) -> None:
+    test = cifar10["test"]
+    digest = combined(fingerprints(test.images)[0])
+    committed(**CATALOG, digest=digest)
+    check_prepared(Split(test.images[::-1], test.labels[::-1]))
+    with pytest.raises(InputError, match=r"is not what dvc\.lock says"):
+        check_prepared(Split(test.images[1:], test.labels[1:]))
+
+
+def test_nothing_recorded_here_is_not_trusted(committed: Commit) -> None:
+    revision = committed(**CATALOG)
+    Path("dvc.lock").unlink()
+    assert why_not(revision) == NOT_RECORDED
+
+
+@pytest.mark.parametrize("content", ["", "[", "stages: 3", "stages: {prepare: {deps: 3}}"])
+def test_a_lock_that_says_nothing_is_not_trusted(committed: Commit, content: str) -> None:
+    revision = committed(**CATALOG)
+    Path("dvc.lock").write_text(content)
+    assert why_not(revision) == NOT_RECORDED

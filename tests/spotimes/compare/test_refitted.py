@@ -1,0 +1,55 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from spotimes.compare import refitted
+from spotimes.dataset.prepared import Card, Split, SplitName
+from spotimes.errors import InputError
+from spotimes.inference.contract import Contract
+from spotimes.preprocessing.picture import load
+from tests.folders import write_folder
+
+NAMES = ("cat", "dog", "frog")
+
+
+@pytest.fixture
+def folder(
+    tmp_path: Path, cifar10: dict[SplitName, Split], card: Card, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Pictures in a train and a test folder, and params that name them."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("train", "test"):
+        write_folder(tmp_path / "pictures" / name, cifar10["train"], card.class_names, 4)
+    for place, path in enumerate(sorted((tmp_path / "pictures/train").rglob("*.png"))):
+        Image.open(path).rotate(90 + place).save(path)
+    prepare: dict[str, Any] = {
+        "source": "pictures",
+        "image": {"height": None, "width": None, "colour": None, "resize": "squash"},
+        "leave_out": [],
+        "test_fraction": 0.25,
+        "validation_fraction": 0.25,
+        "images_per_class": None,
+        "seed": 1,
+    }
+    Path("params.yaml").write_text(yaml.safe_dump({"prepare": prepare}))
+    return tmp_path / "pictures"
+
+
+def test_the_test_pictures_are_fitted_once_as_the_model_wants_them(folder: Path) -> None:
+    paths = sorted((folder / "test").rglob("*.png"))
+    labels = np.repeat(np.arange(3), 4)
+    prepared = Split(np.zeros((12, 32, 32, 3), np.uint8), labels)
+    found = refitted.for_model(Contract(NAMES, 20, 24, "grey", "squash", 255), prepared)
+    expected = [load(path, path.name, 20, 24, "grey", "squash") for path in paths]
+    np.testing.assert_array_equal(found.images, expected)
+    np.testing.assert_array_equal(found.labels, labels)
+
+
+def test_others_than_those_prepared_are_refused(folder: Path) -> None:
+    prepared = Split(np.zeros((2, 32, 32, 3), np.uint8), np.array([0, 1]))
+    with pytest.raises(InputError, match=rf"^{folder.name}: its test images at that size"):
+        refitted.for_model(Contract(NAMES, 20, 24, "rgb", "squash", 255), prepared)

@@ -1,0 +1,128 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spotimes.dataset.prepared import Card, Split, SplitName, load_card, load_split, write_prepared
+from spotimes.errors import InputError
+from tests.project import ROOT
+
+CARD = Card(
+    name="Two", class_names=["cat", "dog"], licence="none", citation="nobody", homepage="nowhere"
+)
+
+
+def splits(first: int = 0) -> dict[SplitName, Split]:
+    images = np.arange(first, first + 4 * 12, dtype=np.uint8).reshape(4, 2, 2, 3)
+    labels = np.array([0, 1, 1, 0])
+    return {
+        "train": Split(images, labels),
+        "validation": Split(images[:2], labels[:2]),
+        "test": Split(images[2:], labels[2:]),
+    }
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.fixture
+def prepared(tmp_path: Path) -> Path:
+    write_prepared(tmp_path / "prepared", CARD, splits())
+    return tmp_path / "prepared"
+
+
+def test_what_is_written_can_be_read(prepared: Path) -> None:
+    assert load_card(prepared) == CARD
+    for name, split in splits().items():
+        read = load_split(name, prepared)
+        assert [str(array.dtype) for array in (read.images[:], read.labels)] == ["uint8", "int64"]
+        np.testing.assert_array_equal(read.images, split.images)
+        np.testing.assert_array_equal(read.labels, split.labels)
+
+
+def test_same_content_same_bytes(prepared: Path) -> None:
+    before = content(prepared)
+    write_prepared(prepared, CARD, splits())
+    assert content(prepared) == before
+
+
+def test_images_that_are_not_contiguous_are_written_as_they_look(tmp_path: Path) -> None:
+    wanted = splits()
+    channels_first = {
+        name: Split(split.images.transpose(0, 3, 1, 2).copy().transpose(0, 2, 3, 1), split.labels)
+        for name, split in wanted.items()
+    }
+    write_prepared(tmp_path / "prepared", CARD, channels_first)
+    np.testing.assert_array_equal(
+        load_split("train", tmp_path / "prepared").images, wanted["train"].images
+    )
+
+
+def test_a_full_disk_is_told_and_leaves_the_old_dataset(prepared: Path) -> None:
+    before = content(prepared)
+    script = (
+        "import resource, errno, numpy as np\n"
+        "from pathlib import Path\n"
+        "from spotimes.dataset.prepared import Split, load_card, write_prepared\n"
+        f"folder = Path({str(prepared)!r})\n"
+        "many = Split(np.zeros((99, 32, 32, 3), np.uint8), np.zeros(99, np.int64))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
+        "try:\n"
+        "    write_prepared(folder, load_card(folder), dict.fromkeys("
+        "('train', 'validation', 'test'), many))\n"
+        "except OSError as error:\n"
+        "    print(errno.errorcode.get(error.errno))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    # The limit of a file's size stands in for the end of the disk, which would be ENOSPC.
+    assert done.stdout == "EFBIG\n"
+    assert content(prepared) == before
+    assert list(prepared.parent.iterdir()) == [prepared]
+
+
+def test_a_missing_dataset_says_what_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"train_images.npy: cannot be read .*`dvc repro prepare`"):
+        load_split("train", tmp_path)
+    with pytest.raises(InputError, match=r"dataset.json: cannot be read"):
+        load_card(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((4, 2, 2, 3), np.float32), "is float32 of 4 dimensions, not uint8 of 4"),
+        (np.zeros((4, 12), np.uint8), "is uint8 of 2 dimensions, not uint8 of 4"),
+        (np.zeros((3, 2, 2, 3), np.uint8), "train: 3 images and 4 labels"),
+    ],
+)
+def test_images_of_another_kind_are_refused(
+    prepared: Path, array: np.ndarray[tuple[int, ...], np.dtype[np.generic]], message: str
+) -> None:
+    np.save(prepared / "train_images.npy", array)
+    with pytest.raises(InputError, match=message):
+        load_split("train", prepared)
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2, 0], [0, -1, 1, 0]])
+def test_a_label_without_a_name_is_refused(prepared: Path, labels: list[int]) -> None:
+    np.save(prepared / "train_labels.npy", np.array(labels))
+    with pytest.raises(InputError, match="train: a label is not within 0 to 1"):
+        load_split("train", prepared)
+
+
+def test_half_a_file_is_refused(prepared: Path) -> None:
+    path = prepared / "test_images.npy"
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(InputError, match=r"test_images.npy: cannot be read"):
+        load_split("test", prepared)
+
+
+def test_a_card_with_an_unknown_key_is_refused(prepared: Path) -> None:
+    (prepared / "dataset.json").write_text('{"names": "Two"}')
+    with pytest.raises(InputError, match=r"dataset.json\."):
+        load_card(prepared)

@@ -1,0 +1,140 @@
+import numpy as np
+import pytest
+
+from spotimes.evaluation import statistics
+
+
+@pytest.mark.parametrize(
+    ("right", "total", "low", "high"),
+    [
+        # Newcombe 1998, Statistics in Medicine 17:857, table I, method 3.
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0000, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_interval_as_published(right: int, total: int, low: float, high: float) -> None:
+    share = statistics.wilson(right, total)
+    assert share == pytest.approx((right / total, low, high), abs=5e-5)
+
+
+def answers(both: int, first: int, second: int, none: int) -> tuple[list[bool], list[bool]]:
+    counts = (both, first, second, none)
+    return (
+        [
+            right
+            for right, n in zip((True, True, False, False), counts, strict=True)
+            for _ in "x" * n
+        ],
+        [
+            right
+            for right, n in zip((True, False, True, False), counts, strict=True)
+            for _ in "x" * n
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "p_value"),
+    [
+        (2, 8, 2 * (1 + 10 + 45) / 2**10),  # by hand: twice the binomial tail
+        (0, 5, 2 / 2**5),
+        (4, 4, 1.0),
+        (0, 0, 1.0),
+    ],
+)
+def test_mcnemar_exact(first: int, second: int, p_value: float) -> None:
+    one, other = answers(30, first, second, 7)
+    found = statistics.mcnemar(np.array(one), np.array(other))
+    assert (found.first_only, found.second_only) == (first, second)
+    assert found.p_value == pytest.approx(p_value)
+
+
+def of_class(*counts: int) -> tuple[statistics.Right, statistics.Right]:
+    one, other = answers(*counts)
+    return np.array(one), np.array(other)
+
+
+def worst(*classes: tuple[int, int, int, int]) -> statistics.Difference:
+    pairs = [of_class(*counts) for counts in classes]
+    return statistics.worst_class_difference(
+        [one for one, _ in pairs], [other for _, other in pairs]
+    )
+
+
+def test_the_worst_classes_of_both_are_compared_though_they_differ() -> None:
+    """The first is right in 70% and 90% of two classes, the second in 95% and 80%."""
+    value, low, high = worst((690, 10, 260, 40), (780, 120, 20, 80))
+    assert value == pytest.approx(0.1)
+    assert low < 0.1 < high
+    assert low > 0
+    assert high < 0.2
+
+
+def test_one_class_has_the_interval_of_a_paired_difference() -> None:
+    """Of 1,000 images 20 against 60 flipped, and three intervals that hold together:
+    0.04 +- z sqrt(0.08 - 0.04^2) / sqrt(1000), z of 1 - 0.05 / 3 being 2.394.
+    """
+    value, low, high = worst((800, 20, 60, 120))
+    assert value == pytest.approx(0.04)
+    margin = 2.394 * np.sqrt((0.08 - 0.0016) / 1000)
+    assert (low, high) == pytest.approx((0.04 - margin, 0.04 + margin), abs=0.0005)
+
+
+def test_the_worst_class_by_chance_alone_is_no_difference() -> None:
+    """Ten classes alike; each model is worst in another."""
+    classes = [(850, 50, 50, 50)] * 8 + [(840, 40, 60, 60), (840, 60, 40, 60)]
+    value, low, high = worst(*classes)
+    assert value == 0
+    assert low < 0 < high
+
+
+def test_worst_classes_of_unlike_models_are_rarely_said_to_differ() -> None:
+    """Both have 90% in their worst class, the one in all classes, the other in one of ten."""
+    rng = np.random.default_rng(5)
+    wrong = 0
+    for _ in range(60):
+        first = [rng.random(1000) < 0.9 for _ in range(10)]
+        second = [rng.random(1000) < share for share in (0.9, *[0.97] * 9)]
+        found = statistics.worst_class_difference(first, second)
+        wrong += found.low > 0 or found.high < 0
+    assert wrong <= 3
+
+
+def test_no_flip_of_few_images_is_not_taken_for_none_ever() -> None:
+    value, low, high = worst((9, 0, 0, 1))
+    assert value == 0
+    assert low < -0.05
+    assert high > 0.05
+
+
+def test_calibration_error_by_hand() -> None:
+    # Bin (0.5, 0.75]: confidence 0.6 and 0.7, one of two right: |0.5 - 0.65| = 0.15.
+    # Bin (0.75, 1]: confidence 0.9 and 1.0, both right: |1 - 0.95| = 0.05.
+    probabilities = np.array([[0.6, 0.4], [0.3, 0.7], [0.9, 0.1], [0.0, 1.0]], np.float32)
+    labels = np.array([0, 0, 0, 1])
+    found = statistics.expected_calibration_error(probabilities, labels, bins=4)
+    assert found == pytest.approx((2 * 0.15 + 2 * 0.05) / 4, abs=1e-6)
+
+
+def test_a_confidence_on_a_bins_end_is_in_the_bin_below() -> None:
+    # 0.5 shares no bin with 0.6, so their errors, of opposite sign, do not cancel.
+    probabilities = np.array([[0.5, 0.5], [0.6, 0.4]])
+    found = statistics.expected_calibration_error(probabilities, np.array([0, 1]), bins=2)
+    assert found == pytest.approx((0.5 + 0.6) / 2)
+
+
+def test_one_bin_compares_the_means() -> None:
+    probabilities = np.array([[0.5, 0.5], [0.6, 0.4]])
+    found = statistics.expected_calibration_error(probabilities, np.array([0, 1]), bins=1)
+    assert found == pytest.approx(0.05)
+
+
+def test_confusion_and_class_accuracy_by_hand() -> None:
+    labels, predicted = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 2, 1, 0])
+    np.testing.assert_array_equal(
+        statistics.confusion_matrix(predicted, labels, 3), [[2, 0, 1], [1, 1, 0], [0, 0, 0]]
+    )
+    accuracy = statistics.class_accuracy(predicted, labels, 3)
+    np.testing.assert_allclose(accuracy, [2 / 3, 1 / 2, np.nan])

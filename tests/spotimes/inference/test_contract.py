@@ -1,0 +1,113 @@
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from spotimes.errors import InputError
+from spotimes.inference.contract import CONTRACT, LABELS, Contract, read_contract
+from spotimes.tflite.metadata import embedded
+
+GOOD = Contract(("cat", "Löwe", "犬 🐕", "two words"), 32, 30, "rgb", "squash", 255)
+FIELDS = {key: value for key, value in GOOD._asdict().items() if key != "class_names"}
+
+
+@pytest.fixture
+def path(int8: bytes, tmp_path: Path) -> Path:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(embedded(int8, GOOD))
+    return path
+
+
+def refusal(path: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        read_contract(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.startswith(f"{path}: ")
+    return message.removeprefix(f"{path}: ")
+
+
+def archive(members: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO(b"model")
+    with zipfile.ZipFile(stream, "a") as target:
+        for name, content in members.items():
+            target.writestr(name, content)
+    return stream.getvalue()
+
+
+def test_what_is_embedded_can_be_read(path: Path) -> None:
+    found = read_contract(path)
+    assert found == GOOD
+    assert isinstance(found.class_names, tuple)
+
+
+@pytest.mark.parametrize("name", ["a\u2028b", "a\x85b", "a\x0bb", " padded "])
+def test_a_class_name_may_hold_any_character_of_a_line(int8: bytes, path: Path, name: str) -> None:
+    """To labels.txt a line ends with a newline alone, as to TensorFlow's tools."""
+    contract = GOOD._replace(class_names=("first", name, "last"))
+    path.write_bytes(embedded(int8, contract))
+    assert read_contract(path) == contract
+
+
+def test_a_part_of_a_file_is_refused(path: Path) -> None:
+    whole = path.read_bytes()
+    for kept in (0, 1, 100, len(whole) // 2, len(whole) - 300, len(whole) - 1):
+        path.write_bytes(whole[:kept])
+        assert refusal(path).startswith("holds no class names and input contract")
+
+
+def test_a_model_without_a_contract_is_refused(path: Path, int8: bytes) -> None:
+    path.write_bytes(int8)
+    assert refusal(path) == (
+        "holds no class names and input contract, as the models do that Spotimes' quantize stage "
+        "writes; give one of those"
+    )
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "model.tflite") == "cannot be read: No such file or directory"
+    assert refusal(tmp_path) == "cannot be read: Is a directory"
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        {LABELS: b"cat\n"},
+        {CONTRACT: json.dumps(FIELDS).encode()},
+        {LABELS: b"cat\n", CONTRACT: b"{"},
+        {LABELS: b"cat\n", CONTRACT: b"[]"},
+        {LABELS: b"cat\n", CONTRACT: b"\xff"},
+        {LABELS: b"\xff\n", CONTRACT: json.dumps(FIELDS).encode()},
+        {LABELS: b"", CONTRACT: json.dumps(FIELDS).encode()},
+        {LABELS: b"cat\n\ndog\n", CONTRACT: json.dumps(FIELDS).encode()},
+        {LABELS: b"cat\n", CONTRACT: b"{}"},
+        {LABELS: b"cat\n", CONTRACT: json.dumps(FIELDS | {"more": 1}).encode()},
+        {LABELS: b"cat\n", CONTRACT: json.dumps(FIELDS | {"colour": "cmyk"}).encode()},
+        {LABELS: b"cat\n", CONTRACT: json.dumps(FIELDS | {"colour": ["rgb"]}).encode()},
+        {LABELS: b"cat\n", CONTRACT: json.dumps(FIELDS | {"resize": "none"}).encode()},
+        {LABELS: b"cat\n", CONTRACT: json.dumps(FIELDS | {"height": "32"}).encode()},
+        {LABELS: b"cat\n", CONTRACT: json.dumps(FIELDS | {"width": -1}).encode()},
+        {LABELS: b"cat\n", CONTRACT: json.dumps(FIELDS | {"scale": 0}).encode()},
+    ],
+)
+def test_a_broken_contract_is_refused(path: Path, members: dict[str, bytes]) -> None:
+    path.write_bytes(archive(members))
+    refusal(path)
+
+
+def test_a_wrong_byte_in_the_archive_never_gives_a_traceback(path: Path) -> None:
+    whole = path.read_bytes()
+    start = whole.index(b"PK\x03\x04")
+    refused = 0
+    for place in range(start, len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x09
+        path.write_bytes(damaged)
+        try:
+            assert read_contract(path) == GOOD
+        except InputError:
+            refused += 1
+    assert refused > (len(whole) - start) / 3

@@ -1,0 +1,465 @@
+import inspect
+import os
+import socket
+import sys
+import tracemalloc
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spotimes.errors import InputError
+from spotimes.ingestion.labelled_files import LabelledFiles, find
+
+NFC, NFD = "caf\u00e9", "cafe\u0301"
+TWO = ["cat/1.png", "dog/1.png"]
+SPLITS = ["train/cat/1.png", "train/dog/1.png", "test/cat/1.png", "test/dog/1.png"]
+
+
+def filled(root: Path, paths: Iterable[str]) -> Path:
+    """A folder of tiny files; a path that ends in / is an empty folder."""
+    root.mkdir(exist_ok=True)
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        if path.endswith("/"):
+            (root / path).mkdir(exist_ok=True)
+        else:
+            (root / path).write_bytes(b"x")
+    return root
+
+
+def listed(
+    root: Path, csv: str | bytes, paths: Iterable[str] = ("a.png", "b.png", "c.png")
+) -> Path:
+    """A folder of tiny files with a labels.csv."""
+    filled(root, paths)
+    content = csv.encode() if isinstance(csv, str) else csv
+    (root / "labels.csv").write_bytes(content)
+    return root
+
+
+def told(files: LabelledFiles) -> list[tuple[int, str, str]]:
+    """(split, class, path) of each file."""
+    return [
+        (int(split), files.class_names[label], path)
+        for split, label, path in zip(files.splits, files.labels, files.paths, strict=True)
+    ]
+
+
+def fault(root: Path) -> str:
+    """The one line with which the folder is refused, without the folder's path before it."""
+    with pytest.raises(InputError) as caught:
+        find(root)
+    message = str(caught.value)
+    assert message.splitlines() == [message]
+    assert message.startswith(str(root))
+    message.encode()
+    return message.removeprefix(str(root)).lstrip("/: ")
+
+
+def test_each_folder_is_a_class(tmp_path: Path) -> None:
+    files = find(
+        filled(tmp_path, ["dog/b.png", "dog/deep/er/a.png", "cat/z.jpg", "cat/a.txt", "owl/1"])
+    )
+    assert files.root == tmp_path
+    assert files.class_names == ["cat", "dog", "owl"]
+    assert told(files) == [
+        (-1, "cat", "cat/a.txt"),
+        (-1, "cat", "cat/z.jpg"),
+        (-1, "dog", "dog/b.png"),
+        (-1, "dog", "dog/deep/er/a.png"),
+        (-1, "owl", "owl/1"),
+    ]
+    assert (files.labels.dtype, files.splits.dtype) == (np.dtype(np.int64), np.dtype(np.int8))
+    assert files.passed_over == []
+
+
+@pytest.mark.parametrize("validation", ["validation", "val"])
+def test_ready_made_splits(tmp_path: Path, validation: str) -> None:
+    paths = [*SPLITS, f"{validation}/dog/sub/2.png"]
+    assert told(find(filled(tmp_path, paths))) == [
+        (0, "cat", "train/cat/1.png"),
+        (0, "dog", "train/dog/1.png"),
+        (1, "dog", f"{validation}/dog/sub/2.png"),
+        (2, "cat", "test/cat/1.png"),
+        (2, "dog", "test/dog/1.png"),
+    ]
+
+
+def test_train_alone_is_a_ready_made_split(tmp_path: Path) -> None:
+    files = find(filled(tmp_path, ["train/cat/1.png", "train/dog/1.png"]))
+    assert files.splits.tolist() == [0, 0]
+    assert files.class_names == ["cat", "dog"]
+
+
+def test_train_beside_a_class_is_a_class(tmp_path: Path) -> None:
+    files = find(filled(tmp_path, ["train/1.png", "bus/1.png"]))
+    assert told(files) == [(-1, "bus", "bus/1.png"), (-1, "train", "train/1.png")]
+
+
+def test_labels_csv(tmp_path: Path) -> None:
+    csv = "label,path\nT-shirt/top,a.png\n\ncat,deep/b.png\nT-shirt/top,./deep//a.png\n"
+    unnamed = ["not named.png", "deep/neither.png", ".git/config", "deep/.hidden"]
+    files = find(listed(tmp_path, csv, ["a.png", "deep/a.png", "deep/b.png", *unnamed]))
+    assert files.class_names == ["T-shirt/top", "cat"]
+    assert told(files) == [
+        (-1, "T-shirt/top", "a.png"),
+        (-1, "T-shirt/top", "deep/a.png"),
+        (-1, "cat", "deep/b.png"),
+    ]
+    assert (files.labels.dtype, files.splits.dtype) == (np.dtype(np.int64), np.dtype(np.int8))
+    assert files.passed_over == [
+        ".git", "deep/.hidden", "deep/neither.png", "labels.csv", "not named.png",
+    ]  # fmt: skip
+
+
+def test_labels_csv_with_splits_as_a_spreadsheet_saves_it(tmp_path: Path) -> None:
+    csv = (
+        "\ufeffpath,label,split\r\n"
+        '"a, b.png","big ""cat""",test\r\n'
+        'b.png,"big ""cat""",train\r\n'
+        "c.png,dog,train\r\n"
+        "train/d.png,dog,validation\r\n"
+    )
+    files = find(listed(tmp_path, csv, ["a, b.png", "b.png", "c.png", "train/d.png"]))
+    assert told(files) == [
+        (0, 'big "cat"', "b.png"),
+        (0, "dog", "c.png"),
+        (1, "dog", "train/d.png"),
+        (2, 'big "cat"', "a, b.png"),
+    ]
+
+
+def test_labels_csv_goes_before_the_other_conventions(tmp_path: Path) -> None:
+    csv = "path,label\ntrain/cat/1.png,yes\ntrain/dog/1.png,no\n"
+    assert told(find(listed(tmp_path, csv, SPLITS))) == [
+        (-1, "no", "train/dog/1.png"),
+        (-1, "yes", "train/cat/1.png"),
+    ]
+
+
+def test_what_is_not_data_is_passed_over(tmp_path: Path) -> None:
+    litter = [
+        ".gitignore", ".git/config", ".DS_Store", "README", "readme.rst", "LICENSE.pdf",
+        "classes.txt", "notes.md", "__MACOSX/cat/._1.png", "cat/.1.png.part", "cat/Thumbs.db",
+        "cat/desktop.ini", "cat/.ipynb_checkpoints/1.png", "cat/deep/labels.csv",
+    ]  # fmt: skip
+    kept = ["cat/README.txt", "cat/notes.md", "cat/1.png", "dog/1..png"]
+    files = find(filled(tmp_path, litter + kept))
+    assert files.paths == sorted(kept)
+    assert files.passed_over == sorted(
+        [
+            *(path for path in litter if path.count("/") == 0),
+            ".git", "__MACOSX", "cat/.1.png.part", "cat/Thumbs.db", "cat/desktop.ini",
+            "cat/.ipynb_checkpoints", "cat/deep/labels.csv",
+        ]
+    )  # fmt: skip
+
+
+def test_what_is_passed_over_can_be_printed(tmp_path: Path) -> None:
+    filled(tmp_path, [*TWO, "cat/Icon\r", os.fsdecode(b"cat/.caf\xe9")])
+    assert find(tmp_path).passed_over == ["cat/.caf\\udce9", "cat/Icon\\r"]
+
+
+def test_names_with_spaces_dots_and_letters_beyond_ascii(tmp_path: Path) -> None:
+    paths = ["ein Bär/Bild 1.png", "a..b/#1;2.png", "猫/é 😀.png", "z/..png", "z/a.png"]
+    files = find(filled(tmp_path, paths))
+    assert files.class_names == ["a..b", "ein Bär", "z", "猫"]
+    assert sorted(files.paths) == sorted(
+        ["ein Bär/Bild 1.png", "a..b/#1;2.png", "猫/é 😀.png", "z/a.png"]
+    )
+    assert files.passed_over == ["z/..png"]
+
+
+def test_class_names_are_nfc_and_paths_as_they_are(tmp_path: Path) -> None:
+    files = find(filled(tmp_path, [f"train/{NFC}/1", f"train/{NFD}x/1", f"test/{NFD}/1"]))
+    assert files.class_names == [NFC, f"{NFC}x"]
+    assert told(files) == [
+        (0, NFC, f"train/{NFC}/1"),
+        (0, f"{NFC}x", f"train/{NFD}x/1"),
+        (2, NFC, f"test/{NFD}/1"),
+    ]
+    csv = listed(
+        tmp_path / "csv", f"path,label\n{NFD}.png,{NFD}\nb.png,cat\n", [f"{NFD}.png", "b.png"]
+    )
+    assert told(find(csv)) == [(-1, NFC, f"{NFD}.png"), (-1, "cat", "b.png")]
+
+
+def test_the_order_hangs_on_names_alone(tmp_path: Path) -> None:
+    paths = [
+        f"{label}/{name}" for label in ("b", "B", "a", "ä") for name in ("10", "9", "x/1", "x-1")
+    ]
+    first = find(filled(tmp_path / "first", paths))
+    second = find(filled(tmp_path / "second", reversed(paths)))
+    assert first.paths == second.paths == sorted(paths)
+    assert first.class_names == second.class_names == ["B", "a", "b", "ä"]
+    csv = ["a.png,dog,test", "b.png,cat,train", "c.png,dog,train"]
+    orders = [
+        told(find(listed(tmp_path / f"csv{turn}", "\n".join(["path,label,split", *lines]))))
+        for turn, lines in enumerate([csv, csv[::-1]])
+    ]
+    assert orders[0] == orders[1] == [(0, "cat", "b.png"), (0, "dog", "c.png"), (2, "dog", "a.png")]
+
+
+def test_links_are_followed(tmp_path: Path) -> None:
+    filled(tmp_path / "elsewhere", ["1.png", "more/2.png"])
+    root = filled(tmp_path / "pictures", ["cat/a.png", "cat/deep/b.png"])
+    (root / "dog").symlink_to("../elsewhere")
+    (root / "cat/again.png").symlink_to("a.png")
+    (root / "cat/same").symlink_to("deep")
+    (tmp_path / "link").symlink_to("pictures")
+    expected = [
+        "cat/a.png",
+        "cat/again.png",
+        "cat/deep/b.png",
+        "cat/same/b.png",
+        "dog/1.png",
+        "dog/more/2.png",
+    ]
+    assert find(root).paths == expected
+    assert find(tmp_path / "link").paths == expected
+
+
+def test_many_files_need_little_memory(tmp_path: Path) -> None:
+    names = [f"{number:05}.png" for number in range(2500)]
+    filled(tmp_path, ["class one/", "class two/"])
+    for label in ("class one", "class two"):
+        for name in names:
+            os.mknod(tmp_path / label / name)
+    tracemalloc.start()
+    try:
+        files = find(tmp_path)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert files.paths == [
+        f"{label}/{name}" for label in ("class one", "class two") for name in names
+    ]
+    assert np.bincount(files.labels).tolist() == [2500, 2500]
+    assert kept < 5000 * 200
+
+
+def test_folders_may_be_nested_deeper_than_calls(tmp_path: Path) -> None:
+    deep = "cat/" + "d/" * 150
+    filled(tmp_path, [f"{deep}1", "dog/1"])
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 100)
+    try:
+        files = find(tmp_path)
+    finally:
+        sys.setrecursionlimit(limit)
+    assert files.paths == [f"{deep}1", "dog/1"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        ([], "holds no pictures; each class needs a folder with its pictures, or labels.csv must"),
+        ([".git/config", "README.md", "Thumbs.db"], "holds no pictures; each class needs a folder"),
+        (["b.png", "a.png"], "holds a.png and no folders; each class needs a folder"),
+        ([*TWO, "x.png"], "holds x.png beside the folders; each class needs a folder with its pic"),
+        ([*SPLITS, "x.png"], "holds x.png beside the folders"),
+        ([*TWO, "owl/"], "owl: the class has no pictures; put some there, or remove the folder"),
+        ([*TWO, "owl/deep/.hidden"], "owl: the class has no pictures"),
+        ([*SPLITS, "test/owl/"], "test/owl: the class has no pictures"),
+        (["cat/1.png"], "has only one class, cat; a classifier needs two or more, each a folder"),
+        (["train/cat/1.png"], "has only one class, cat; a classifier needs two or more"),
+        ([*SPLITS, "test/owl/1.png"], "test has the class owl, which train lacks; give train"),
+        ([*SPLITS, "val/owl/1.png"], "validation has the class owl, which train lacks"),
+        (["test/cat/1.png", "val/cat/1.png"], "holds test and val, but no train; ready-made split"),
+        ([*SPLITS, "val/cat/1", "validation/cat/1"], "holds both val and validation; one of them"),
+        (["train/1.png", "test/cat/1.png"], "train/1.png: is a file, but train holds only one fol"),
+        ([*SPLITS, "train/1.png"], "train/1.png: is a file, but train holds only one folder a cla"),
+        ([*SPLITS, "val/"], "val: is empty; it needs a folder for each class"),
+        ([*SPLITS, "extra/cat/1.png"], "holds the folders test and train, which seem to be splits"),
+        (
+            ["Training/cat/1", "Testing/cat/1"],
+            "holds the folders Testing and Training, which seem to be splits, but Testing is none; "
+            "ready-made splits are the folders train, validation (or val) and test alone",
+        ),
+        (["train/cat/1", "valid/cat/1"], "which seem to be splits, but valid is none"),
+        (
+            [*TWO, f"{NFC}/1", f"{NFD}/1"],
+            f"{NFC}: in Unicode's form NFC its name equals that of another folder "
+            "('cafe\\u0301' and 'caf\\xe9'); put both classes into one",
+        ),
+        ([*TWO, " /1"], "is empty; a class needs a name"),
+        ([*TWO, "owl /1"], "owl : 'owl ' begins or ends with a blank; remove it"),
+        ([*TWO, "o\nwl/1"], "o\\nwl: has a line break or control character in its name; rename it"),
+        ([*TWO, "o\u2028wl/1"], "o\\u2028wl: has a line break or control character"),
+        ([*TWO, "cat/a\x07.png"], "cat/a\\x07.png: has a line break or control character in its"),
+        ([*TWO, "cat/caf\udce9.png"], "cat/caf\\udce9.png: the name is not UTF-8; rename it"),
+        ([*TWO, "caf\udce9/1.png"], "caf\\udce9: the name is not UTF-8; rename it"),
+    ],
+)
+def test_a_folder_that_follows_no_convention(
+    tmp_path: Path, paths: list[str], message: str
+) -> None:
+    assert message in fault(filled(tmp_path, paths))
+
+
+def test_what_is_no_folder(tmp_path: Path) -> None:
+    filled(tmp_path, ["file.png"])
+    for name in ("nowhere", "file.png/cat", "nul\0"):
+        with pytest.raises(InputError, match=r": no such folder; let prepare\.source name a"):
+            find(tmp_path / name)
+    assert fault(tmp_path / "file.png") == "is a file; what is wanted is a folder of pictures"
+
+
+@pytest.mark.parametrize("target", [".", "..", "../..", "../../other/back", "/"])
+def test_a_loop_of_links(tmp_path: Path, target: str) -> None:
+    root = filled(tmp_path / "pictures", TWO)
+    filled(tmp_path / "other", ["1.png"])
+    (tmp_path / "other/back").symlink_to("../pictures/dog")
+    (root / "dog/loop").symlink_to(target)
+    assert fault(root) == "dog/loop: is a link to a folder that it lies in, a loop; remove it"
+
+
+def test_a_loop_of_links_through_another_folder(tmp_path: Path) -> None:
+    root = filled(tmp_path / "pictures", TWO)
+    filled(tmp_path / "other", ["1.png"])
+    (tmp_path / "other/back").symlink_to("../pictures/dog")
+    (root / "dog/out").symlink_to("../../other")
+    assert fault(root).startswith("dog/out/back: is a link to a folder that it lies in, a loop")
+
+
+@pytest.mark.parametrize("target", ["nowhere", "link.png", "1.png/x"])
+def test_a_link_that_leads_nowhere(tmp_path: Path, target: str) -> None:
+    filled(tmp_path, TWO)
+    (tmp_path / "dog/link.png").symlink_to(target)
+    assert fault(tmp_path).startswith("dog/link.png: is a link that leads nowhere (")
+
+
+def test_a_link_named_labels_csv_that_leads_nowhere(tmp_path: Path) -> None:
+    filled(tmp_path, TWO)
+    (tmp_path / "labels.csv").symlink_to("nowhere.csv")
+    assert fault(tmp_path) == "labels.csv: is no file; it must be one, or not be there"
+
+
+def test_what_is_neither_file_nor_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(tmp_path, TWO)
+    os.mkfifo(tmp_path / "dog/pipe")
+    assert fault(tmp_path) == "dog/pipe: is neither a file nor a folder; remove it"
+    listed(tmp_path, "path,label\ncat/1.png,cat\ndog/pipe,dog\n", [])
+    assert fault(tmp_path).startswith("labels.csv: line 3: path dog/pipe: is neither a file nor")
+    (tmp_path / "labels.csv").unlink()
+    (tmp_path / "dog/pipe").unlink()
+    monkeypatch.chdir(tmp_path / "dog")  # a socket's whole path may be too long
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket")
+        (tmp_path / "cat/link").symlink_to("../dog/socket")
+        assert "is neither a file nor a folder; remove it" in fault(tmp_path)
+
+
+@pytest.mark.parametrize("closed", [".", "dog", "dog/deep", "labels.csv"])
+def test_what_may_not_be_read(tmp_path: Path, closed: str) -> None:
+    filled(tmp_path, [*TWO, "dog/deep/1.png"])
+    if closed == "labels.csv":
+        listed(tmp_path, "path,label\n")
+    (tmp_path / closed).chmod(0)
+    try:
+        if os.access(tmp_path / closed, os.R_OK):
+            pytest.skip("root may read everything")
+        assert "cannot be read (Permission denied); see to its permissions" in fault(tmp_path)
+    finally:
+        (tmp_path / closed).chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    ("csv", "message"),
+    [
+        ("", "is empty; its first line must be path,label"),
+        ("\ufeff\n\n", "is empty; its first line must be path,label"),
+        ("path,label\n\n", "has a header only; add a line for each picture"),
+        ("path,split\na.png,train\n", "the column label is missing; allowed are path, label, s"),
+        ("label\ncat\n", "the column path is missing"),
+        ("path,label,width\na.png,cat,1\n", "column 'width' is not known; allowed are path, la"),
+        ("path,label,\na.png,cat,\n", "column '' is not known"),
+        ("path;label\na.png;cat\n", "column 'path;label' is not known; allowed are path, label, s"),
+        ("x" * 9999 + "\n", f"column '{'x' * 200}...' is not known"),
+        ("path,label,path\na.png,cat,a.png\n", "column 'path' is there twice; remove one"),
+        ("path,label\na.png,cat\nb.png\n", "line 3: has 1 fields, not 2 as the header"),
+        ("path,label\n\nb.png,cat,x\n", 'line 3: has 3 fields, not 2 as the header; a comma with'),
+        ("path,label\na.png,cat\nd.png,cat\n", "line 3: path d.png cannot be found (No such file"),
+        ("path,label\na.png\\b.png,cat\n", "line 2: path a.png\\b.png cannot be found"),
+        ("path,label\na.png/b.png,cat\n", "line 2: path a.png/b.png cannot be found"),
+        (f"path,label\n{'x' * 5000},cat\n", "line 2: path " + "x" * 200 + "... cannot be found"),
+        ("path,label\n.,cat\n", "line 2: path . is a folder; name a picture"),
+        ("path,label\n,cat\n", "line 2: path is empty; name a picture"),
+        ("path,label\n/a.png,cat\n", "line 2: path /a.png is absolute; write it relative to the"),
+        ("path,label\n../x/a.png,cat\n", "line 2: path ../x/a.png has `..`; a picture must lie"),
+        ("path,label\nx/../../a.png,cat\n", "line 2: path x/../../a.png has `..`"),
+        ('path,label\n"a\n.png",cat\n', "line 2: path: has a line break or control character in"),
+        ("path,label\na.png,cat\nb.png,dog\n./a.png,dog\n", "line 4: path a.png is on line 2 alr"),
+        ("path,label\na.png,cat\nb.png,\n", "line 3: label: is empty; a class needs a name"),
+        ("path,label\na.png,\u00a0 \n", "line 2: label: is empty; a class needs a name"),
+        ("path,label\na.png, cat\n", "line 2: label: ' cat' begins or ends with a blank; rem"),
+        ('path,label\na.png,"c\nat"\n', "line 2: label: has a line break or control character"),
+        ("path,label\na.png,..\n", "line 2: label: .. is no class' name"),
+        (
+            f"path,label\na.png,{NFC}\nb.png,{NFD}\n",
+            "line 3: in Unicode's form NFC the label equals another one, of line 2 "
+            "('caf\\xe9' and 'cafe\\u0301'); spell both alike",
+        ),
+        ("path,label\na.png,cat\nb.png,cat\n", "has only one class, cat; a classifier needs two"),
+        (
+            "path,label,split\na.png,cat,val\n",
+            "line 2: split is 'val', not train, validation, test",
+        ),
+        (
+            "path,label,split\na.png,cat,train\nb.png,dog,\n",
+            "line 2 gives a split, but line 3 does not; give it on every line or on none",
+        ),
+        (
+            "path,label,split\na.png,cat,\nb.png,dog,\nc.png,dog,test\n",
+            "line 4 gives a split, but line 2 does not",
+        ),
+        ("path,label,split\na.png,cat,test\nb.png,dog,test\n", "no line has the split train; set"),
+        ("path,label,split\na.png,cat,\nb.png,dog,\n", "no line has the split train; set it where"),
+        (
+            "path,label,split\na.png,cat,train\nb.png,dog,train\nc.png,owl,test\n",
+            "test has the class owl, which train lacks",
+        ),
+        (b"path,label\na.png,caf\xe9\n", "line 2: is not UTF-8; save the file with this encoding"),
+        ("path,label\na.png,cat\n".encode("utf-16"), "line 1: is not UTF-8"),
+        ("path,label\na.png,c\0at\n", "line 2: has a NUL byte; the file must be plain text in UTF"),
+        ('path,label\na.png,cat\n"b.png,dog\nc.png,dog\n', "line 3: is not CSV (unexpected end of"),
+        ('path,label\n"a.png"x,cat\n', "line 2: is not CSV ("),
+        ("path,label\ra.png,cat\r", "line 1: is not CSV ("),
+    ],
+)  # fmt: skip
+def test_a_fault_in_labels_csv(tmp_path: Path, csv: str | bytes, message: str) -> None:
+    told_by_it = fault(listed(tmp_path, csv))
+    assert told_by_it.startswith(f"labels.csv: {message}")
+
+
+def test_labels_csv_may_not_be_a_folder(tmp_path: Path) -> None:
+    assert fault(filled(tmp_path, [*TWO, "labels.csv/1.png"])).startswith("labels.csv: is no file")
+
+
+def test_a_folder_in_labels_csv(tmp_path: Path) -> None:
+    listed(tmp_path, "path,label\ncat,cat\n", TWO)
+    assert fault(tmp_path) == "labels.csv: line 2: path cat is a folder; name a picture"
+
+
+def test_links_in_labels_csv(tmp_path: Path) -> None:
+    root = listed(
+        tmp_path / "pictures", "path,label\nlink/1.png,cat\n2.png,dog\n1.png,dog\n", ["1.png"]
+    )
+    filled(tmp_path / "elsewhere", ["1.png"])
+    (root / "link").symlink_to("../elsewhere")
+    (root / "2.png").symlink_to("1.png")
+    assert find(root).paths == ["link/1.png", "1.png", "2.png"]
+    (root / "2.png").unlink()
+    (root / "2.png").symlink_to("2.png")
+    assert fault(root).startswith("labels.csv: line 3: path 2.png cannot be found (")
+
+
+def test_a_labels_csv_that_is_spelt_otherwise_is_not_passed_over(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "1.png").write_bytes(b"x")
+    (tmp_path / "Labels.CSV").write_text("path,label\na/1.png,x\nb/1.png,y\n")
+    with pytest.raises(InputError, match=r"Labels.CSV: rename it to labels.csv"):
+        find(tmp_path)

@@ -1,0 +1,88 @@
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as PILImage
+
+from spotimes.dataset.prepared import Card, Split, SplitName
+from spotimes.errors import InputError
+from spotimes.ingestion.catalog import load_catalog
+from spotimes.ingestion.download import fetch_any
+from spotimes.ingestion.readers import READERS
+from spotimes.ingestion.source import Source, read
+from spotimes.ingestion.split import NOT_SAID, TEST, TRAIN
+from spotimes.params.prepare import Image
+from spotimes.preprocessing.picture import fitted
+from tests.folders import write_folder
+from tests.project import ROOT
+
+CIFAR10 = ROOT / "data/catalog/cifar10.yaml"
+
+
+def as_wanted(path: Path, tmp_path: Path, **image: Any) -> Source:
+    own = {"height": None, "width": None, "colour": None, "resize": "squash"}
+    return read(path, Image(**own | image), tmp_path / "images.npy")
+
+
+@pytest.fixture(scope="module")
+def catalogued() -> Source:
+    return as_wanted(CIFAR10, Path("unused"))
+
+
+def test_a_catalog_is_its_canonical_arrays_train_before_test(catalogued: Source) -> None:
+    catalog = load_catalog(CIFAR10)
+    assert catalogued.is_canonical
+    assert catalogued.card == catalog.card()
+    assert catalogued.given.tolist() == [TRAIN] * 50_000 + [TEST] * 10_000
+    for part, promised in (
+        (slice(50_000), catalog.splits.train),
+        (slice(50_000, None), catalog.splits.test),
+    ):
+        images = hashlib.sha256(catalogued.images[part]).hexdigest()
+        labels = hashlib.sha256(catalogued.labels[part].astype("<i8").tobytes()).hexdigest()
+        assert (images, labels) == (promised.images_sha256, promised.labels_sha256)
+
+
+def test_a_catalogs_images_are_called_by_split_and_place(catalogued: Source) -> None:
+    assert [catalogued.name_of(place) for place in (0, 49_999, 50_000, 50_007)] == [
+        "train 0",
+        "train 49999",
+        "test 0",
+        "test 7",
+    ]
+
+
+def test_a_catalogs_images_can_be_brought_to_another_size_and_colour(tmp_path: Path) -> None:
+    mnist = ROOT / "data/catalog/mnist.yaml"
+    mirror, files = fetch_any(load_catalog(mnist).mirrors)
+    own = READERS[mirror.reader](files).train.images
+    found = as_wanted(mnist, tmp_path, height=14, width=20, colour="rgb", resize="fit_longest")
+    assert found.images.shape == (70_000, 14, 20, 3)
+    assert found.card.resize == "fit_longest"
+    for place in (0, 7, 59_999):
+        picture = PILImage.fromarray(own[place, :, :, 0])
+        expected = fitted(picture, 14, 20, "rgb", "fit_longest")
+        np.testing.assert_array_equal(found.images[place], expected)
+
+
+def test_a_folder_is_its_pictures(
+    tmp_path: Path, cifar10: dict[SplitName, Split], card: Card
+) -> None:
+    folder = write_folder(tmp_path / "my pets", cifar10["train"], card.class_names, 3)
+    (folder / ".DS_Store").write_text("")
+    found = as_wanted(folder, tmp_path, resize="fit_shortest")
+    assert not found.is_canonical
+    assert (found.where, found.card.name) == (str(folder), "my pets")
+    assert found.card.class_names == ["cat", "dog", "frog"]
+    assert found.card.resize == "fit_shortest"
+    assert found.images.shape == (9, 32, 32, 3)
+    assert found.given.tolist() == [NOT_SAID] * 9
+    assert found.name_of(4) == "dog/01.png"
+    assert found.passed_over == [".DS_Store"]
+
+
+def test_no_such_source_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere: no such file"):
+        as_wanted(tmp_path / "nowhere", tmp_path)

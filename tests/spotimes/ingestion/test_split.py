@@ -1,0 +1,130 @@
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from spotimes.errors import InputError
+from spotimes.ingestion.split import (
+    LEFT_OUT,
+    NOT_SAID,
+    TEST,
+    TRAIN,
+    VALIDATION,
+    divided,
+    first_of_each_class,
+    set_aside,
+    share_of,
+)
+
+NAMES = ["cat", "dog", "owl"]
+
+
+def chosen(labels: list[int], fraction: float, seed: int = 1) -> list[int]:
+    """The places that are set aside for validation."""
+    mask = set_aside(np.array(labels), fraction, seed, len(NAMES))
+    return [int(place) for place in np.flatnonzero(mask)]
+
+
+def test_the_same_share_of_each_class_is_set_aside() -> None:
+    labels = np.array([0, 1, 2] * 20 + [0] * 20 + [1] * 10)
+    mask = set_aside(labels, 0.1, 1, len(NAMES))
+    assert np.bincount(labels[mask]).tolist() == [4, 3, 2]
+
+
+def test_the_seed_makes_the_choice() -> None:
+    labels = [0, 1, 2] * 40
+    assert chosen(labels, 0.25, 7) == chosen(labels, 0.25, 7)
+    assert chosen(labels, 0.25, 7) != chosen(labels, 0.25, 8)
+
+
+def test_the_choice_is_the_same_for_everyone() -> None:
+    assert chosen([0, 1, 2] * 10, 0.2) == [1, 4, 5, 11, 12, 24]
+
+
+def test_a_smaller_choice_is_part_of_a_larger() -> None:
+    labels = [0, 1, 2] * 40
+    assert set(chosen(labels, 0.1)) < set(chosen(labels, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("images", "fraction", "count"),
+    [
+        (5000, 0.1, 500),
+        (25, 0.1, 3),  # 2.5, halves up
+        (24, 0.1, 2),
+        (50, 0.29, 15),  # 14.5 exactly; in binary floating point a little less
+        (2, 0.1, 1),  # never none
+        (2, 0.9, 1),  # never all
+    ],
+)
+def test_count_is_the_nearest_whole_number(images: int, fraction: float, count: int) -> None:
+    assert share_of(images, fraction) == count
+
+
+@pytest.mark.parametrize(("said", "needed"), [(NOT_SAID, 3), (TEST, 2)])
+def test_a_class_needs_an_image_for_each_split_that_is_made(said: int, needed: int) -> None:
+    labels = np.array([0] * 5 + [1] * 5 + [2] * (needed - 1) + [0, 1, 2])
+    given = np.repeat(np.array([NOT_SAID, said], np.int8), [len(labels) - 3, 3])
+    if said == NOT_SAID:
+        labels, given = labels[:-1], given[:-1]
+    with pytest.raises(InputError) as caught:
+        divided(labels, given, NAMES, "mine", 0.2, 0.2, 1)
+    assert str(caught.value) == (
+        f"mine: the class owl has {needed - 1} images to train on and to set aside from; it needs "
+        f"{needed} or more, one for each split that is made of them"
+    )
+
+
+def test_subset_takes_the_first_of_each_class_in_their_order() -> None:
+    labels = np.array([2, 2, 0, 2, 1, 1, 0, 1, 0])
+    assert first_of_each_class(labels, 2, NAMES, "train").tolist() == [0, 1, 2, 4, 5, 6]
+
+
+def test_subset_larger_than_a_class_is_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        first_of_each_class(np.array([0, 0, 0, 1, 1, 2, 2, 2]), 3, NAMES, "test")
+    assert str(caught.value) == (
+        "prepare.images_per_class: is 3, but test has only 2 images of dog"
+    )
+
+
+LABELS = np.array([0, 1, 2] * 40)
+
+
+def division(given: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    return divided(
+        LABELS, given, NAMES, "mine", test_fraction=0.25, validation_fraction=0.1, seed=1
+    )
+
+
+def counts(split_of: npt.NDArray[np.int8], split: int) -> list[int]:
+    """Images of each class in a split."""
+    return [int(count) for count in np.bincount(LABELS[split_of == split], minlength=3)]
+
+
+def test_a_source_without_splits_gets_test_and_then_validation() -> None:
+    split_of = division(np.full(120, NOT_SAID, np.int8))
+    assert counts(split_of, TEST) == [10, 10, 10]
+    assert counts(split_of, VALIDATION) == [3, 3, 3]
+    assert counts(split_of, TRAIN) == [27, 27, 27]
+
+
+def test_what_the_source_says_stands() -> None:
+    given = np.repeat(np.array([TRAIN, VALIDATION, TEST], np.int8), 40)
+    np.testing.assert_array_equal(division(given), given)
+
+
+@pytest.mark.parametrize(("said", "other"), [(TEST, VALIDATION), (VALIDATION, TEST)])
+def test_only_the_split_that_is_lacking_is_made(said: int, other: int) -> None:
+    given = np.repeat(np.array([TRAIN, said], np.int8), [90, 30])
+    split_of = division(given)
+    np.testing.assert_array_equal(split_of == said, given == said)
+    assert counts(split_of, other) == ([3, 3, 3] if other == VALIDATION else [8, 8, 8])
+
+
+def test_what_is_left_out_stays_out_and_counts_nowhere() -> None:
+    given = np.full(120, NOT_SAID, np.int8)
+    given[:60] = LEFT_OUT
+    split_of = division(given)
+    assert (split_of[:60] == LEFT_OUT).all()
+    assert counts(split_of, TEST) == [5, 5, 5]
+    assert (given[60:] == NOT_SAID).all()

@@ -1,0 +1,142 @@
+import re
+from typing import Any
+
+import pytest
+
+from spotimes.dataset.prepared import Card
+from spotimes.evaluation import metrics
+from spotimes.params.network import Block, Network
+from spotimes.reporting.model_card import render
+from tests.project import ROOT
+
+NETWORK = Network(
+    largest_side=48,
+    blocks=[Block(kind="conv", channels=8), Block(kind="separable", channels=24, stride=2)],
+)
+CARD = Card(
+    name="Two",
+    class_names=["cat", "dog"],
+    licence="CC0",
+    citation="Doe, Two, 2020",
+    homepage="https://two.example",
+)
+IMAGES = metrics.Images(train=1234, validation=90, test=2000)
+TRAINING = metrics.Training(val_accuracy=0.9, epochs=5)
+
+
+def size(file: int, arena: int | None, note: str | None = None) -> metrics.ModelSize:
+    parts = metrics.FileParts(
+        file=file, weights=file - 600, quantization=300, metadata=200, rest=100
+    )
+    return metrics.ModelSize(bytes=parts, arena_bytes=arena, arena_note=note)
+
+
+def accuracy(top1: float) -> metrics.Accuracy:
+    return metrics.Accuracy(
+        top1=top1,
+        top1_low=top1 - 0.01,
+        top1_high=top1 + 0.01,
+        calibration_error=0.0123,
+        class_top1={"cat": top1 - 0.05, "dog": top1 + 0.05},
+    )
+
+
+FIGURES: dict[str, Any] = {
+    "network": NETWORK,
+    "image_shape": (9, 8, 3),
+    "card": CARD,
+    "images": IMAGES,
+    "training": TRAINING,
+    "size": metrics.Quantization(
+        fp32=size(9000, 5000), int8=size(3000, 2500), ratio=3, parameters=4321, macs=1_500_000
+    ),
+    "result": metrics.Evaluation(
+        images=2000,
+        fp32=accuracy(0.85),
+        int8=accuracy(0.84),
+        top1_loss=0.01,
+        agreement=0.97,
+        mcnemar=metrics.Disagreement(fp32_only_right=40, int8_only_right=20, p_value=0.0135),
+        budgets={
+            "bytes": metrics.Verdict(limit=4000, measured=3000, met=True),
+            "median_ms": metrics.Verdict(limit=5, measured=0.0815, met=True),
+            "top1": metrics.Verdict(limit=0.9, measured=0.84, met=False),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# Model card: image classifier, Two, INT8",
+        "- `model_int8.tflite`, the model to ship: 3,000 bytes,",
+        "| image | uint8, RGB, 8 x 9, shape [1, 9, 8, 3] |",
+        "| INT8 input | int8, exactly `pixel - 128` |",
+        "| FP32 | 85.00% | 84.00% to 86.00% | 0.0123 |",
+        "| INT8 | 84.00% | 83.00% to 85.00% | 0.0123 |",
+        "| dog | 90.00% | 89.00% |",
+        "| quantization | 300 | 300 |",
+        "| **all** | 9,000 | 3,000 |",
+        "| RAM on a microcontroller (arena), bytes | 5,000 | 2,500 |",
+        "| file, bytes | at most 4000 | 3000 | yes |",
+        "| top-1 | at least 0.9 | 0.84 | **no** |",
+        "| 1 | 3x3 convolution | 1 | 9 x 8 x 8 |",
+        "| 2 | 3x3 depthwise + 1x1 convolution | 2 | 5 x 4 x 24 |",
+        "|  | dense, softmax |  | 2 |",
+        "Licence: CC0",
+        "Citation: Doe, Two, 2020",
+    ],
+)
+def test_the_card_has_the_line(line: str) -> None:
+    assert line in render(**FIGURES).splitlines()
+
+
+def test_nothing_in_it_depends_on_the_machine() -> None:
+    text = render(**FIGURES)
+    assert "0.0815" not in text
+    assert " ms" not in text
+
+
+def test_the_pictures_are_those_that_evaluate_draws() -> None:
+    source = (ROOT / "spotimes/reporting/report.py").read_text(encoding="utf-8")
+    linked = re.findall(r"\]\(\.\./metrics/plots/(\w+)\.png\)", render(**FIGURES))
+    assert len(linked) == 5
+    assert set(linked) <= set(re.findall(r'Section\(\n +"(\w+)"', source))
+
+
+def test_tables_are_rectangular() -> None:
+    for table in re.findall(r"(?:^\|.*\n?)+", render(**FIGURES), flags=re.MULTILINE):
+        assert len({line.count(" | ") for line in table.splitlines() if "---" not in line}) == 1
+
+
+def test_an_unknown_arena_says_why() -> None:
+    unknown = FIGURES["size"].model_copy(update={"int8": size(3000, None, "no wheel here")})
+    budget = {
+        "arena_bytes": metrics.Verdict(limit=1, measured=None, met=None, reason="no wheel here")
+    }
+    judged = FIGURES["result"].model_copy(update={"budgets": budget})
+    text = render(**FIGURES | {"size": unknown, "result": judged})
+    assert "| RAM on a microcontroller (arena), bytes | 5,000 | - |" in text
+    assert "The arena: no wheel here." in text
+    assert "| at most 1 | - | unknown: no wheel here |" in text
+
+
+@pytest.mark.parametrize(
+    ("p_value", "verdict"), [(0.04, "by more than"), (0.06, "by no more than")]
+)
+def test_the_difference_is_called_by_its_p_value(p_value: float, verdict: str) -> None:
+    test = metrics.Disagreement(fp32_only_right=40, int8_only_right=20, p_value=p_value)
+    text = render(**FIGURES | {"result": FIGURES["result"].model_copy(update={"mcnemar": test})})
+    assert f"the two differ {verdict} chance" in " ".join(text.split())
+
+
+def test_a_class_name_does_not_break_its_table() -> None:
+    odd = FIGURES["result"].int8.model_copy(update={"class_top1": {"a|b": 0.5}})
+    judged = FIGURES["result"].model_copy(update={"int8": odd, "fp32": odd})
+    assert "| a\\|b | 50.00% | 50.00% |" in render(**FIGURES | {"result": judged})
+
+
+def test_no_budgets() -> None:
+    none = FIGURES["result"].model_copy(update={"budgets": {}})
+    assert "params.yaml sets none" in render(**FIGURES | {"result": none})

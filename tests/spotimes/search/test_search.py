@@ -1,0 +1,338 @@
+"""The search: its logic with trainings that only pretend, and one of each kind for real."""
+
+import fcntl
+import gc
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import optuna
+import pandas as pd
+import pytest
+import yaml
+
+from spotimes.dataset.prepared import PREPARED
+from spotimes.errors import InputError
+from spotimes.params.network import Block, Network
+from spotimes.params.search import Choices, Limits
+from spotimes.search import __main__ as search
+from spotimes.search.architecture_cost import Cost, estimate
+from spotimes.system.validation import load_yaml
+from tests.project import ROOT
+
+COMMITTED = load_yaml(ROOT / "params.yaml")
+OneLine = Callable[[str, Callable[[], None]], str]
+LIMITS = tuple(Limits.model_fields)
+SPACE = [
+    {"kind": ["conv"], "channels": [4, 6, 8, 64], "stride": 2, "kernel": [3], "repeats": [1]},
+    {
+        "kind": ["conv", "separable"],
+        "channels": [8, 12, 16],
+        "stride": 2,
+        "kernel": [3],
+        "repeats": [1, 2],
+    },
+]
+
+# Searches as the command does, and dies at once after so many epochs, all trainings' together.
+SCRIPT = """
+import os, signal, sys
+from spotimes.system import command
+from spotimes.search import __main__ as search
+
+class Killing(search._Reporting):
+    epochs = 0
+
+    def _report(self, history):
+        Killing.epochs += 1
+        for where in ("before", "after"):
+            if (Killing.epochs, where) == (int(sys.argv[1]), sys.argv[2]):
+                os.kill(os.getpid(), signal.SIGKILL)
+            if where == "before":
+                super()._report(history)
+
+search._Reporting = Killing
+command.run("search", search.main)
+"""
+
+pytestmark = pytest.mark.usefixtures("reseed")
+
+
+@pytest.fixture
+def repository(
+    tmp_path: Path, prepared: Path, network: Network, int8: bytes, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A folder with params and data, and the current one."""
+    monkeypatch.chdir(tmp_path)
+    lay_out(prepared, int8)
+    write_params()
+    return tmp_path
+
+
+def lay_out(prepared: Path, int8: bytes) -> None:
+    PREPARED.parent.mkdir()
+    PREPARED.symlink_to(prepared)
+    Path("metrics").mkdir()
+    Path("reference.tflite").write_bytes(int8)
+
+
+def write_params(network: dict[str, Any] = COMMITTED["network"], **changes: Any) -> None:
+    group = {
+        "space": SPACE,
+        "limits": {"bytes": 12_000, "arena_bytes": None, "macs": None, "latency_ratio": None},
+        "reference": "reference.tflite",
+        "trials": 3,
+        "proposals": 100,
+        "random_proposals": 4,
+        "unpruned_trials": 2,
+        "epochs": 3,
+        "validation_fraction": 0.2,
+        "seed": 1,
+    }
+    params = {
+        **{name: COMMITTED[name] for name in ("versions", "runtime")},
+        "network": network,
+        "train": COMMITTED["train"] | {"batch_size": 32, "threads": 2},
+        "search": group | changes,
+    }
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+
+
+def recorded() -> pd.DataFrame:
+    return pd.read_csv("metrics/search.csv")
+
+
+@pytest.fixture
+def pretended(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Trainings whose accuracy is told by the first block alone; which were begun."""
+    begun: list[str] = []
+
+    def train(network: Network, recipe: Any, *others: Any) -> Any:
+        checkpoint = others[3]
+        begun.append(search.described(network.blocks))
+        rows = []
+        for epoch in range(recipe.epochs):
+            rows.append({"val_accuracy": network.blocks[0].channels / 10 + epoch / 100})
+            checkpoint.save({}, {"history": rows})
+        return SimpleNamespace(val_accuracy=rows[-1]["val_accuracy"])
+
+    def measure(network: Network, *_: Any) -> Cost:
+        guess = estimate(network, (32, 32, 3), 10)
+        return Cost(guess.bytes, 1000, guess.macs, guess.macs / 1e5)
+
+    monkeypatch.setattr(search, "train", train)
+    monkeypatch.setattr(search, "measure", measure)
+    return begun
+
+
+def test_what_is_over_a_limit_is_recorded_and_not_trained(pretended: list[str]) -> None:
+    write_params(trials=20, proposals=30, limits=dict.fromkeys(LIMITS) | {"bytes": 8000})
+    search.main()
+    table = recorded()
+    over = table[table["outcome"] == "over a limit"]
+    assert len(over) and (over["bytes"] > 8000).all()
+    trained = table[table["outcome"] != "over a limit"]
+    assert len(trained) and (trained["bytes"] <= 8000).all()
+    assert sorted(pretended) == sorted(trained["architecture"])
+
+
+def test_no_architecture_is_trained_or_recorded_twice(pretended: list[str]) -> None:
+    write_params(trials=40, proposals=40, limits=dict.fromkeys(LIMITS))
+    search.main()
+    assert len(pretended) == len(set(pretended)) <= 4 * 2 * 3 * 2
+    assert sorted(recorded()["architecture"]) == sorted(pretended)
+
+
+def test_the_worse_half_is_given_up_early(pretended: list[str]) -> None:
+    write_params(trials=12, limits=dict.fromkeys(LIMITS))
+    search.main()
+    table = recorded()
+    assert len(table) == 12
+    given_up, trained = table[table["outcome"] == "given up"], table[table["outcome"] == "trained"]
+    assert set(trained["epochs"]) == {3}
+    assert len(trained) >= 2
+    assert len(given_up) and set(given_up["epochs"]) <= {1, 2}
+    assert given_up["val_accuracy"].max() < trained["val_accuracy"].max()
+
+
+def test_it_prints_the_front_and_the_best_as_params_have_it(
+    pretended: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_params(trials=8)
+    search.main()
+    printed = capsys.readouterr().out
+    table = recorded()
+    trained = table[table["outcome"] == "trained"].sort_values(["val_accuracy", "bytes"])
+    best = trained[trained["val_accuracy"] == trained["val_accuracy"].max()].iloc[0]
+    document = yaml.safe_load("network:\n" + printed[printed.index("  blocks:") :])
+    blocks = [Block.model_validate(each) for each in document["network"]["blocks"]]
+    assert search.described(blocks) == best["architecture"]
+    assert f"trial {best['trial']}: {best['architecture']}: {best['bytes']:,} bytes" in printed
+    assert Path("metrics/search.png").stat().st_size > 5000
+
+
+def test_it_begins_with_the_network_of_params(pretended: list[str]) -> None:
+    blocks = [{"kind": "conv", "channels": 6, "stride": 2}] + [
+        {"kind": "separable", "channels": 12, "stride": stride} for stride in (2, 1)
+    ]
+    write_params(trials=2, network={"largest_side": 48, "blocks": blocks})
+    search.main()
+    assert pretended[0] == "conv 6/2, separable 12/2, separable 12"
+    assert recorded()["architecture"][0] == pretended[0]
+    write_params(trials=3, network={"largest_side": 48, "blocks": blocks})
+    search.main()
+    assert len(pretended) == 3  # it went on
+    blocks[0]["channels"] = 4
+    write_params(trials=1, network={"largest_side": 48, "blocks": blocks})
+    search.main()
+    assert pretended[3:] == ["conv 4/2, separable 12/2, separable 12"]
+
+
+def test_it_says_that_the_network_of_params_is_over_a_limit(
+    pretended: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = [{"kind": "conv", "channels": 6, "stride": 2}] + [
+        {"kind": "separable", "channels": 12, "stride": stride} for stride in (2, 1)
+    ]
+    limits = {"bytes": 10, "arena_bytes": None, "macs": None, "latency_ratio": None}
+    write_params(
+        trials=1, proposals=2, limits=limits, network={"largest_side": 48, "blocks": blocks}
+    )
+    with pytest.raises(InputError, match="no architecture was trained to the end"):
+        search.main()
+    assert not pretended
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "network.blocks: over search.limits (bytes), not trained"
+    assert "\n".join(printed).count("network.blocks") == 1
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+@pytest.mark.parametrize("repeats", [(1, 0, 1), (1, 2, 1), (1, 2, 2)])
+def test_choices_give_the_blocks_back(repeats: tuple[int, ...], kernel: int) -> None:
+    rows = [([1], 2), ([0, 1, 2], 1), ([1, 2], 1)]
+    space = [
+        Choices(
+            kind=["separable", "conv"],
+            channels=[8, 16],
+            stride=stride,
+            kernel=[3, 5],
+            repeats=allowed,
+        )
+        for allowed, stride in rows
+    ]
+    taken = {
+        f"{row} {name}": value
+        for row, count in enumerate(repeats)
+        for name, value in {
+            "kind": "conv" if count == 1 else "separable",
+            "channels": 8 * (1 + row % 2),
+            "kernel": kernel,
+            "repeats": count,
+        }.items()
+    }
+    blocks = search.chosen(optuna.trial.FixedTrial(taken), space)
+    found = search.choices_of(blocks, space)
+    assert found is not None
+    assert search.chosen(optuna.trial.FixedTrial(found), space) == blocks
+    assert search.choices_of(blocks[1:], space) is None
+    assert search.choices_of([*blocks, Block(kind="conv", channels=24)], space) is None
+
+
+def test_started_again_it_goes_on_and_with_another_seed_anew(pretended: list[str]) -> None:
+    write_params(trials=2)
+    search.main()
+    first = recorded()
+    Path("metrics/search.csv").unlink()
+    search.main()  # enough were trained already
+    assert len(pretended) == 2
+    pd.testing.assert_frame_equal(recorded(), first)
+    write_params(trials=4)
+    search.main()
+    assert len(pretended) == 4
+    pd.testing.assert_frame_equal(recorded()[: len(first)], first)
+    write_params(trials=2, seed=2**32 - 1)
+    search.main()
+    assert len(pretended) == 6
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"reference": "gone.tflite"}, "search.reference: gone.tflite: no such file"),
+        ({"space": []}, "search.space: [] is not allowed"),
+        ({"space": SPACE * 4}, "search.space: the strides of its rows together bring 32x32"),
+        ({"limits": {"bytes": 1} | dict.fromkeys(LIMITS[1:])}, "no architecture was"),
+    ],
+)
+def test_a_fault_gives_one_line(
+    pretended: list[str], one_line: OneLine, changes: dict[str, Any], message: str
+) -> None:
+    write_params(**changes, proposals=10)
+    assert message in one_line("search", search.main)
+    assert pretended == []
+
+
+@pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")  # Optuna's own
+def test_a_damaged_record_is_told(pretended: list[str], one_line: OneLine) -> None:
+    Path(".search").mkdir()
+    Path(".search/study.db").write_text("no database" * 100)
+    Path("metrics/search.csv").write_text("an earlier one\n")
+    told = one_line("search", search.main)
+    assert told.startswith(".search/study.db: cannot be used (")
+    assert told.endswith("; remove .search to begin anew")
+    assert Path("metrics/search.csv").read_text() == "an earlier one\n"
+    gc.collect()
+
+
+def test_a_second_search_beside_the_first_is_refused(
+    pretended: list[str], one_line: OneLine
+) -> None:
+    Path(".search").mkdir()
+    with Path(".search/lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "another search is under way" in one_line("search", search.main)
+    assert pretended == []
+
+
+BRIEF: dict[str, Any] = {"trials": 2, "epochs": 2}
+
+
+def deterministic(table: pd.DataFrame) -> pd.DataFrame:
+    return table.drop(columns=["trial", "latency_ratio"])
+
+
+@pytest.fixture(scope="module")
+def whole(
+    tmp_path_factory: pytest.TempPathFactory, prepared: Path, int8: bytes
+) -> Iterator[pd.DataFrame]:
+    """What a search that nothing disturbed finds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("whole"))
+        lay_out(prepared, int8)
+        write_params(**BRIEF)
+        assert run(["-m", "spotimes.search"]) == 0
+        table = deterministic(recorded())
+    assert (table["epochs"][table["outcome"] != "over a limit"] == 2).sum() == 2
+    yield table
+
+
+def run(arguments: list[str]) -> int:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run([sys.executable, *arguments], env=environment, check=False).returncode
+
+
+# In the second training; after its last epoch; and before the first epoch is reported.
+@pytest.mark.parametrize(("epochs", "where"), [(3, "after"), (4, "after"), (1, "before")])
+def test_broken_off_and_taken_up_it_finds_what_it_would_have(
+    repository: Path, whole: pd.DataFrame, epochs: int, where: str
+) -> None:
+    write_params(**BRIEF)
+    assert run(["-c", SCRIPT, str(epochs), where]) == -signal.SIGKILL
+    assert run(["-m", "spotimes.search"]) == 0
+    pd.testing.assert_frame_equal(deterministic(recorded()), whole)
+    assert not Path(".search/train.npz").exists()

@@ -1,0 +1,117 @@
+import hashlib
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tensorflow.python.framework.config import is_op_determinism_enabled
+
+from spotimes.nn.frameworks import keras, tf
+from spotimes.params.load import PARAMS_FILE, load_group
+from spotimes.params.versions import Versions
+from spotimes.system import host
+from spotimes.training.determinism import code_digest, fingerprint, make_deterministic
+from tests.project import ROOT
+
+
+def test_it_seeds_all_generators(reseed: Callable[[], None]) -> None:
+    drawn = []
+    for _ in range(2):
+        reseed()
+        drawn.append(
+            (
+                tf.random.uniform([4]).numpy().tolist(),
+                keras.initializers.HeNormal()([4, 4]).numpy().tolist(),
+                random.random(),
+                np.random.rand(4).tolist(),
+            )
+        )
+    assert drawn[0] == drawn[1]
+    make_deterministic(seed=2, threads=tf.config.threading.get_intra_op_parallelism_threads())
+    assert tf.random.uniform([4]).numpy().tolist() != drawn[0][0]
+
+
+def test_it_pins_threads_kernels_and_the_cpu(reseed: Callable[[], None]) -> None:
+    threads = tf.config.threading.get_intra_op_parallelism_threads()
+    assert threads > 0
+    assert tf.config.threading.get_inter_op_parallelism_threads() == threads
+    assert is_op_determinism_enabled()
+    assert not tf.config.get_visible_devices("GPU")
+
+
+def test_another_count_of_threads_comes_too_late(reseed: Callable[[], None]) -> None:
+    tf.constant(1) + 1
+    with pytest.raises(RuntimeError):
+        make_deterministic(seed=1, threads=3)
+
+
+def test_the_fingerprint_names_what_the_bytes_depend_on() -> None:
+    versions = load_group("versions", Versions, ROOT / PARAMS_FILE)
+    found, machine = fingerprint(versions, 7), host.describe()
+    assert list(found) == ["cpu", "isa", "caches_kib", "system", "threads", "versions"]
+    assert found["threads"] == 7
+    assert found["versions"] == versions.model_dump()
+    assert (found["cpu"], found["caches_kib"]) == (machine["family"], machine["caches_kib"])
+
+
+def test_the_digest_is_of_the_projects_modules_alone(tmp_path: Path) -> None:
+    package = tmp_path / "spotimes"
+    package.mkdir()
+    for name in ("__init__", "determinism", "host", "frameworks", "native_stderr", "errors"):
+        (package / f"{name}.py").write_bytes((ROOT / f"spotimes/{name}.py").read_bytes())
+    # A frameworks module without TensorFlow: what is hashed does not hang on what it does.
+    (package / "frameworks.py").write_text("keras = tf = None\n")
+    params = package / "params"
+    params.mkdir()
+    for name in ("__init__", "load", "versions"):
+        (params / f"{name}.py").write_bytes((ROOT / f"spotimes/params/{name}.py").read_bytes())
+    (package / "unused.py").write_text("")
+
+    def digest() -> str:
+        script = "from spotimes.training.determinism import code_digest; print(code_digest())"
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    first = digest()
+    assert len(first) == hashlib.sha256().digest_size * 2
+    (package / "unused.py").write_text("changed = True\n")
+    assert digest() == first
+    (package / "host.py").write_text((package / "host.py").read_text() + "# a comment\n")
+    assert digest() != first
+
+
+def test_the_digest_is_the_same_at_every_call() -> None:
+    assert code_digest() == code_digest()
+
+
+def test_the_users_settings_of_keras_have_no_say(tmp_path: Path) -> None:
+    (tmp_path / "keras.json").write_text(
+        '{"floatx": "float16", "epsilon": 1e-3, "backend": "jax", '
+        '"image_data_format": "channels_first"}'
+    )
+    script = (
+        "from spotimes.nn.frameworks import keras\n"
+        "config = keras.config\n"
+        "print(config.backend(), config.floatx(), config.epsilon(), config.image_data_format())\n"
+    )
+    environment = {**os.environ, "KERAS_HOME": str(tmp_path), "KERAS_BACKEND": "torch"}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("tensorflow float32 1e-07 channels_last\n", "")
