@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from spotimes.errors import InputError
 from spotimes.inference import classifier
 from spotimes.inference.classifier import Classifier, likeliest
 from spotimes.inference.contract import Contract, read_contract
+from tests.programs import output_of
 from tests.project import ROOT
 
 FP32 = ROOT / "models/model_fp32.tflite"
@@ -172,12 +171,7 @@ def test_what_is_no_image_classifier_is_refused(
 
 
 def test_the_device_needs_only_numpy_and_litert() -> None:
-    code = (
-        "import sys, spotimes.inference.classifier; print(*{n.split('.')[0] for n in sys.modules})"
-    )
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.split()
+    loaded = output_of("loaded_by_classifier").split()
     assert "numpy" in loaded
     assert not {"tensorflow", "keras", "pandas", "scipy", "dvc", "pydantic", "yaml"} & set(loaded)
 
