@@ -20,6 +20,7 @@ from spotimes.inference.classifier import load_interpreter
 from spotimes.system import command
 
 NAME = "process_cost"
+MODULE = f"spotimes.benchmarking.{NAME}"
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -65,7 +66,7 @@ def measure(path: Path, threads: int, processes: int) -> ProcessCost:
 
 def _in_fresh_process(path: Path, threads: int) -> dict[str, float]:
     child = subprocess.run(
-        [sys.executable, "-m", f"spotimes.{NAME}", str(path.absolute()), "--threads", str(threads)],
+        [sys.executable, "-m", MODULE, str(path.absolute()), "--threads", str(threads)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -116,9 +117,7 @@ def _memory_bytes(line: str) -> int:
 
 def main() -> None:
     """The fresh process."""
-    parser = argparse.ArgumentParser(
-        prog="python -m spotimes.benchmarking.process_cost", description=__doc__
-    )
+    parser = argparse.ArgumentParser(prog=f"python -m {MODULE}", description=__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
