@@ -1,9 +1,44 @@
-"""The one exception that a user, rather than a developer, can mend."""
+"""The errors that a command reports in one line, and the status that it exits with.
+
+    SpotimesError
+    ├── InputError              2  something outside the code is wrong; its user can mend it
+    │   └── TooManyPixelsError  2  a picture has more pixels than may be read
+    └── LimitBrokenError        3  a model breaks a limit that params.yaml sets
+
+`spotimes.system.command.run` turns them into that line and status. Any other exception is a defect
+of the code: it keeps its traceback, and Python exits with 1.
+"""
+
+from typing import ClassVar
 
 
-class InputError(Exception):
-    """Something outside the code is wrong: params, a dataset, a download, a model, the machine.
+class SpotimesError(Exception):
+    """Base of all errors that are reported without a traceback.
 
-    Its message is one line that says what is wrong, where, and what would be right. Commands print
-    it without a traceback (`spotimes.system.command`).
+    The message is one line, such as `params.yaml: train.epochs: 0 is not allowed: ...`, which says
+    what is wrong, where, and what would be right.
+
+    Attributes:
+        status: what a command that raises it exits with.
     """
+
+    status: ClassVar[int]
+
+
+class InputError(SpotimesError):
+    """Something outside the code is wrong: params, a dataset, a download, a model, the machine."""
+
+    status = 2
+
+
+class TooManyPixelsError(InputError):
+    """A picture has more pixels than may be read."""
+
+
+class LimitBrokenError(SpotimesError):
+    """A model breaks a limit that params.yaml sets, a budget or the regression allowed to it.
+
+    The message names the limits. What was measured is printed before it is raised.
+    """
+
+    status = 3

@@ -36,7 +36,7 @@ from app.server import inference_protocol as protocol
 from app.server.limits import Gate, Limits
 from app.server.openapi import document
 from app.server.refusal import RefusalError, busy
-from spotimes.errors import InputError
+from spotimes.errors import InputError, TooManyPixelsError
 from spotimes.inference.classifier import Classifier, likeliest
 from spotimes.preprocessing import picture
 
@@ -280,7 +280,7 @@ class Service:
             pixels = picture.fitted(
                 found, contract.height, contract.width, contract.colour, contract.resize
             )
-        except picture.TooManyPixelsError as error:
+        except TooManyPixelsError as error:
             raise RefusalError(413, str(error)) from error
         except InputError as error:
             raise RefusalError(400, str(error)) from error

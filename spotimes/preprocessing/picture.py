@@ -31,7 +31,7 @@ from PIL import (
 )
 from PIL.ImageFile import ImageFile
 
-from spotimes.errors import InputError
+from spotimes.errors import InputError, TooManyPixelsError
 
 MAX_PIXELS = 64_000_000
 # Each costs time, however few bytes it is. Cameras and editors make some ten scans of a picture,
@@ -91,10 +91,6 @@ _PILLOWS: Any = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 _filtering = threading.Lock()
 # Without any handler Python prints a logger's errors.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
-
-
-class TooManyPixelsError(InputError):
-    """A picture is too large to be read."""
 
 
 class Header(NamedTuple):

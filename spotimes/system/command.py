@@ -1,11 +1,11 @@
-"""How a command ends: one line and a status, never a traceback for what the user can mend."""
+"""How a command ends: with one line and a status, and no traceback for what its user can mend."""
 
 import errno
 import signal
 import sys
 from collections.abc import Callable
 
-from spotimes.errors import InputError
+from spotimes.errors import InputError, SpotimesError
 
 MENDS = {
     errno.ENOSPC: "free some space",
@@ -18,35 +18,40 @@ MENDS = {
 
 
 def run(name: str, main: Callable[[], None]) -> None:
-    """Runs `main` and exits: 0 when it returned, 2 on bad input, 130 on Ctrl-C.
+    """Runs `main`, and exits with 0 when it returns.
+
+    Every stage and every command ends with it:
+
+        if __name__ == "__main__":
+            command.run("train", main)
 
     Args:
         name: what the line on standard error begins with, such as `train`.
         main: the command. An exception other than those below is a defect and keeps its traceback.
 
     Raises:
-        SystemExit: always. `InputError` gives 2, and so does an `OSError` that says that a file
-            may not be written there; `KeyboardInterrupt` gives 130, and `SIGTERM` 143, both
-            after the clean-up that `with` and `finally` do.
+        SystemExit: always. A `SpotimesError` gives its own status, and an `OSError` that says that
+            a file may not be written there gives 2, both after its line on standard error;
+            `KeyboardInterrupt` gives 130 and `SIGTERM` 143. `with` and `finally` have cleaned up
+            by then.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         main()
-    except InputError as error:
-        sys.exit(_last_words(name, str(error)))
+    except SpotimesError as error:
+        _report(name, str(error))
+        sys.exit(error.status)
     except KeyboardInterrupt:
-        _last_words(name, "interrupted")
+        _report(name, "interrupted")
         sys.exit(128 + signal.SIGINT)
     except OSError as error:
         if error.errno not in MENDS:
             raise
         where = f": {error.filename}" if error.filename else ""
-        sys.exit(
-            _last_words(name, f"{error.strerror}{where}; {MENDS[error.errno]}, then run again")
-        )
+        _report(name, f"{error.strerror}{where}; {MENDS[error.errno]}, then run again")
+        sys.exit(InputError.status)
     sys.exit(0)
 
 
-def _last_words(name: str, message: str) -> int:
+def _report(name: str, message: str) -> None:
     print(f"{name}: {' '.join(message.split())}", file=sys.stderr, flush=True)
-    return 2

@@ -70,6 +70,11 @@ def test_what_the_user_can_mend_ends_in_one_line(body: str, line: str) -> None:
     assert run(body) == (2, f"stage: {line}\n")
 
 
+def test_a_broken_limit_has_a_status_of_its_own() -> None:
+    body = "from spotimes.errors import LimitBrokenError; raise LimitBrokenError('bytes')"
+    assert run(body) == (3, "stage: bytes\n")
+
+
 @pytest.mark.parametrize(
     ("body", "last"),
     [
