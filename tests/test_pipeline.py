@@ -18,6 +18,7 @@ from PIL import Image
 from spotimes.dataset.prepared import Card, Split, SplitName
 from tests.folders import write_folder
 from tests.project import ROOT
+from tests.waiting import until
 
 # What must come out the same bytes each time; the rest holds timings.
 REPEATABLE = (
@@ -171,6 +172,7 @@ def kill_at_work(folder: Path, stage: str, whole_group: bool) -> None:
     checkpoint = folder / ".resume/train.npz"
 
     def at_work() -> bool:
+        assert leader.poll() is None, output(folder)
         if stage == "train":
             return checkpoint.exists() and checkpoint.stat().st_mtime > began
         return AT_WORK[stage] in output(folder)
@@ -183,9 +185,7 @@ def kill_at_work(folder: Path, stage: str, whole_group: bool) -> None:
         ]
 
     # DVC tells of a stage a moment before it starts it.
-    while not (at_work() and workers()):
-        assert leader.poll() is None, output(folder)
-        time.sleep(0.01)
+    until(lambda: at_work() and workers())
     if whole_group:
         os.killpg(leader.pid, signal.SIGKILL)
     else:

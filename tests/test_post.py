@@ -3,26 +3,11 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.project import ROOT
-
-GH = """#!{python}
-import json, pathlib, sys
-here = pathlib.Path(__file__).parent
-words = sys.argv[1:]
-asked = {{"words": words}}
-for word in words:
-    if word.startswith("body=@"):
-        asked["body"] = pathlib.Path(word[6:]).read_text()
-with (here / "asked").open("a") as log:
-    print(json.dumps(asked), file=log)
-if "--jq" in words:
-    print((here / "own").read_text(), end="")
-"""
 
 
 @pytest.mark.parametrize(
@@ -36,13 +21,12 @@ if "--jq" in words:
 def test_a_comment_is_posted_once_and_then_replaced(
     tmp_path: Path, own: str, method: str, where: str
 ) -> None:
-    gh = tmp_path / "gh"
-    gh.write_text(GH.format(python=sys.executable))
-    gh.chmod(0o755)
+    (tmp_path / "gh").symlink_to(ROOT / "tests/programs/gh.py")
     (tmp_path / "own").write_text(own)
     (tmp_path / "comment.md").write_text("### The INT8 model\n")
     subprocess.run(
         [ROOT / ".ci/post", "me/mine", "7", tmp_path / "comment.md"],
+        cwd=tmp_path,
         env={**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
         check=True,
     )

@@ -1,7 +1,5 @@
 import gc
 import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ import pytest
 from spotimes.dataset import image_file
 from spotimes.dataset.image_file import ImageFile, Selected, write_images
 from spotimes.errors import InputError
-from tests.project import ROOT
+from tests.programs import output_of
 
 IMAGES = np.random.default_rng(1).integers(0, 256, (50, 3, 5, 2), np.uint8)
 
@@ -141,22 +139,5 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         header = {"descr": "|u1", "fortran_order": False, "shape": (200, 1000, 1000, 1)}
         np.lib.format.write_array_header_1_0(stream, header)  # type: ignore[no-untyped-call]
         stream.truncate(stream.tell() + 200_000_000)
-    script = (
-        "import resource, sys\n"
-        "from pathlib import Path\n"
-        "from spotimes.dataset.image_file import ImageFile, write_images\n"
-        "images = ImageFile(Path(sys.argv[1]))\n"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "for place in range(0, 200, 10):\n"
-        "    images[place : place + 10].sum()\n"
-        "write_images(Path(sys.argv[2]), images)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, tmp_path / "many.npy", tmp_path / "copy.npy"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert int(done.stdout) < 60_000  # KiB; two parts of 16 MB and the sum's
+    grown = int(output_of("copy_images", tmp_path / "many.npy", tmp_path / "copy.npy"))
+    assert grown < 60_000  # KiB; two parts of 16 MB and the sum's

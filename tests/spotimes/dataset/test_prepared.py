@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +5,7 @@ import pytest
 
 from spotimes.dataset.prepared import Card, Split, SplitName, load_card, load_split, write_prepared
 from spotimes.errors import InputError
-from tests.project import ROOT
+from tests.programs import output_of
 
 CARD = Card(
     name="Two", class_names=["cat", "dog"], licence="none", citation="nobody", homepage="nowhere"
@@ -63,24 +61,8 @@ def test_images_that_are_not_contiguous_are_written_as_they_look(tmp_path: Path)
 
 def test_a_full_disk_is_told_and_leaves_the_old_dataset(prepared: Path) -> None:
     before = content(prepared)
-    script = (
-        "import resource, errno, numpy as np\n"
-        "from pathlib import Path\n"
-        "from spotimes.dataset.prepared import Split, load_card, write_prepared\n"
-        f"folder = Path({str(prepared)!r})\n"
-        "many = Split(np.zeros((99, 32, 32, 3), np.uint8), np.zeros(99, np.int64))\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
-        "try:\n"
-        "    write_prepared(folder, load_card(folder), dict.fromkeys("
-        "('train', 'validation', 'test'), many))\n"
-        "except OSError as error:\n"
-        "    print(errno.errorcode.get(error.errno))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
-    )
     # The limit of a file's size stands in for the end of the disk, which would be ENOSPC.
-    assert done.stdout == "EFBIG\n"
+    assert output_of("write_large_dataset", prepared) == "EFBIG\n"
     assert content(prepared) == before
     assert list(prepared.parent.iterdir()) == [prepared]
 

@@ -3,9 +3,7 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +16,9 @@ from spotimes.errors import InputError
 from spotimes.ingestion import download
 from spotimes.ingestion.catalog import File, Mirror
 from spotimes.ingestion.download import MirrorError, cached_path, fetch, fetch_any
+from tests.programs import program
 from tests.project import ROOT
+from tests.waiting import until
 
 CONTENT = bytes(range(256)) * 1000
 WRONG = b"\xff" + CONTENT[1:]
@@ -86,18 +86,6 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def whole_files(cache: Path) -> list[Path]:
     """What is in the cache besides the locks, which are empty."""
     return [path for path in cache.iterdir() if path.suffix != ".lock"]
-
-
-def a_run(url: str, before: str = "") -> list[str]:
-    """A command that fetches `url` in a process of its own."""
-    script = (
-        "from spotimes.ingestion import download\nfrom spotimes.system import command\n"
-        "from spotimes.ingestion.catalog import File, Mirror\n"
-        f"{before}\n"
-        f"mirror = Mirror(reader='cifar10_binary', files=[File(url={url!r}, hash={SHA256!r})])\n"
-        "command.run('prepare', lambda: print(download.fetch_any([mirror])))\n"
-    )
-    return [sys.executable, "-c", script]
 
 
 def test_fetches_once_then_reads_the_cache(server: Server, cache: Path) -> None:
@@ -240,10 +228,13 @@ def test_the_run_after_a_killed_one_starts_clean(
     server: Server, cache: Path, number: signal.Signals, status: int
 ) -> None:
     url = server.file("/stalls").url
-    process = subprocess.Popen(a_run(url), cwd=ROOT, stderr=subprocess.PIPE)
-    while not list(cache.glob("*.partial/body")):
+    process = subprocess.Popen(program("fetch", url, SHA256), cwd=ROOT, stderr=subprocess.PIPE)
+
+    def at_work() -> bool:
         assert process.poll() is None
-        time.sleep(0.01)
+        return any(cache.glob("*.partial/body"))
+
+    until(at_work)
     process.send_signal(number)
     process.communicate()
     assert process.returncode == status
@@ -257,9 +248,8 @@ def test_the_run_after_a_killed_one_starts_clean(
 
 
 def test_a_full_disk_gives_one_line_and_no_file(server: Server, cache: Path) -> None:
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))"
     done = subprocess.run(
-        a_run(server.file("/whole").url, limit),
+        program("fetch", server.file("/whole").url, SHA256, 65536),
         check=False,
         cwd=ROOT,
         capture_output=True,

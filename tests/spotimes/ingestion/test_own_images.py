@@ -1,4 +1,5 @@
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -136,12 +137,14 @@ def test_no_more_pixels_are_decoded_at_once_than_one_picture_may_have(
 ) -> None:
     at_work: list[str] = []
     most = 0
+    together = threading.Barrier(2, timeout=60)
 
     def load(source: Path, where: str, *wanted: Any) -> npt.NDArray[np.uint8]:
         nonlocal most
         at_work.append(where)
         most = max(most, len(at_work))
-        time.sleep(0.01)
+        together.wait()
+        time.sleep(0.01)  # long enough for a third to come, were one let in
         at_work.remove(where)
         return np.zeros((32, 32, 3), np.uint8)
 
