@@ -13,7 +13,7 @@ from spotimes.system import command
 
 MODEL = Path("models/model_int8.tflite")
 VERBS = {
-    "predict": "print the likeliest classes of pictures, .npy tensors or folders of them",
+    "predict": "print the most probable classes of pictures, .npy tensors or folders of them",
     "info": "print what the model is: its input, its classes, its size",
     "bench": "measure how long the model takes for an image here",
     "serve": "answer over HTTP: the Open Inference Protocol v2, picture uploads, and a page",

@@ -1,4 +1,4 @@
-"""Prints the likeliest classes of pictures, .npy tensors or folders of them.
+"""Prints the most probable classes of pictures, .npy tensors or folders of them.
 
 A line an input, in their order. What cannot be read is told on standard error, the rest is done,
 and the status is 1 in the end.

@@ -32,7 +32,7 @@ from app.server.limits import Limits
 from benchmarks.serving import MODEL, PICTURE, Sent, sent_requests, serving
 from spotimes.benchmarking import timing
 from spotimes.errors import InputError
-from spotimes.inference.classifier import Classifier, likeliest, load_interpreter
+from spotimes.inference.classifier import Classifier, load_interpreter, top_k
 from spotimes.pixels import to_int8
 from spotimes.preprocessing import picture
 from spotimes.system import command
@@ -152,9 +152,9 @@ def by_picture(classifier: Classifier, sent: Sent) -> bytes:
     """The answer to a picture."""
     rows = classifier.probabilities(decoded(classifier, sent.body)[np.newaxis])
     names = classifier.contract.class_names
-    places = likeliest(rows, classifier.classes)[0]
     predictions = [
-        {"label": names[place], "probability": float(rows[0, place])} for place in places
+        {"label": names[index], "probability": float(rows[0, index])}
+        for index in top_k(rows, classifier.classes)[0]
     ]
     return json.dumps({"predictions": predictions}).encode()
 

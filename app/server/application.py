@@ -37,7 +37,7 @@ from app.server.limits import Gate, Limits
 from app.server.openapi import document
 from app.server.refusal import RefusalError, busy
 from spotimes.errors import InputError, TooManyPixelsError
-from spotimes.inference.classifier import Classifier, likeliest
+from spotimes.inference.classifier import Classifier, top_k
 from spotimes.preprocessing import picture
 
 NAME = "spotimes"
@@ -262,8 +262,8 @@ class Service:
         names = self.classifier.contract.class_names
         answer: dict[str, Any] = {
             "predictions": [
-                {"label": names[place], "probability": float(probabilities[0, place])}
-                for place in likeliest(probabilities, top)[0]
+                {"label": names[index], "probability": float(probabilities[0, index])}
+                for index in top_k(probabilities, top)[0]
             ],
             "milliseconds": milliseconds,
             "width": image.width,

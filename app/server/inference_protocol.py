@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.server.refusal import RefusalError
-from spotimes.inference.classifier import likeliest
+from spotimes.inference.classifier import top_k
 from spotimes.pixels import Images
 
 INPUT, OUTPUT = "image", "probabilities"
@@ -29,7 +29,7 @@ class Wanted(NamedTuple):
 
     Attributes:
         binary: behind the JSON, rather than in it.
-        classes: so many of the likeliest, as text; 0 for all probabilities.
+        classes: how many of the most probable classes, as text; 0 for all probabilities.
     """
 
     binary: bool
@@ -102,13 +102,13 @@ def render(
     wanted = request.wanted
     values: list[Any]
     if wanted.classes:
-        places = likeliest(probabilities, wanted.classes)
+        indices = top_k(probabilities, wanted.classes)
         values = [
-            f"{row[place]:f}:{place}:{labels[place]}"
-            for row, chosen in zip(probabilities, places, strict=True)
-            for place in chosen
+            f"{row[index]:f}:{index}:{labels[index]}"
+            for row, chosen in zip(probabilities, indices, strict=True)
+            for index in chosen
         ]
-        datatype, shape = "BYTES", list(places.shape)
+        datatype, shape = "BYTES", list(indices.shape)
         texts = [value.encode() for value in values]
         content = b"".join(struct.pack("<I", len(text)) + text for text in texts)
     else:

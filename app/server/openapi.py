@@ -188,7 +188,7 @@ def _predict(classes: int) -> Document:
             {
                 "name": "top",
                 "in": "query",
-                "description": "How many of the likeliest classes; all if it is not there.",
+                "description": "How many of the most probable classes; all if it is not there.",
                 "schema": {"type": "integer", "minimum": 1, "maximum": classes},
             },
             {
@@ -205,7 +205,7 @@ def _predict(classes: int) -> Document:
         },
         "responses": {
             "200": {
-                "description": "The likeliest classes, the likeliest first.",
+                "description": "The most probable classes, the most probable first.",
                 "content": {"application/json": {"schema": answer}},
             },
             **OF_A_BODY,
@@ -286,7 +286,7 @@ def _infer(image_shape: Sequence[int], classes: int, limits: Limits) -> Document
         },
         "responses": {
             "200": {
-                "description": "The probabilities, or the likeliest classes.",
+                "description": "The probabilities, or the most probable classes.",
                 "headers": {protocol.HEADER_LENGTH: header},
                 "content": {
                     "application/json": {"schema": answer},

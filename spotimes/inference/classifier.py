@@ -110,7 +110,7 @@ class Classifier:
         return rows[0] if one else rows
 
     def predict(self, images: Images, top: int = 1) -> list[list[Prediction]]:
-        """Names the likeliest classes of each image, the likeliest first.
+        """Names the most probable classes of each image, the most probable first.
 
         Args:
             images: a batch, as for `probabilities`.
@@ -122,8 +122,8 @@ class Classifier:
         rows = self.probabilities(images)
         names = self.contract.class_names
         return [
-            [Prediction(names[place], float(row[place])) for place in chosen]
-            for row, chosen in zip(rows, likeliest(rows, top), strict=True)
+            [Prediction(names[index], float(row[index])) for index in indices]
+            for row, indices in zip(rows, top_k(rows, top), strict=True)
         ]
 
     def _run(self, image: Images) -> npt.NDArray[Any]:
@@ -139,18 +139,24 @@ class Classifier:
         return to_int8(image) if self.dtype == np.int8 else to_float32(image)
 
 
-def likeliest(probabilities: npt.NDArray[np.float32], top: int) -> npt.NDArray[np.intp]:
-    """Finds the likeliest classes of each image, the likeliest first; of equals the first.
+def top_k(probabilities: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.intp]:
+    """Finds the k most probable classes of each image, the most probable first.
+
+    Of equally probable classes, the one with the lower index comes first.
 
     Args:
         probabilities: shape (images, classes).
-        top: how many of the classes, at most all.
+        k: how many classes; all of them if there are fewer.
 
     Returns:
-        Classes' places, shape (images, top).
+        Class indices, shape (images, k).
+
+    Example:
+        >>> top_k(np.array([[0.2, 0.7, 0.1]], np.float32), 2)
+        array([[1, 0]])
     """
     # Stable, as argmax takes the first of equals, too.
-    return np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+    return np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
 
 
 def load_interpreter(path: Path, threads: int) -> Any:

@@ -54,7 +54,7 @@ def test_it_infers_as_the_library_does(
 
 
 @pytest.mark.parametrize("binary", [False, True])
-def test_it_gets_the_likeliest_classes(client: Any, picture_pixels: Any, binary: bool) -> None:
+def test_it_gets_the_most_probable_classes(client: Any, picture_pixels: Any, binary: bool) -> None:
     tensor = triton.InferInput("image", [1, *picture_pixels.shape], "UINT8")
     tensor.set_data_from_numpy(picture_pixels[None])
     output = triton.InferRequestedOutput("probabilities", binary_data=binary, class_count=2)

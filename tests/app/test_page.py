@@ -76,14 +76,14 @@ def file(tmp_path: Path, picture_bytes: bytes) -> Path:
 
 
 @pytest.fixture(scope="module")
-def likeliest(picture_pixels: Any) -> Any:
+def prediction(picture_pixels: Any) -> Any:
     ((first,),) = Classifier(MODEL).predict(picture_pixels[None])
     return f"{first.label}, {100 * first.probability:.1f}%"
 
 
-def answered(page: Any, likeliest: str) -> None:
-    page.get_by_role("heading", name=likeliest).wait_for()
-    assert page.get_by_role("status").text_content() == likeliest
+def answered(page: Any, prediction: str) -> None:
+    page.get_by_role("heading", name=prediction).wait_for()
+    assert page.get_by_role("status").text_content() == prediction
     assert page.get_by_role("row").count() == 1 + 10
     assert page.locator("#problem").text_content() == ""
 
@@ -93,9 +93,9 @@ def screenshot(page: Any, name: str) -> None:
         page.screenshot(path=f"{SCREENSHOTS}/{name}.png", full_page=True)
 
 
-def test_a_chosen_file(page: Any, file: Path, likeliest: str) -> None:
+def test_a_chosen_file(page: Any, file: Path, prediction: str) -> None:
     page.locator("#file").set_input_files(file)
-    answered(page, likeliest)
+    answered(page, prediction)
     assert page.locator("#picture-caption").text_content() == "mine.png, 32 \u00d7 32"
     assert "32 \u00d7 32" in page.locator("#seen-caption").text_content()
     assert page.locator("#seen").get_attribute("src").startswith("data:image/png;base64,")
@@ -104,22 +104,22 @@ def test_a_chosen_file(page: Any, file: Path, likeliest: str) -> None:
     screenshot(page, "light")
 
 
-def test_by_keyboard_alone(page: Any, file: Path, likeliest: str) -> None:
+def test_by_keyboard_alone(page: Any, file: Path, prediction: str) -> None:
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "file"
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Space")
     chooser.value.set_files(file)
-    answered(page, likeliest)
+    answered(page, prediction)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "camera"
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.title") == "a cat"
 
 
-def test_a_sample(page: Any, likeliest: str) -> None:
+def test_a_sample(page: Any, prediction: str) -> None:
     page.get_by_role("button", name="Sample: a cat").click()
-    answered(page, likeliest)
+    answered(page, prediction)
     assert page.locator("#picture-caption").text_content() == "a cat, 32 \u00d7 32"
 
 
@@ -137,17 +137,17 @@ TRANSFER = """([kind, bytes, name, target]) => {
 
 
 @pytest.mark.parametrize("kind", ["paste", "drop"])
-def test_paste_and_drop(page: Any, picture_bytes: bytes, likeliest: str, kind: str) -> None:
+def test_paste_and_drop(page: Any, picture_bytes: bytes, prediction: str, kind: str) -> None:
     content = base64.b64encode(picture_bytes).decode()
     page.evaluate(TRANSFER, [kind, content, "mine.png", "body"])
-    answered(page, likeliest)
+    answered(page, prediction)
     page.evaluate(TRANSFER, [kind, "", "", "body"])
     page.get_by_role("alert").filter(has_text="picture").wait_for()
     assert page.locator("#answer").is_hidden()
 
 
 def test_a_bad_file_is_told_and_the_next_one_answered(
-    page: Any, file: Path, tmp_path: Path, likeliest: str
+    page: Any, file: Path, tmp_path: Path, prediction: str
 ) -> None:
     (tmp_path / "bad.png").write_bytes(b"no picture")
     page.locator("#file").set_input_files(tmp_path / "bad.png")
@@ -155,7 +155,7 @@ def test_a_bad_file_is_told_and_the_next_one_answered(
     assert page.locator("#answer").is_hidden()
     screenshot(page, "bad file")
     page.locator("#file").set_input_files(file)
-    answered(page, likeliest)
+    answered(page, prediction)
 
 
 def test_the_camera(page: Any) -> None:

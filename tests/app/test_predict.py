@@ -53,7 +53,7 @@ def test_a_picture_is_treated_as_training_did_to_the_byte(
     np.testing.assert_array_equal(np.concatenate(served), trained_on.images[:])
 
 
-def test_it_prints_the_likeliest_class(app: App, model: Path, folder: Path) -> None:
+def test_it_prints_the_most_probable_class(app: App, model: Path, folder: Path) -> None:
     path = folder / "dog/01.png"
     (first,) = expected(model, np.asarray(Image.open(path)))
     assert app("predict", "--model", model, path) == Ended(

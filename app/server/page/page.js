@@ -82,9 +82,9 @@ function show(answer, blob, name) {
   at("status").textContent = title;
 }
 
-function row({ label, probability }, place) {
+function row({ label, probability }, index) {
   const line = document.createElement("tr");
-  line.classList.toggle("likeliest", place === 0);
+  line.classList.toggle("first", index === 0);
   const heading = document.createElement("th");
   heading.scope = "row";
   heading.textContent = label;

@@ -171,7 +171,7 @@ def test_an_answer_in_bytes() -> None:
     np.testing.assert_array_equal(np.frombuffer(behind, "<f4"), PROBABILITIES[0])
 
 
-def test_the_likeliest_classes_as_text() -> None:
+def test_the_most_probable_classes_as_text() -> None:
     """Of equals the first one first."""
     tensor, _ = rendered(classification=2)
     assert (tensor["datatype"], tensor["shape"]) == ("BYTES", [1, 2])

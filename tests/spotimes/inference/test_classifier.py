@@ -9,7 +9,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from spotimes.errors import InputError
 from spotimes.inference import classifier
-from spotimes.inference.classifier import Classifier, likeliest
+from spotimes.inference.classifier import Classifier, top_k
 from spotimes.inference.contract import Contract, read_contract
 from tests.programs import output_of
 from tests.project import ROOT
@@ -81,7 +81,7 @@ def test_quantized_tensors_and_single_images_give_the_same(path: Path) -> None:
     np.testing.assert_array_equal(model.probabilities(quantized[2]), expected[2])
 
 
-def test_the_likeliest_classes_by_name() -> None:
+def test_the_most_probable_classes_by_name() -> None:
     model, images = Classifier(INT8), pictures(3)
     names = read_contract(INT8).class_names
     for row, predictions in zip(model.probabilities(images), model.predict(images, 4), strict=True):
@@ -176,6 +176,6 @@ def test_the_device_needs_only_numpy_and_litert() -> None:
     assert not {"tensorflow", "keras", "pandas", "scipy", "dvc", "pydantic", "yaml"} & set(loaded)
 
 
-def test_of_equally_likely_classes_the_first_comes_first() -> None:
+def test_of_equally_probable_classes_the_first_comes_first() -> None:
     rows = np.array([[0.2, 0.4, 0.4], [0.5, 0.0, 0.5]], np.float32)
-    assert likeliest(rows, 2).tolist() == [[1, 2], [0, 2]]
+    assert top_k(rows, 2).tolist() == [[1, 2], [0, 2]]
