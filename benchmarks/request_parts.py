@@ -162,10 +162,9 @@ def by_picture(classifier: Classifier, sent: Sent) -> bytes:
 def by_tensor(classifier: Classifier, sent: Sent) -> bytes:
     """The inference protocol's answer."""
     length = sent.headers[protocol.HEADER_LENGTH]
-    request = protocol.parse(sent.body, length, classifier.image_shape, 1)
-    names = classifier.contract.class_names
-    rows = classifier.probabilities(request.images)
-    return protocol.render(request, rows, names, MODEL.stem, "1").body
+    model = protocol.Model(MODEL.stem, "1", classifier.contract)
+    request = protocol.parse(sent.body, length, model.contract, 1)
+    return protocol.render(request, classifier.probabilities(request.images), model).body
 
 
 READING = {"picture": by_picture, "tensor": by_tensor}

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import functools
 import io
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -34,7 +35,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app import info
 from app.server import inference_protocol as protocol
 from app.server.limits import Gate, Limits
-from app.server.openapi import document
 from app.server.refusal import RefusalError, busy
 from spotimes.errors import InputError, TooManyPixelsError
 from spotimes.inference.classifier import Classifier, top_k
@@ -43,6 +43,7 @@ from spotimes.preprocessing import picture
 NAME = "spotimes"
 VERSION = "1"  # of the one model that is served
 PAGE = Path(__file__).parent / "page"
+OPENAPI = Path(__file__).parent / "openapi.json"
 FILES = {
     "page.css": "text/css",
     "page.js": "text/javascript",
@@ -136,8 +137,9 @@ class Service:
         self.classifier = classifier
         self.gate = Gate(limits)
         self.measures = Measures(self.gate)
-        self.model = classifier.path.stem
-        self.about = info.about(classifier) | {"name": self.model}
+        self.model = protocol.Model(classifier.path.stem, VERSION, classifier.contract)
+        self.about = info.about(classifier) | {"name": self.model.name}
+        self.openapi_document = openapi(self.model, limits)
         self.samples = {path.name: path for path in sorted(_pictures(samples) if samples else [])}
 
     async def page(self, _: Request) -> Response:
@@ -174,8 +176,7 @@ class Service:
 
     async def openapi(self, _: Request) -> Response:
         """This description."""
-        shape, classes = self.classifier.image_shape, self.classifier.classes
-        return JSONResponse(document(self.model, VERSION, shape, classes, self.gate.limits))
+        return JSONResponse(self.openapi_document)
 
     async def server_metadata(self, _: Request) -> Response:
         """The protocol's: this server."""
@@ -192,13 +193,12 @@ class Service:
     async def model_metadata(self, request: Request) -> Response:
         """The protocol's: a model's tensors."""
         self._check_model(request)
-        shape, classes = self.classifier.image_shape, self.classifier.classes
-        return JSONResponse(protocol.metadata(self.model, VERSION, shape, classes))
+        return JSONResponse(protocol.metadata(self.model))
 
     async def model_ready(self, request: Request) -> Response:
         """The protocol's: whether a model is ready."""
         self._check_model(request)
-        return JSONResponse({"name": self.model, "ready": True})
+        return JSONResponse({"name": self.model.name, "ready": True})
 
     async def infer(self, request: Request) -> Response:
         """The protocol's: inference."""
@@ -240,19 +240,17 @@ class Service:
 
     def _check_model(self, request: Request) -> None:
         name, version = request.path_params["model"], request.path_params.get("version", VERSION)
-        if name != self.model:
-            raise RefusalError(404, f"there is no model {name}; there is {self.model}")
+        if name != self.model.name:
+            raise RefusalError(404, f"there is no model {name}; there is {self.model.name}")
         if version != VERSION:
             raise RefusalError(404, f"there is no version {version} of {name}; there is {VERSION}")
 
     def _inferred(self, body: bytes, header_length: str | None) -> protocol.Answer:
         understood = protocol.parse(
-            body, header_length, self.classifier.image_shape, self.gate.limits.batch
+            body, header_length, self.model.contract, self.gate.limits.batch
         )
         probabilities = self._probabilities(understood.images)
-        return protocol.render(
-            understood, probabilities, self.classifier.contract.class_names, self.model, VERSION
-        )
+        return protocol.render(understood, probabilities, self.model)
 
     def _predicted(self, body: bytes, top: int, seen: bool) -> dict[str, Any]:
         image = self._read(body)
@@ -361,6 +359,19 @@ def applications(
         lifespan=lifespan,
     )
     return Applications(all_routes, Observed(full, service.measures))
+
+
+def openapi(model: protocol.Model, limits: Limits) -> dict[str, Any]:
+    """openapi.json, with what depends on the model and the limits filled in."""
+    document: dict[str, Any] = json.loads(OPENAPI.read_text(encoding="utf-8"))
+    parameters, schemas = document["components"]["parameters"], document["components"]["schemas"]
+    parameters["model"]["example"] = model.name
+    parameters["top"]["schema"]["maximum"] = len(model.contract.class_names)
+    schemas["Shape"]["prefixItems"] = [
+        {"type": "integer", "minimum": 1, "maximum": limits.batch},
+        *({"const": side} for side in model.contract.image_shape),
+    ]
+    return document
 
 
 def _pictures(folder: Path) -> Iterator[Path]:

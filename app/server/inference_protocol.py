@@ -7,7 +7,6 @@ github.com/triton-inference-server/server/tree/main/docs/protocol.
 
 import json
 import struct
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from app.server.refusal import RefusalError
 from spotimes.inference.classifier import top_k
+from spotimes.inference.contract import Contract
 from spotimes.pixels import Images
 
 INPUT, OUTPUT = "image", "probabilities"
@@ -22,6 +22,20 @@ EXTENSIONS = ["binary_tensor_data", "classification"]
 MOST_DIGITS = 9  # Python refuses to read very long numbers
 HEADER_LENGTH = "Inference-Header-Content-Length"
 DTYPES: dict[str, Any] = {"UINT8": np.uint8, "INT8": np.int8}
+
+
+class Model(NamedTuple):
+    """The model that is served.
+
+    Attributes:
+        name: in the routes and answers.
+        version: likewise.
+        contract: its classes and its input.
+    """
+
+    name: str
+    version: str
+    contract: Contract
 
 
 class Wanted(NamedTuple):
@@ -58,15 +72,15 @@ class Answer(NamedTuple):
 
 
 def parse(
-    body: bytes, header_length: str | None, image_shape: Sequence[int], most: int
+    body: bytes, header_length: str | None, contract: Contract, batch: int
 ) -> InferenceRequest:
     """Reads a request.
 
     Args:
         body: JSON, or JSON with tensors behind it.
         header_length: the header `HEADER_LENGTH`, the length of the JSON; None if it is all.
-        image_shape: (height, width, channels) of an image.
-        most: images that are allowed.
+        contract: of the model that is to answer.
+        batch: how many images are allowed.
 
     Raises:
         RefusalError: naming what is wrong.
@@ -79,29 +93,24 @@ def parse(
     inputs = document.get("inputs")
     if not isinstance(inputs, list) or len(inputs) != 1:
         raise RefusalError(400, f"inputs: must be a list of one tensor, {INPUT}")
-    images = _images(_mapping(inputs[0], "inputs[0]"), body[length:], image_shape, most)
+    images = _images(_mapping(inputs[0], "inputs[0]"), body[length:], contract, batch)
     return InferenceRequest(identifier, images, _wanted(document))
 
 
 def render(
-    request: InferenceRequest,
-    probabilities: npt.NDArray[np.float32],
-    labels: Sequence[str],
-    model: str,
-    version: str,
+    request: InferenceRequest, probabilities: npt.NDArray[np.float32], model: Model
 ) -> Answer:
     """Writes the answer to a request.
 
     Args:
         request: what was asked.
         probabilities: float32, shape (images, classes).
-        labels: one for each class.
-        model: its name.
-        version: its version.
+        model: that answered.
     """
     wanted = request.wanted
     values: list[Any]
     if wanted.classes:
+        labels = model.contract.class_names
         indices = top_k(probabilities, wanted.classes)
         values = [
             f"{row[index]:f}:{index}:{labels[index]}"
@@ -120,20 +129,23 @@ def render(
         output["parameters"] = {"binary_data_size": len(content)}
     else:
         output["data"] = values
-    document: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": [output]}
+    document: dict[str, Any] = {
+        "model_name": model.name,
+        "model_version": model.version,
+        "outputs": [output],
+    }
     if request.identifier is not None:
         document["id"] = request.identifier
     head = json.dumps(document).encode()
     return Answer(head + content, len(head)) if wanted.binary else Answer(head, None)
 
 
-def metadata(
-    model: str, version: str, image_shape: Sequence[int], classes: int
-) -> dict[str, object]:
-    """What the protocol tells of a model."""
+def metadata(model: Model) -> dict[str, object]:
+    """The protocol's metadata of a model: its name, versions and tensors."""
+    image_shape, classes = model.contract.image_shape, len(model.contract.class_names)
     return {
-        "name": model,
-        "versions": [version],
+        "name": model.name,
+        "versions": [model.version],
         "platform": "tensorflow_lite",
         "inputs": [{"name": INPUT, "datatype": "UINT8", "shape": [-1, *image_shape]}],
         "outputs": [{"name": OUTPUT, "datatype": "FP32", "shape": [-1, classes]}],
@@ -169,7 +181,7 @@ def _mapping(value: object, where: str) -> dict[str, Any]:
     return value
 
 
-def _images(tensor: dict[str, Any], behind: bytes, image_shape: Sequence[int], most: int) -> Images:
+def _images(tensor: dict[str, Any], behind: bytes, contract: Contract, batch: int) -> Images:
     if tensor.get("name") != INPUT:
         raise RefusalError(400, f"inputs[0].name: must be {INPUT}")
     datatype = tensor.get("datatype")
@@ -177,7 +189,7 @@ def _images(tensor: dict[str, Any], behind: bytes, image_shape: Sequence[int], m
         raise RefusalError(
             400, "inputs[0].datatype: must be UINT8, pixels, or INT8, those less 128"
         )
-    shape = tensor.get("shape")
+    shape, image_shape = tensor.get("shape"), contract.image_shape
     if (
         not isinstance(shape, list)
         or not all(type(side) is int for side in shape)
@@ -186,9 +198,9 @@ def _images(tensor: dict[str, Any], behind: bytes, image_shape: Sequence[int], m
     ):
         sides = ", ".join(map(str, image_shape))
         raise RefusalError(400, f"inputs[0].shape: must be [images, {sides}]")
-    if not 1 <= shape[0] <= most:
+    if not 1 <= shape[0] <= batch:
         raise RefusalError(
-            400, f"inputs[0].shape: {shape[0]} images are not allowed; send 1 to {most}"
+            400, f"inputs[0].shape: {shape[0]} images are not allowed; send 1 to {batch}"
         )
     parameters = _mapping(_given(tensor, "parameters", {}), "inputs[0].parameters")
     size, count = parameters.get("binary_data_size"), int(np.prod(shape))

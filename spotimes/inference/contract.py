@@ -45,6 +45,11 @@ class Contract(NamedTuple):
         height, width, channels = image_shape
         return cls(tuple(class_names), height, width, colour_of(channels), resize, scale=255)
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of an image as the network takes it."""
+        return self.height, self.width, CHANNELS[self.colour]
+
 
 def read_contract(path: Path) -> Contract:
     """Reads the contract out of a .tflite file that `spotimes.tflite.metadata.embedded` wrote.

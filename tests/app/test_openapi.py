@@ -1,5 +1,6 @@
-"""The server held to its own OpenAPI description, by requests that are made from it."""
+"""openapi.json held to the code, and the server to what it describes."""
 
+import json
 from typing import Any
 
 import pytest
@@ -15,8 +16,28 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
     unsupported_method,
 )
+from starlette.routing import Route
 
-from tests.app.conftest import Server
+from app.server import application
+from app.server import inference_protocol as protocol
+from app.server.limits import Limits
+from spotimes.inference.classifier import Classifier
+from spotimes.pixels import CHANNELS, RESIZE_MODES
+from spotimes.preprocessing.picture import FORMATS
+from tests.app.conftest import MODEL, Server
+
+DOCUMENT: dict[str, Any] = json.loads(application.OPENAPI.read_text(encoding="utf-8"))
+PARAMETERS = DOCUMENT["components"]["parameters"]
+SCHEMAS = DOCUMENT["components"]["schemas"]
+LIMITS = Limits(
+    body_bytes=10**6,
+    buffered_bytes=10**7,
+    connections=8,
+    requests=4,
+    pixels=10**6,
+    batch=7,
+    seconds=1,
+)
 
 CHECKS = [
     not_a_server_error,
@@ -26,6 +47,66 @@ CHECKS = [
     response_schema_conformance,
     unsupported_method,
 ]
+
+
+def test_it_is_valid_openapi() -> None:
+    schemathesis.openapi.from_dict(DOCUMENT).validate()
+
+
+def test_its_routes_are_the_servers() -> None:
+    served = application.applications(Classifier(MODEL), LIMITS).all_routes.routes
+    assert {
+        (path, method.upper())
+        for path, operations in DOCUMENT["paths"].items()
+        for method in operations
+        if method != "parameters"
+    } == {
+        (route.path, method)
+        for route in served
+        if isinstance(route, Route) and route.methods
+        for method in route.methods - {"HEAD"}
+    }
+
+
+def test_its_names_and_values_are_the_codes() -> None:
+    assert DOCUMENT["info"]["version"] == PARAMETERS["version"]["example"] == application.VERSION
+    assert PARAMETERS["model"]["example"] == MODEL.stem
+    assert PARAMETERS["header_length"]["name"] == protocol.HEADER_LENGTH
+    assert [*DOCUMENT["components"]["responses"]["Inference"]["headers"]] == [
+        protocol.HEADER_LENGTH
+    ]
+    image, output = (SCHEMAS[name]["properties"] for name in ("RequestedInput", "RequestedOutput"))
+    assert image["name"]["const"] == protocol.INPUT
+    assert image["datatype"]["enum"] == [*protocol.DTYPES]
+    assert output["name"]["const"] == protocol.OUTPUT
+    assert SCHEMAS["Input"]["properties"]["colour"]["enum"] == [*CHANNELS]
+    assert SCHEMAS["Input"]["properties"]["resize"]["enum"] == [*RESIZE_MODES]
+    pages = DOCUMENT["paths"]["/page/{name}"]
+    assert pages["parameters"][0]["example"] in application.FILES
+    summary = DOCUMENT["paths"]["/predict"]["post"]["summary"].lower()
+    assert all(name.lower() in summary for name in FORMATS)
+
+
+def test_its_dtypes_are_those_of_the_models() -> None:
+    models = (MODEL, MODEL.with_name("model_fp32.tflite"))
+    assert sorted(str(Classifier(path).dtype) for path in models) == sorted(
+        SCHEMAS["Model"]["properties"]["dtype"]["enum"]
+    )
+
+
+def test_what_depends_on_the_model_and_the_limits_is_filled_in(server: Server) -> None:
+    classifier = Classifier(MODEL)
+    model = protocol.Model("mine", "1", classifier.contract)
+    components = application.openapi(model, LIMITS)["components"]
+    assert components["parameters"]["model"]["example"] == "mine"
+    assert components["parameters"]["top"]["schema"]["maximum"] == classifier.classes
+    batch, *sides = components["schemas"]["Shape"]["prefixItems"]
+    assert (batch["minimum"], batch["maximum"]) == (1, LIMITS.batch)
+    assert [side["const"] for side in sides] == [*classifier.image_shape]
+    served = server.get("/openapi.json").json
+    assert served["paths"] == DOCUMENT["paths"]
+    assert served["components"]["responses"] == DOCUMENT["components"]["responses"]
+    assert set(server.get("/model").json) == set(SCHEMAS["Model"]["required"])
 
 
 @pytest.mark.parametrize(

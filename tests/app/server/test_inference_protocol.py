@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.server.inference_protocol import HEADER_LENGTH, parse, render
+from app.server.inference_protocol import HEADER_LENGTH, Model, parse, render
 from app.server.refusal import RefusalError
+from spotimes.inference.contract import Contract
 
-SHAPE = (2, 2, 1)
-LABELS = ("cat", "dog", "eel")
+MODEL = Model("model", "1", Contract.of(("cat", "dog", "eel"), (2, 2, 1), "squash"))
 PIXELS = [1, 2, 3, 255]
 IMAGE = {"name": "image", "shape": [1, 2, 2, 1], "datatype": "UINT8", "data": PIXELS}
 PROBABILITIES = np.array([[0.25, 0.5, 0.25]], np.float32)
@@ -19,7 +19,7 @@ def parsed(document: Any, behind: bytes = b"", length: str | None = None) -> Any
     head = document if isinstance(document, bytes) else json.dumps(document).encode()
     if behind:
         length = length or str(len(head))
-    return parse(head + behind, length, SHAPE, 3)
+    return parse(head + behind, length, MODEL.contract, 3)
 
 
 @pytest.mark.parametrize("data", [PIXELS, [[[[1], [2]], [[3], [255]]]]])
@@ -138,7 +138,7 @@ def test_bytes_behind_need_their_size() -> None:
 def rendered(**wanted: Any) -> tuple[dict[str, Any], bytes]:
     output = {"name": "probabilities", "parameters": wanted}
     asked = parsed({"id": "a", "inputs": [IMAGE], "outputs": [output]})
-    answer = render(asked, PROBABILITIES, LABELS, "model", "1")
+    answer = render(asked, PROBABILITIES, MODEL)
     length = answer.header_length
     assert (length is not None) == wanted.get("binary_data", False)
     document = json.loads(answer.body[:length])
