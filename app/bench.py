@@ -8,15 +8,13 @@ import argparse
 import json
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from spotimes.benchmarking import timing
 from spotimes.errors import InputError
-from spotimes.inference.classifier import Classifier, load_interpreter
-from spotimes.pixels import to_int8
+from spotimes.inference.classifier import Classifier
+from spotimes.inference.interpreter import as_input, load_interpreter
 
 WARMUP_SECONDS = 0.3
 ROUND_MS = 10
@@ -42,9 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
     image = generator.integers(0, 256, classifier.image_shape, np.uint8)
     source = interpreter.get_input_details()[0]
     target = interpreter.get_output_details()[0]["index"]
-    tensor: npt.NDArray[Any] = to_int8(image[np.newaxis])
-    if source["dtype"] != np.int8:
-        tensor = image[np.newaxis] / np.float32(255)
+    tensor = as_input(image[np.newaxis], source["dtype"])
 
     def bare() -> None:
         interpreter.set_tensor(source["index"], tensor)

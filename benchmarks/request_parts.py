@@ -32,7 +32,8 @@ from app.server.limits import Limits
 from benchmarks.serving import MODEL, PICTURE, Sent, sent_requests, serving
 from spotimes.benchmarking import timing
 from spotimes.errors import InputError
-from spotimes.inference.classifier import Classifier, load_interpreter, top_k
+from spotimes.inference.classifier import Classifier, top_k
+from spotimes.inference.interpreter import load_interpreter
 from spotimes.pixels import to_int8
 from spotimes.preprocessing import picture
 from spotimes.system import command
@@ -94,7 +95,7 @@ def answering(
         sent: such a request.
         pixels: what it holds, as the network takes it.
     """
-    classifier, interpreter = Classifier(MODEL), load_interpreter(MODEL, 1)
+    classifier, interpreter = Classifier(MODEL), load_interpreter(MODEL)
     source = interpreter.get_input_details()[0]["index"]
     target = interpreter.get_output_details()[0]["index"]
     answer = READING[kind]

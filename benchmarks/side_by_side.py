@@ -4,7 +4,7 @@
 
 A row a file: accuracy on the test split of data/prepared, bytes, RAM on a microcontroller,
 multiply-accumulates, and the latency on one thread, interleaved, as a share of that of the first
-file named. Accuracy is told of INT8 files whose input is `pixel - 128`, whatever they take its
+file named. Accuracy is measured of INT8 files whose input is `pixel - 128`, whatever they take its
 scale to be, and of those that say how they want a picture, as ours do; of others nobody can know
 what their input stands for.
 Takes a minute on two cores.
@@ -20,8 +20,9 @@ from tqdm import tqdm
 from spotimes.benchmarking import latency
 from spotimes.dataset.prepared import load_split
 from spotimes.errors import InputError
-from spotimes.inference.classifier import Classifier, load_interpreter
+from spotimes.inference.classifier import Classifier
 from spotimes.inference.contract import read_contract
+from spotimes.inference.interpreter import invoke, load_interpreter
 from spotimes.pixels import to_int8
 from spotimes.system import command
 from spotimes.tflite import arena
@@ -77,7 +78,7 @@ def main() -> None:
 
 
 def top1(path: Path, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> float | None:
-    """The share of images that a model classifies rightly, or None where its input is not known."""
+    """The share of images classified correctly, or None where the input is not known."""
     try:
         read_contract(path)
     except InputError:
@@ -88,7 +89,7 @@ def top1(path: Path, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64
 def _top1_of_bytes(
     path: Path, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]
 ) -> float | None:
-    interpreter = load_interpreter(path, 1)
+    interpreter = load_interpreter(path)
     image, *others = interpreter.get_input_details()
     if others or image["dtype"] != np.int8 or image["quantization"][1] != -128:
         return None
@@ -98,12 +99,12 @@ def _top1_of_bytes(
             f"{path}: takes {image['shape'].tolist()}, and the test images are "
             f"{list(images.shape[1:])}"
         )
-    right = 0
+    correct = 0
     for pixels, label in zip(images, labels, strict=True):
         interpreter.set_tensor(image["index"], to_int8(pixels[np.newaxis]))
-        interpreter.invoke()
-        right += int(interpreter.get_tensor(output)[0].argmax() == label)
-    return right / len(labels)
+        invoke(interpreter, path)
+        correct += int(interpreter.get_tensor(output)[0].argmax() == label)
+    return correct / len(labels)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,11 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
 from spotimes.benchmarking.timing import Times, interleaved, timed
 from spotimes.errors import InputError
-from spotimes.inference.classifier import load_interpreter
+from spotimes.inference.interpreter import fill_inputs, load_interpreter, noise
 
 RESAMPLES = 2000
 NONE: Mapping[str, Callable[[], object]] = MappingProxyType({})
@@ -190,23 +189,10 @@ def _ready(
 ) -> Callable[[], None]:
     """Loads a model, gives it an input and warms it up."""
     interpreter = load_interpreter(path, threads)
-    for tensor in interpreter.get_input_details():
-        interpreter.set_tensor(tensor["index"], _noise(tensor, generator))
+    fill_inputs(interpreter, lambda details: noise(details, generator))
     invoke: Callable[[], None] = interpreter.invoke
     try:
         timed(invoke, nanoseconds)
     except RuntimeError as error:
         raise InputError(f"{path}: cannot be run: {error}") from error
     return invoke
-
-
-def _noise(tensor: Mapping[str, Any], generator: np.random.Generator) -> npt.NDArray[Any]:
-    dtype: np.dtype[Any] = np.dtype(tensor["dtype"])
-    shape = tuple(tensor["shape"])
-    if dtype.kind == "f":
-        return generator.random(shape).astype(dtype)
-    if dtype.kind in "iu" and dtype.itemsize == 1:
-        limits = np.iinfo(dtype)
-        return generator.integers(limits.min, limits.max, shape, dtype, endpoint=True)
-    # Wider integers may be indices, of which only 0 is surely allowed.
-    return np.zeros(shape, dtype)

@@ -13,10 +13,8 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-import numpy as np
-
 from spotimes.errors import InputError
-from spotimes.inference.classifier import load_interpreter
+from spotimes.inference.interpreter import fill_inputs, invoke, load_interpreter, zeros
 from spotimes.system import command
 
 NAME = "process_cost"
@@ -88,12 +86,8 @@ def run_once(path: Path, threads: int) -> dict[str, float]:
     before = _memory_bytes("VmRSS")
     start = time.perf_counter_ns()
     interpreter = load_interpreter(path, threads)
-    for tensor in interpreter.get_input_details():
-        interpreter.set_tensor(tensor["index"], np.zeros(tensor["shape"], tensor["dtype"]))
-    try:
-        interpreter.invoke()
-    except RuntimeError as error:
-        raise InputError(f"{path}: cannot be run: {error}") from error
+    fill_inputs(interpreter, zeros)
+    invoke(interpreter, path)
     end = time.perf_counter_ns()
     return {
         "first_inference_ms": (end - start) / 1e6,

@@ -24,7 +24,8 @@ from spotimes.compare.verdict import Verdict, Word
 from spotimes.dataset.prepared import Card, LabelledImages, load_card, load_split
 from spotimes.errors import InputError
 from spotimes.evaluation import budgets
-from spotimes.inference.classifier import Classifier, load_interpreter
+from spotimes.inference.classifier import Classifier
+from spotimes.inference.interpreter import load_interpreter
 from spotimes.params.compare import Compare
 from spotimes.params.load import load_group
 from spotimes.reproducibility.revision import Revision
@@ -256,7 +257,7 @@ def _side(revision: str | None, target: Path) -> Side:
     if not path.is_file():
         return Side(name, None, NO_MODEL)
     try:
-        load_interpreter(path, threads=1)
+        load_interpreter(path)
     except InputError as error:
         raise InputError(f"{name}: {_of_model(error, path)}") from error
     try:

@@ -3,16 +3,14 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from spotimes.errors import InputError
+from spotimes.inference.interpreter import as_input, fill_inputs, invoke, load_interpreter
 from spotimes.params.network import Network
-from spotimes.pixels import to_int8
-from spotimes.system import native_stderr
 from spotimes.tflite.tflite_file import TFLiteFile
 
 
@@ -49,9 +47,9 @@ def measure(
     models = [_Layers(path, len(layers)) for path in (fp32, int8)]
     for image in images:
         outputs = (model.outputs(image) for model in models)
-        for place, (wanted, got) in enumerate(zip(*outputs, strict=True)):
-            signal[place] += np.sum(np.square(wanted, dtype=np.float64))
-            noise[place] += np.sum(np.square(wanted - got, dtype=np.float64))
+        for index, (expected, actual) in enumerate(zip(*outputs, strict=True)):
+            signal[index] += np.sum(np.square(expected, dtype=np.float64))
+            noise[index] += np.sum(np.square(expected - actual, dtype=np.float64))
     with np.errstate(divide="ignore"):
         decibels = 10 * np.log10(signal / noise)
     return [LayerError(name, float(each)) for name, each in zip(layers, decibels, strict=True)]
@@ -86,39 +84,28 @@ def layer_names(network: Network, height: int, width: int) -> list[str]:
 
 
 class _Layers:
-    """A model that keeps what each operator gives.
-
-    XNNPACK, which keeps nothing, is left out: TensorFlow Lite's own kernels compute the same.
-    """
+    """A model that keeps what each operator writes."""
 
     def __init__(self, path: Path, count: int) -> None:
         graph = TFLiteFile(path.read_bytes()).graph
-        self._places = [int(operator.outputs[0]) for operator in graph.operators]
-        if len(self._places) != count:
-            raise InputError(f"{path}: has {len(self._places)} operators, the network {count}")
-        with native_stderr.captured():
-            self._interpreter = Interpreter(
-                model_path=str(path),
-                experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
-                experimental_preserve_all_tensors=True,
-            )
-            self._interpreter.allocate_tensors()
-        (self._input,) = self._interpreter.get_input_details()
+        self._path = path
+        self._outputs = [int(operator.outputs[0]) for operator in graph.operators]
+        if len(self._outputs) != count:
+            raise InputError(f"{path}: has {len(self._outputs)} operators, the network {count}")
+        self._interpreter = load_interpreter(path, keep_tensors=True)
         self._scales = {
             each["index"]: each["quantization"] for each in self._interpreter.get_tensor_details()
         }
 
     def outputs(self, image: npt.NDArray[np.uint8]) -> Iterator[npt.NDArray[np.float32]]:
         """Each operator's output, in its real values, in the operators' order."""
-        if self._input["dtype"] == np.int8:
-            tensor: npt.NDArray[Any] = to_int8(image)
-        else:
-            tensor = image / np.float32(255)
-        self._interpreter.set_tensor(self._input["index"], tensor[np.newaxis])
-        self._interpreter.invoke()
-        for place in self._places:
-            value = self._interpreter.get_tensor(place)
-            scale, zero_point = self._scales[place]
+        fill_inputs(
+            self._interpreter, lambda details: as_input(image[np.newaxis], details["dtype"])
+        )
+        invoke(self._interpreter, self._path)
+        for index in self._outputs:
+            value = self._interpreter.get_tensor(index)
+            scale, zero_point = self._scales[index]
             if value.dtype == np.int8:
                 value = (value.astype(np.float32) - zero_point) * np.float32(scale)
             yield value

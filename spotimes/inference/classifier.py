@@ -1,6 +1,5 @@
 """Runs an image classifier: a .tflite file on LiteRT, FP32 or INT8, one image at a time."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from threading import Lock
@@ -8,12 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from ai_edge_litert.interpreter import Interpreter
 
 from spotimes.errors import InputError
 from spotimes.inference.contract import read_contract
-from spotimes.pixels import CHANNELS, Images, to_float32, to_int8
-from spotimes.system import native_stderr
+from spotimes.inference.interpreter import as_input, invoke, load_interpreter
+from spotimes.pixels import CHANNELS, Images
 
 
 class Prediction(NamedTuple):
@@ -127,16 +125,10 @@ class Classifier:
         ]
 
     def _run(self, image: Images) -> npt.NDArray[Any]:
-        self._interpreter.set_tensor(self._input["index"], self._as_input(image)[np.newaxis])
-        try:
-            self._interpreter.invoke()
-        except RuntimeError as error:
-            raise InputError(f"the model cannot be run: {error}") from error
+        self._interpreter.set_tensor(self._input["index"], as_input(image, self.dtype)[np.newaxis])
+        invoke(self._interpreter, "the model")
         output: npt.NDArray[Any] = self._interpreter.get_tensor(self._output["index"])[0]
         return output
-
-    def _as_input(self, image: Images) -> npt.NDArray[Any]:
-        return to_int8(image) if self.dtype == np.int8 else to_float32(image)
 
 
 def top_k(probabilities: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.intp]:
@@ -157,32 +149,6 @@ def top_k(probabilities: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.intp
     """
     # Stable, as argmax takes the first of equals, too.
     return np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
-
-
-def load_interpreter(path: Path, threads: int) -> Any:
-    """Loads any .tflite file, ready to invoke.
-
-    Args:
-        path: the file.
-        threads: of the runtime, at least 1.
-
-    Returns:
-        A LiteRT interpreter whose tensors are allocated.
-
-    Raises:
-        InputError: the file is missing, is no .tflite file, is damaged or needs an operator that
-            the runtime lacks.
-    """
-    if not os.path.isfile(path):  # noqa: PTH113  # Path's raises where it may not look
-        what = "is no file" if os.path.lexists(path) else "no such file"
-        raise InputError(f"{path}: {what}; name a .tflite file")
-    try:
-        with native_stderr.captured():  # LiteRT tells there that it is there
-            interpreter = Interpreter(model_path=str(path), num_threads=threads)
-            interpreter.allocate_tensors()
-    except (RuntimeError, ValueError) as error:
-        raise InputError(f"{path}: is no .tflite file that LiteRT can run: {error}") from error
-    return interpreter
 
 
 def _check(path: Path, side: str, details: Mapping[str, Any], wanted: tuple[str, ...]) -> None:

@@ -30,4 +30,5 @@ def test_a_file_that_cannot_be_run_is_told(tmp_path: Path) -> None:
     number, note = instructions.measure(tmp_path / "model.tflite")
     assert number is None
     assert note is not None
-    assert note.startswith("valgrind failed with status 1: ")
+    assert note.startswith("valgrind failed with status 2: instructions: ")
+    assert "is no .tflite file" in note
