@@ -15,7 +15,8 @@ import numpy as np
 from spotimes.errors import InputError
 from spotimes.inference.contract import Contract
 from spotimes.pixels import CHANNELS, Images
-from spotimes.preprocessing import picture
+from spotimes.preprocessing.decode import SUFFIXES
+from spotimes.preprocessing.resize import load_image
 
 STANDARD_INPUT = "-"
 LARGEST_STANDARD_INPUT = 256 * 2**20  # bytes, all of which are held
@@ -92,7 +93,7 @@ def _files(folder: Path, errors: list[OSError]) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             path = Path(where) / name
-            wanted = path.suffix.lower() in picture.SUFFIXES | {".npy"}
+            wanted = path.suffix.lower() in SUFFIXES | {".npy"}
             if wanted and not name.startswith(".") and not _would_block(path):
                 yield path
 
@@ -183,9 +184,7 @@ def _read_tensors(source: Path | BinaryIO, name: str, contract: Contract) -> Ima
 
 
 def _loader(source: Path | BinaryIO, name: str, contract: Contract) -> Callable[[], Images]:
-    return lambda: picture.load(
-        source, name, contract.height, contract.width, contract.colour, contract.resize
-    )
+    return lambda: load_image(source, name, contract)
 
 
 def _refusal(message: str) -> Callable[[], Images]:

@@ -35,7 +35,7 @@ from spotimes.errors import InputError
 from spotimes.inference.classifier import Classifier, top_k
 from spotimes.inference.interpreter import load_interpreter
 from spotimes.pixels import to_int8
-from spotimes.preprocessing import picture
+from spotimes.preprocessing.resize import load_image
 from spotimes.system import command
 
 PARTS = ("network", "`Classifier`", "body and answer", "application", "HTTP on loopback")
@@ -138,15 +138,7 @@ def default_limits() -> Limits:
 
 def decoded(classifier: Classifier, body: bytes) -> npt.NDArray[np.uint8]:
     """A picture as the network takes it: uint8, shape `classifier.image_shape`."""
-    contract = classifier.contract
-    return picture.load(
-        io.BytesIO(body),
-        "the picture",
-        contract.height,
-        contract.width,
-        contract.colour,
-        contract.resize,
-    )
+    return load_image(io.BytesIO(body), "the picture", classifier.contract)
 
 
 def by_picture(classifier: Classifier, sent: Sent) -> bytes:

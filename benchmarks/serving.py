@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from app.server import inference_protocol as protocol
 from spotimes.errors import InputError
 from spotimes.inference.classifier import Classifier
-from spotimes.preprocessing.picture import load
+from spotimes.preprocessing.resize import load_image
 
 ROOT = Path(__file__).parents[1]
 MODEL = ROOT / "models/model_int8.tflite"
@@ -42,10 +42,7 @@ def sent_requests(picture: Path) -> dict[str, Sent]:
     """
     if not picture.is_file():
         raise InputError(f"{picture}: no such file; make repro makes data/samples")
-    contract = Classifier(MODEL).contract
-    pixels = load(
-        picture, str(picture), contract.height, contract.width, contract.colour, contract.resize
-    )
+    pixels = load_image(picture, str(picture), Classifier(MODEL).contract)
     tensor = {
         "name": protocol.INPUT,
         "datatype": "UINT8",

@@ -38,7 +38,8 @@ from app.server.limits import Gate, Limits
 from app.server.refusal import RefusalError, busy
 from spotimes.errors import InputError, TooManyPixelsError
 from spotimes.inference.classifier import Classifier, top_k
-from spotimes.preprocessing import picture
+from spotimes.preprocessing.decode import SUFFIXES, decode_image
+from spotimes.preprocessing.resize import resize_image
 
 NAME = "spotimes"
 VERSION = "1"  # of the one model that is served
@@ -272,12 +273,9 @@ class Service:
         return answer
 
     def _read(self, body: bytes) -> Seen:
-        contract = self.classifier.contract
         try:
-            found = picture.read_picture(io.BytesIO(body), "the picture", self.gate.limits.pixels)
-            pixels = picture.fitted(
-                found, contract.height, contract.width, contract.colour, contract.resize
-            )
+            found = decode_image(io.BytesIO(body), "the picture", self.gate.limits.pixels)
+            pixels = resize_image(found, self.classifier.contract)
         except TooManyPixelsError as error:
             raise RefusalError(413, str(error)) from error
         except InputError as error:
@@ -379,7 +377,7 @@ def _pictures(folder: Path) -> Iterator[Path]:
     for path in folder.iterdir():
         is_named = os.fsencode(path.name).decode(errors="ignore") == path.name
         readable = os.path.isfile(path) and os.access(path, os.R_OK)  # noqa: PTH113  # never raises
-        if path.suffix.lower() in picture.SUFFIXES and is_named and readable:
+        if path.suffix.lower() in SUFFIXES and is_named and readable:
             yield path
 
 

@@ -70,7 +70,7 @@ class Card(Frozen):
         citation: the reference that its authors ask for.
         homepage: its official page.
         resize: how its pictures were fitted to the images' size, and how whoever runs the model
-            must fit theirs; `spotimes.preprocessing.picture` says what the modes do.
+            must fit theirs; `spotimes.preprocessing.resize` says what the modes do.
     """
 
     name: str

@@ -29,7 +29,7 @@ class Classifier:
     Attributes:
         path: the .tflite file.
         contract: its class names and how a picture is to be fitted
-            (`spotimes.preprocessing.picture`).
+            (`spotimes.preprocessing.resize`).
         image_shape: (height, width, channels) of the images that it takes.
         classes: how many it tells apart.
         dtype: of the network's input, float32 or int8.

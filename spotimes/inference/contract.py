@@ -26,7 +26,7 @@ class Contract(NamedTuple):
         width: of the input, in pixels.
         colour: `rgb` or `grey`.
         resize: how a picture of another size is fitted: `squash`, `fit_shortest` or `fit_longest`,
-            as `spotimes.preprocessing.picture.fitted` says.
+            as `spotimes.preprocessing.resize.resize_image` says.
         scale: what a pixel, 0 to 255, is divided by to give the network's real-valued input.
     """
 

@@ -22,8 +22,8 @@ from spotimes.errors import InputError
 from spotimes.ingestion.duplicates import fingerprints
 from spotimes.ingestion.labelled_files import LabelledFiles, find
 from spotimes.params.prepare import Image
-from spotimes.pixels import CHANNELS, Colour
-from spotimes.preprocessing import picture
+from spotimes.preprocessing.decode import MAX_PIXELS, Header, read_header
+from spotimes.preprocessing.resize import Target, load_image
 
 AT_ONCE = 256  # pictures, or fewer if their images are large
 DEFAULT_SIDE = 96
@@ -99,24 +99,24 @@ def read_folder(source: Path, wanted: Image, images_npy: Path) -> Pictures:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         looks = _looks(files, pool)
         while len(looks.unreadable) < len(files.paths):
-            shape = _shape_of(wanted, looks)
-            pictures = _decoded(files, looks, shape, wanted.resize, images_npy, pool)
+            target = _target(wanted, looks)
+            pictures = _decoded(files, looks, target, images_npy, pool)
             looks = pictures.looks
-            # A header was sound and its picture was not: it is to have no say in the shape.
-            if shape == _shape_of(wanted, looks):
+            # A header was sound and its picture was not: it is to have no say in the size.
+            if target == _target(wanted, looks):
                 return pictures
         raise InputError(
             f"{source}: no file in it can be read as a picture; the first: {looks.unreadable[0]}"
         )
 
 
-def _shape_of(wanted: Image, looks: Looks) -> tuple[int, int, Colour]:
-    colour: Colour = wanted.colour or ("grey" if looks.grey.all() else "rgb")
-    return (*size_of(wanted, looks), colour)
+def _target(wanted: Image, looks: Looks) -> Target:
+    """What the images become; `params.prepare.Image` states the rule."""
+    colour = wanted.colour or ("grey" if looks.grey.all() else "rgb")
+    return Target(*_size(wanted, looks), colour, wanted.resize)
 
 
-def size_of(wanted: Image, looks: Looks) -> tuple[int, int]:
-    """Height and width of the images; `params.prepare.Image` states the rule."""
+def _size(wanted: Image, looks: Looks) -> tuple[int, int]:
     if wanted.height is not None and wanted.width is not None:
         return wanted.height, wanted.width
     sizes = np.unique(looks.sizes[looks.sizes.any(axis=1)], axis=0)
@@ -126,9 +126,9 @@ def size_of(wanted: Image, looks: Looks) -> tuple[int, int]:
 
 
 def _looks(files: LabelledFiles, pool: ThreadPoolExecutor) -> Looks:
-    def header(path: str) -> picture.Header | str:
+    def header(path: str) -> Header | str:
         try:
-            return picture.read_header(files.root / path, path)
+            return read_header(files.root / path, path)
         except InputError as error:
             return str(error)
 
@@ -152,16 +152,13 @@ def _looks(files: LabelledFiles, pool: ThreadPoolExecutor) -> Looks:
 def _decoded(
     files: LabelledFiles,
     looks: Looks,
-    wanted: tuple[int, int, Colour],
-    resize: str,
+    target: Target,
     images_npy: Path,
     pool: ThreadPoolExecutor,
 ) -> Pictures:
-    height, width, colour = wanted
-    shape = (height, width, CHANNELS[colour])
-    at_once = max(1, min(AT_ONCE, BYTES_AT_ONCE // int(np.prod(shape))))
+    at_once = max(1, min(AT_ONCE, BYTES_AT_ONCE // int(np.prod(target.shape))))
     unreadable: dict[int, str] = {}
-    room = _Room(picture.MAX_PIXELS)
+    room = _Room(MAX_PIXELS)
 
     def image(place: int) -> npt.NDArray[np.uint8] | str:
         if place in looks.unreadable:
@@ -169,21 +166,21 @@ def _decoded(
         path = files.paths[place]
         try:
             with room.taken(int(looks.sizes[place].prod(dtype=np.int64))):
-                return picture.load(files.root / path, path, height, width, colour, resize)
+                return load_image(files.root / path, path, target)
         except InputError as error:
             return str(error)
 
     count = len(files.paths)
     digests: list[npt.NDArray[np.uint64]] = []
     hashes: list[npt.NDArray[np.uint64]] = []
-    with ImageWriter(images_npy, (count, *shape)) as writer:
+    with ImageWriter(images_npy, (count, *target.shape)) as writer:
         block: list[npt.NDArray[np.uint8]] = []
         for place, found in enumerate(
             _mapped(pool, image, range(count), "reading pictures", at_once)
         ):
             if isinstance(found, str):
                 unreadable[place] = found
-            block.append(np.zeros(shape, np.uint8) if isinstance(found, str) else found)
+            block.append(np.zeros(target.shape, np.uint8) if isinstance(found, str) else found)
             if len(block) == at_once or place == count - 1:
                 images = np.stack(block)
                 writer.append(images)

@@ -16,8 +16,8 @@ from spotimes.ingestion.own_images import Looks
 from spotimes.ingestion.readers import READERS
 from spotimes.ingestion.split import TEST, TRAIN
 from spotimes.params.prepare import Image
-from spotimes.pixels import CHANNELS, colour_of
-from spotimes.preprocessing.picture import fitted
+from spotimes.pixels import colour_of
+from spotimes.preprocessing.resize import Target, resize_image
 
 
 class Source(NamedTuple):
@@ -132,13 +132,16 @@ def _refitted(
 ) -> ImageSource:
     """The catalog's own images, or a file of them in the size and colour that params ask for."""
     height, width, channels = catalog.image_shape
-    colour = image.colour or colour_of(channels)
-    wanted = (image.height or height, image.width or width)
-    shape = (*wanted, CHANNELS[colour])
-    if shape == (height, width, channels):
+    target = Target(
+        image.height or height,
+        image.width or width,
+        image.colour or colour_of(channels),
+        image.resize,
+    )
+    if target.shape == (height, width, channels):
         return images
-    with ImageWriter(images_npy, (len(images), *shape)) as writer:
+    with ImageWriter(images_npy, (len(images), *target.shape)) as writer:
         for pixels in images:
             own = PILImage.fromarray(pixels.squeeze(axis=-1) if channels == 1 else pixels)
-            writer.append(fitted(own, *wanted, colour, image.resize))
+            writer.append(resize_image(own, target))
     return ImageFile(images_npy)

@@ -10,7 +10,7 @@ from spotimes.compare import refitted
 from spotimes.dataset.prepared import Card, Split, SplitName
 from spotimes.errors import InputError
 from spotimes.inference.contract import Contract
-from spotimes.preprocessing.picture import load
+from spotimes.preprocessing.resize import Target, load_image
 from tests.folders import write_folder
 
 NAMES = ("cat", "dog", "frog")
@@ -44,7 +44,7 @@ def test_the_test_pictures_are_fitted_once_as_the_model_wants_them(folder: Path)
     labels = np.repeat(np.arange(3), 4)
     prepared = Split(np.zeros((12, 32, 32, 3), np.uint8), labels)
     found = refitted.for_model(Contract(NAMES, 20, 24, "grey", "squash", 255), prepared)
-    expected = [load(path, path.name, 20, 24, "grey", "squash") for path in paths]
+    expected = [load_image(path, path.name, Target(20, 24, "grey", "squash")) for path in paths]
     np.testing.assert_array_equal(found.images, expected)
     np.testing.assert_array_equal(found.labels, labels)
 

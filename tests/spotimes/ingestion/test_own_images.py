@@ -15,7 +15,8 @@ from spotimes.errors import InputError
 from spotimes.ingestion import own_images
 from spotimes.ingestion.own_images import Pictures, read_folder
 from spotimes.params.prepare import Image
-from spotimes.preprocessing import picture
+from spotimes.pixels import Colour, Resize
+from spotimes.preprocessing.resize import Target, load_image
 from tests.folders import write_folder
 
 
@@ -48,14 +49,14 @@ def test_pictures_of_one_size_keep_their_pixels(
 @pytest.mark.parametrize("resize", ["squash", "fit_shortest", "fit_longest"])
 @pytest.mark.parametrize("colour", ["rgb", "grey"])
 def test_each_image_is_what_the_shared_function_gives(
-    folder: Path, resize: str, colour: str, monkeypatch: pytest.MonkeyPatch
+    folder: Path, resize: Resize, colour: Colour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(own_images, "AT_ONCE", 5)
     PILImage.new("RGB", (70, 40), "teal").save(folder / "cat/photo.jpg")
     found = read(folder, height=20, width=24, colour=colour, resize=resize)
     assert found.images.shape == (13, 20, 24, 3 if colour == "rgb" else 1)
     for path, image in zip(found.files.paths, found.images[:], strict=True):
-        expected = picture.load(folder / path, path, 20, 24, colour, resize)
+        expected = load_image(folder / path, path, Target(20, 24, colour, resize))
         np.testing.assert_array_equal(image, expected)
 
 
@@ -149,8 +150,8 @@ def test_no_more_pixels_are_decoded_at_once_than_one_picture_may_have(
         return np.zeros((32, 32, 3), np.uint8)
 
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
-    monkeypatch.setattr(picture, "MAX_PIXELS", 3 * 32 * 32 - 1)
-    monkeypatch.setattr(picture, "load", load)
+    monkeypatch.setattr(own_images, "MAX_PIXELS", 3 * 32 * 32 - 1)
+    monkeypatch.setattr(own_images, "load_image", load)
     assert read(folder).images.shape == (12, 32, 32, 3)
     assert most == 2
 

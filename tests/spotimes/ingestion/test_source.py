@@ -14,7 +14,7 @@ from spotimes.ingestion.readers import READERS
 from spotimes.ingestion.source import Source, read
 from spotimes.ingestion.split import NOT_SAID, TEST, TRAIN
 from spotimes.params.prepare import Image
-from spotimes.preprocessing.picture import fitted
+from spotimes.preprocessing.resize import Target, resize_image
 from tests.folders import write_folder
 from tests.project import ROOT
 
@@ -63,7 +63,7 @@ def test_a_catalogs_images_can_be_brought_to_another_size_and_colour(tmp_path: P
     assert found.card.resize == "fit_longest"
     for place in (0, 7, 59_999):
         picture = PILImage.fromarray(own[place, :, :, 0])
-        expected = fitted(picture, 14, 20, "rgb", "fit_longest")
+        expected = resize_image(picture, Target(14, 20, "rgb", "fit_longest"))
         np.testing.assert_array_equal(found.images[place], expected)
 
 

@@ -1,4 +1,3 @@
-import hashlib
 import io
 import logging
 import os
@@ -19,20 +18,19 @@ from PIL import Image, ImageFile, ImageOps
 
 from spotimes.dataset.prepared import Split
 from spotimes.errors import InputError
-from spotimes.preprocessing.picture import (
+from spotimes.preprocessing.decode import (
     FORMATS,
     MAX_PIXELS,
     SUFFIXES,
-    fitted,
-    load,
+    decode_image,
     read_header,
-    read_picture,
 )
+from spotimes.preprocessing.resize import Target, load_image
 from tests.imports import imported
+from tests.pictures import encoded, sample
 from tests.project import ROOT
 
 Pixels = npt.NDArray[np.uint8]
-RESIZES = ["squash", "fit_shortest", "fit_longest"]
 # Which side of what is seen the first row and the first column of the file are (EXIF 2.32).
 SIDES = {
     1: ("top", "left"),
@@ -47,14 +45,8 @@ SIDES = {
 Encode = Callable[[Image.Image], bytes]
 
 
-def encoded(picture: Image.Image, form: str, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, form, **options)
-    return stream.getvalue()
-
-
 def read(content: bytes) -> Image.Image:
-    return read_picture(io.BytesIO(content), "here")
+    return decode_image(io.BytesIO(content), "here")
 
 
 def pixels(content: bytes) -> Pixels:
@@ -62,10 +54,10 @@ def pixels(content: bytes) -> Pixels:
 
 
 def refusal(content: bytes | Path) -> str:
-    """The one line that `read_picture` refuses with, without what names the file."""
+    """The one line that `decode_image` refuses with, without what names the file."""
     source = content if isinstance(content, Path) else io.BytesIO(content)
     with pytest.raises(InputError) as refused:
-        read_picture(source, "a b/ü.png")
+        decode_image(source, "a b/ü.png")
     (line,) = str(refused.value).splitlines()
     assert line.startswith("a b/ü.png: ")
     return line.removeprefix("a b/ü.png: ")
@@ -127,38 +119,6 @@ def corrupt_exif(picture: Image.Image) -> bytes:
     return encoded(picture, "JPEG", exif=whole[:at] + struct.pack(">I", 60_000) + whole[at + 4 :])
 
 
-def weights(size: int, begin: int, length: int, wanted: int) -> npt.NDArray[np.float64]:
-    """What each of `size` pixels gives to each of `wanted`, by an antialiasing triangle."""
-    scale = length / wanted
-    centres = begin + (np.arange(wanted) + 0.5) * scale
-    distances = np.abs(np.arange(size) + 0.5 - centres[:, None])
-    triangle = np.maximum(0, 1 - distances / max(1, scale))
-    return cast(npt.NDArray[np.float64], triangle / triangle.sum(axis=1, keepdims=True))
-
-
-def slowly_resized(
-    image: Pixels, box: tuple[int, int, int, int], width: int, height: int
-) -> npt.NDArray[np.float64]:
-    """`box` (left, top, width, height) of an image, brought to a size, in fractions."""
-    down = weights(image.shape[0], box[1], box[3], height)
-    across = weights(image.shape[1], box[0], box[2], width)
-    # Two steps, as three arrays at once take long.
-    rows = np.einsum("ip,pqc->iqc", down, image.astype(np.float64))
-    return cast(npt.NDArray[np.float64], np.einsum("jq,iqc->ijc", across, rows))
-
-
-def sample(cifar10: dict[str, Split], width: int = 32, height: int = 32, place: int = 0) -> Pixels:
-    """The upper left of a real image or, where more is asked for, of several in a row."""
-    image = np.hstack(list(cifar10["test"].images[place : place + 4]))
-    return np.ascontiguousarray(image[:height, :width])
-
-
-@pytest.fixture
-def real(cifar10: dict[str, Split]) -> Image.Image:
-    """A real picture, 48 wide and 32 high."""
-    return Image.fromarray(sample(cifar10, 48))
-
-
 LOSSLESS: dict[str, Encode] = {
     "PNG": lambda picture: encoded(picture, "PNG"),
     "WEBP": lambda picture: encoded(picture, "WEBP", lossless=True, exact=True),
@@ -215,9 +175,13 @@ def test_suffixes_are_those_of_the_formats() -> None:
 
 
 def test_imports_nothing_heavy() -> None:
-    names = imported(ROOT / "spotimes/preprocessing/picture.py")
-    ours = {name for name in names if name.startswith("spotimes")}
-    assert ours == {"spotimes.errors", "spotimes.errors.InputError"}
+    modules = list((ROOT / "spotimes/preprocessing").glob("*.py"))
+    assert len(modules) == 3
+    names = set().union(*map(imported, modules))
+    ours = {name for name in names if name.startswith("spotimes.")}
+    assert {".".join(name.split(".")[:2]) for name in ours} == {
+        "spotimes.errors", "spotimes.pixels", "spotimes.preprocessing",
+    }  # fmt: skip
     roots = {name.partition(".")[0] for name in names - ours}
     assert roots <= {"numpy", "PIL", *sys.stdlib_module_names}
 
@@ -493,13 +457,13 @@ def test_the_pages_of_a_tiff_are_not_counted() -> None:
     pages = 50_000
     entries = [(256, 8), (257, 8), (258, 8), (259, 1), (262, 1), (273, 8), (278, 8), (279, 64)]
     size = 2 + 12 * len(entries) + 4
-    content = struct.pack("<2sHI", b"II", 42, 72) + bytes(64)
-    for page in range(pages):
-        content_of_page = struct.pack("<H", len(entries))
-        for tag, value in entries:
-            content_of_page += struct.pack("<HHII", tag, 4, 1, value)
-        following = 72 + (page + 1) * size if page + 1 < pages else 0
-        content += content_of_page + struct.pack("<I", following)
+    tags = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries)
+    directory = struct.pack("<H", len(entries)) + tags
+    directories = [
+        directory + struct.pack("<I", 72 + (page + 1) * size if page + 1 < pages else 0)
+        for page in range(pages)
+    ]
+    content = struct.pack("<2sHI", b"II", 42, 72) + bytes(64) + b"".join(directories)
     stream = _Counted(content)
     assert read_header(stream, "here") == (8, 8, "L", True, True)
     assert stream.reads < 100
@@ -671,17 +635,6 @@ def test_whatever_pillow_raises_is_an_input_error(
     assert ("more memory" if isinstance(error, MemoryError) else "damaged") in line
 
 
-def test_too_little_memory_for_the_resize(
-    real: Image.Image, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: Any, **__: Any) -> None:
-        raise MemoryError
-
-    monkeypatch.setattr(Image.Image, "resize", fail)
-    with pytest.raises(InputError, match=r"^here: needs more memory"):
-        load(io.BytesIO(encoded(real, "PNG")), "here", 8, 8, "rgb", "squash")
-
-
 # Sources
 
 
@@ -691,12 +644,12 @@ def test_paths_and_streams_give_the_same(name: str, real: Image.Image, tmp_path:
     path = tmp_path / "mit Leerzeichen, 日本 ü.dat"
     path.write_bytes(content)
     expected = read(content).tobytes()
-    assert read_picture(path, "here").tobytes() == expected
+    assert decode_image(path, "here").tobytes() == expected
     assert read_header(path, "here") == read_header(io.BytesIO(content), "here")
     with path.open("rb") as stream:
         stream.seek(5)
-        assert read_picture(stream, "here").tobytes() == expected
-        assert read_picture(stream, "here").tobytes() == expected
+        assert decode_image(stream, "here").tobytes() == expected
+        assert decode_image(stream, "here").tobytes() == expected
         assert not stream.closed
 
 
@@ -705,16 +658,18 @@ def test_a_stream_that_cannot_seek(real: Image.Image) -> None:
     with os.fdopen(reading, "rb") as stream, os.fdopen(writing, "wb") as end:
         end.write(encoded(real, "PNG"))
         end.close()
-        assert read_picture(cast(BinaryIO, stream), "here").tobytes() == real.tobytes()
+        assert decode_image(cast(BinaryIO, stream), "here").tobytes() == real.tobytes()
 
 
 def test_threads_give_the_same(real: Image.Image) -> None:
     contents = [encode(real) for encode in ANY.values()] + [corrupt_exif(real)]
     contents += [sized(form, 10_000, 10_000) for form in FORMATS]
 
+    target = Target(20, 24, "rgb", "fit_longest")
+
     def result(content: bytes) -> bytes:
         try:
-            return load(io.BytesIO(content), "here", 20, 24, "rgb", "fit_longest").tobytes()
+            return load_image(io.BytesIO(content), "here", target).tobytes()
         except InputError as error:
             return str(error).encode()
 
@@ -722,138 +677,3 @@ def test_threads_give_the_same(real: Image.Image) -> None:
     with warnings.catch_warnings(), ThreadPoolExecutor(8) as pool:
         warnings.simplefilter("error")
         assert list(pool.map(result, contents * 20)) == expected * 20
-
-
-# Fitting
-
-
-@pytest.mark.parametrize("resize", RESIZES)
-def test_a_picture_of_the_size_keeps_its_pixels(resize: str, real: Image.Image) -> None:
-    content = io.BytesIO(encoded(real, "PNG"))
-    result = load(content, "here", 32, 48, "rgb", resize)
-    assert result.dtype == np.uint8
-    assert result.shape == (32, 48, 3)
-    np.testing.assert_array_equal(result, np.asarray(real))
-    grey = real.convert("L")
-    np.testing.assert_array_equal(fitted(grey, 32, 48, "grey", resize)[..., 0], np.asarray(grey))
-
-
-def test_colours_are_converted(real: Image.Image) -> None:
-    luma = fitted(real, 32, 48, "grey", "squash")
-    assert luma.shape == (32, 48, 1)
-    exact = np.asarray(real) @ np.array([0.299, 0.587, 0.114])
-    assert np.abs(luma[..., 0] - exact).max() < 0.51
-    from_grey = fitted(real.convert("L"), 32, 48, "rgb", "squash")
-    np.testing.assert_array_equal(from_grey, np.repeat(luma, 3, axis=2))
-
-
-def test_colour_is_converted_before_the_resize(real: Image.Image) -> None:
-    grey = fitted(real.convert("L"), 7, 9, "grey", "squash")
-    np.testing.assert_array_equal(fitted(real, 7, 9, "grey", "squash"), grey)
-
-
-@pytest.mark.parametrize(("width", "height"), [(16, 16), (48, 8), (96, 80), (5, 7), (1, 1)])
-def test_squash_is_an_antialiased_resize(width: int, height: int, real: Image.Image) -> None:
-    result = fitted(real, height, width, "rgb", "squash")
-    expected = slowly_resized(np.asarray(real), (0, 0, 48, 32), width, height)
-    assert np.abs(result - expected).max() < 1.01
-
-
-@pytest.mark.parametrize(
-    ("size", "wanted", "box"),
-    [  # (width, height), (width, height), (left, top, width, height)
-        ((64, 32), (16, 16), (16, 0, 32, 32)),
-        ((32, 20), (8, 8), (6, 0, 20, 20)),
-        ((20, 32), (8, 8), (0, 6, 20, 20)),
-        ((33, 32), (8, 8), (0, 0, 32, 32)),
-        ((100, 3), (5, 2), (46, 0, 8, 3)),
-        ((3, 30), (40, 10), (0, 14, 3, 1)),
-        ((120, 1), (10, 30), (59, 0, 1, 1)),
-        ((40, 32), (80, 64), (0, 0, 40, 32)),
-    ],
-)
-def test_fit_shortest_cuts_out_the_middle(
-    size: tuple[int, int],
-    wanted: tuple[int, int],
-    box: tuple[int, int, int, int],
-    cifar10: dict[str, Split],
-) -> None:
-    image = sample(cifar10, *size)
-    result = fitted(Image.fromarray(image), wanted[1], wanted[0], "rgb", "fit_shortest")
-    assert np.abs(result - slowly_resized(image, box, *wanted)).max() < 1.01
-
-
-def test_fit_shortest_of_the_same_height_is_a_cut(cifar10: dict[str, Split]) -> None:
-    image = sample(cifar10, 45)
-    result = fitted(Image.fromarray(image), 32, 32, "rgb", "fit_shortest")
-    np.testing.assert_array_equal(result, image[:, 6:38])
-
-
-@pytest.mark.parametrize(
-    ("size", "wanted", "place"),
-    [  # (width, height), (width, height), (left, top, width, height)
-        ((64, 32), (16, 16), (0, 4, 16, 8)),
-        ((32, 20), (8, 8), (0, 1, 8, 5)),
-        ((20, 32), (8, 8), (1, 0, 5, 8)),
-        ((33, 32), (8, 8), (0, 0, 8, 8)),
-        ((3, 32), (10, 10), (4, 0, 1, 10)),
-        ((128, 3), (10, 10), (0, 4, 10, 1)),
-        ((16, 8), (64, 64), (0, 16, 64, 32)),
-        ((20, 10), (40, 5), (15, 0, 10, 5)),
-    ],
-)
-def test_fit_longest_fills_with_black(
-    size: tuple[int, int],
-    wanted: tuple[int, int],
-    place: tuple[int, int, int, int],
-    cifar10: dict[str, Split],
-) -> None:
-    image = sample(cifar10, *size)
-    result = fitted(Image.fromarray(image), wanted[1], wanted[0], "rgb", "fit_longest")
-    left, top, width, height = place
-    inside = result[top : top + height, left : left + width].astype(np.int64)
-    expected = slowly_resized(image, (0, 0, *size), width, height)
-    assert np.abs(inside - expected).max() < 1.01
-    result[top : top + height, left : left + width] = 0
-    assert not result.any()
-
-
-@pytest.mark.parametrize("resize", RESIZES)
-@pytest.mark.parametrize("size", [(10_000, 1), (1, 10_000), (1, 1), (9_999, 2)])
-def test_extreme_shapes(size: tuple[int, int], resize: str) -> None:
-    picture = Image.new("RGB", size, (10, 20, 30))
-    for height, width in [(96, 96), (1, 1), (7, 200), (200, 7)]:
-        result = fitted(picture, height, width, "rgb", resize)
-        assert result.shape == (height, width, 3)
-        filled = (result == (10, 20, 30)).all(axis=2)
-        if resize != "fit_longest":
-            assert filled.all()
-            continue
-        assert (filled | ~result.any(axis=2)).all()
-        rows, columns = np.flatnonzero(filled.any(axis=1)), np.flatnonzero(filled.any(axis=0))
-        for places, length in ((rows, height), (columns, width)):
-            assert places[0] == (length - len(places)) // 2
-            assert (np.diff(places) == 1).all()
-        assert len(rows) == height or len(columns) == width
-
-
-def test_an_unknown_colour_or_resize_is_an_error(real: Image.Image) -> None:
-    for colour, resize in [("RGB", "squash"), ("rgb", "crop")]:
-        with pytest.raises(ValueError, match="no such colour or resize"):
-            fitted(real, 8, 8, colour, resize)
-
-
-@pytest.mark.parametrize(
-    ("resize", "digest"),
-    [
-        ("squash", "75eb8e6cde6040dff549c92450b66e75d28f8202c73d54354cb4b80ca206c682"),
-        ("fit_shortest", "a96aa14bb86b218af02ba24f257584e81c0e5dd6a6ccfd7e11028f49a02ae1e8"),
-        ("fit_longest", "44b0c0cc56fbe0e9da5ee2d6a6589479d5e28bd35afca3792d5ee6fcf17d528d"),
-    ],
-)
-def test_the_bytes_are_those_that_networks_were_trained_with(resize: str, digest: str) -> None:
-    places = np.arange(3 * 131 * 97)
-    image = (places * places // 7 % 256).astype(np.uint8).reshape(97, 131, 3)
-    content = io.BytesIO(encoded(Image.fromarray(image), "PNG"))
-    result = load(content, "here", 40, 48, "rgb", resize)
-    assert hashlib.sha256(result.tobytes()).hexdigest() == digest

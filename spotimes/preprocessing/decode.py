@@ -1,7 +1,7 @@
-"""Any picture file as the uint8 array that the network takes.
+"""Decodes a picture file of any kind into upright pixels, grey or RGB.
 
-`prepare` reads the training images by these functions and the device's app its own, so that both
-see the same pixels.
+`prepare` and the app on the device both decode with these functions, so that a network sees the
+pixels that it was trained with.
 """
 
 import io
@@ -17,12 +17,12 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 from PIL import (
     BmpImagePlugin,
+    ExifTags,
     GifImagePlugin,
     Image,
+    ImageOps,
     JpegImagePlugin,
     PngImagePlugin,
     PpmImagePlugin,
@@ -34,18 +34,18 @@ from PIL.ImageFile import ImageFile
 from spotimes.errors import InputError, TooManyPixelsError
 
 MAX_PIXELS = 64_000_000
-# Each costs time, however few bytes it is. Cameras and editors make some ten scans of a picture,
-# and a strip for each few rows.
+# Each costs time, however few bytes it has. Cameras and editors write some ten scans a picture, and
+# a strip for every few rows.
 MAX_SCANS = 100
 MAX_STRIPS = 65_536
 
 
 class _ElaborateError(Exception):
-    """A picture is put together of more parts than there is time for."""
+    """A picture consists of more parts than there is time to read."""
 
 
 class _Tiff(TiffImagePlugin.TiffImageFile):
-    """Pillow's reader, but for files of very many strips or tiles, of which it makes a list."""
+    """Pillow's reader, which refuses very many strips or tiles before it lists them."""
 
     def _setup(self) -> None:
         for tag in (TiffImagePlugin.STRIPOFFSETS, TiffImagePlugin.TILEOFFSETS):
@@ -57,9 +57,10 @@ class _Tiff(TiffImagePlugin.TiffImageFile):
         super()._setup()
 
 
-# What a file begins with, and its reader. Not Image.open: it warns of large pictures, and of very
-# large ones it keeps the size to itself. The JPEG reader leaves alone all but a file's first
-# picture, whereas Image.open parses the index of the others, which may be damaged.
+# What a file begins with, and its reader. `Image.open(formats=...)` passes the tests only if
+# `Image.MAX_IMAGE_PIXELS` is None and these JPEG and TIFF readers are registered, all in the whole
+# process: its limit does not report the picture's size, and it parses the index of a JPEG file's
+# further pictures, which may be damaged. It also hides why a file cannot be read.
 _READERS: dict[str, tuple[re.Pattern[bytes], Callable[[IO[bytes]], ImageFile]]] = {
     "PNG": (re.compile(rb"\x89PNG\r\n\x1a\n"), PngImagePlugin.PngImageFile),
     "JPEG": (re.compile(rb"\xff\xd8\xff"), JpegImagePlugin.JpegImageFile),
@@ -74,17 +75,7 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
 )
 
-_ORIENTATION = 0x0112  # EXIF's tag
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_MODES = {"rgb": "RGB", "grey": "L"}
+_UPRIGHT = 1  # as EXIF numbers orientations, 1 to 8
 _WHITE = 255
 
 _PILLOWS: Any = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
@@ -94,14 +85,14 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 class Header(NamedTuple):
-    """What a picture file says of itself.
+    """What a picture file's header says.
 
     Attributes:
-        width: in pixels, as the picture is seen (after EXIF orientation).
-        height: likewise.
+        width: In pixels, after the EXIF orientation is applied.
+        height: Likewise.
         mode: Pillow's name for the kind of pixels in the file.
-        animated: whether it holds more pictures than one; of a TIFF, pages.
-        grey: whether its pixels have no colour. A palette counts as colour.
+        animated: Whether the file holds several pictures; for a TIFF, several pages.
+        grey: Whether the pixels have no colour. A palette counts as colour.
     """
 
     width: int
@@ -112,21 +103,32 @@ class Header(NamedTuple):
 
 
 class _Opened(NamedTuple):
+    """A picture file whose pixels are not decoded yet.
+
+    Attributes:
+        picture: By Pillow's reader.
+        coding: Pillow's name for how the file stores the pixels, for example "RGB;16B".
+        grey: Whether the pixels have no colour.
+        orientation: EXIF's, which is still to be applied.
+    """
+
     picture: ImageFile
-    coding: str  # of the pixels in the file, by Pillow's name: "RGB;16B", say
+    coding: str
     grey: bool
-    orientation: int  # still to be applied
+    orientation: int
 
 
 def read_header(source: Path | BinaryIO, where: str) -> Header:
-    """Reads what a file says of itself, and no pixels.
+    """Reads a picture file's header without decoding its pixels.
+
+    For example, `read_header(Path("cat.jpg"), "cat.jpg").width`.
 
     Args:
-        source: as for `read_picture`.
-        where: names the file in messages.
+        source: As for `decode_image`.
+        where: The file's name in messages.
 
     Raises:
-        InputError: as `read_picture`, as far as it can be known without the pixels.
+        InputError: As for `decode_image`, as far as the header shows it.
     """
     with _opened(source, where) as (picture, _, grey, orientation):
         width, height = picture.size
@@ -135,119 +137,48 @@ def read_header(source: Path | BinaryIO, where: str) -> Header:
         return Header(width, height, picture.mode, _animated(picture), grey)
 
 
-def read_picture(source: Path | BinaryIO, where: str, most_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Reads a picture as it is seen: upright, what is transparent laid over white.
+def decode_image(source: Path | BinaryIO, where: str, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Decodes a picture upright, with white behind what is transparent.
 
-    Of an animated one, the first frame. 16-bit grey is rounded to the nearest of 8 bits. Colour
-    profiles are ignored. Safe to use from several threads; it silences Pillow's warnings in the
-    whole process.
+    An animated picture gives its first frame. 16-bit grey is rounded to the nearest of 8 bits.
+    Colour profiles are ignored. Safe to call from several threads; it silences Pillow's warnings in
+    the whole process.
+
+    For example, `decode_image(Path("cat.jpg"), "cat.jpg")`.
 
     Args:
-        source: a file's path; or a stream, which is read from its beginning and left open.
-        where: names the file in messages.
-        most_pixels: that are read, at most `MAX_PIXELS`.
+        source: A file's path, or a stream, which is read from its beginning and left open.
+        where: The file's name in messages.
+        max_pixels: Larger pictures are refused; at most `MAX_PIXELS`.
 
     Returns:
-        A picture in mode "L" if the file is grey, else in "RGB". Its EXIF orientation is applied,
-        and not to be applied again.
+        A picture in mode "L" if the file is grey, else in "RGB", without metadata: its EXIF
+        orientation is applied already.
 
     Raises:
-        TooManyPixelsError: there are more.
-        InputError: the file is missing, of none of the `FORMATS`, damaged, or has pixels of more
-            than 16 bits.
+        TooManyPixelsError: The picture has more than `max_pixels`.
+        InputError: The file is missing, has none of the `FORMATS`, is damaged, or has pixels of
+            more than 16 bits.
     """
-    with _opened(source, where, most_pixels) as (picture, coding, grey, orientation):
+    with _opened(source, where, max_pixels) as (picture, coding, grey, orientation):
         if picture.mode == "F" or (picture.mode == "I" and picture.format not in ("PPM", "PNG")):
             raise InputError(
                 f"{where}: has pixels of 32 bits, signed or with fractions; save it with 8 or 16 "
                 "bits a channel"
             )
         picture.load()
-        seen = _grey(picture, coding) if grey else _colour(picture, coding)
-        if orientation in _TURNS:
-            seen = seen.transpose(_TURNS[orientation])
-        seen.info.clear()
-        return seen
-
-
-def fitted(
-    picture: Image.Image, height: int, width: int, colour: str, resize: str
-) -> npt.NDArray[np.uint8]:
-    """Brings a picture to a size; one that has it keeps its exact pixels.
-
-    Args:
-        picture: in mode "L" or "RGB".
-        height: of the result, in pixels.
-        width: likewise.
-        colour: "rgb" or "grey" (ITU-R 601-2's luma).
-        resize: "squash" stretches the picture; "fit_shortest" scales it until it just covers the
-            size, and cuts out the middle; "fit_longest" scales it until it just fits in, and fills
-            with black around it.
-
-    Returns:
-        uint8 of shape (height, width, channels), channels being 3 or 1.
-
-    Raises:
-        ValueError: there is no such `colour` or `resize`.
-    """
-    if colour not in _MODES or resize not in ("squash", "fit_shortest", "fit_longest"):
-        raise ValueError(f"no such colour or resize: {colour!r}, {resize!r}")
-    mode = _MODES[colour]
-    if picture.mode != mode:
-        picture = picture.convert(mode)
-    across, down = picture.size
-    # By how much the picture is wider than wanted (negative: higher), as a difference of products.
-    wider = across * height - down * width
-    bilinear = Image.Resampling.BILINEAR
-    if resize == "fit_shortest":
-        cut_across = _quotient(down * width, height) if wider > 0 else across
-        cut_down = _quotient(across * height, width) if wider < 0 else down
-        left, top = (across - cut_across) // 2, (down - cut_down) // 2
-        box = (left, top, left + cut_across, top + cut_down)
-        result = picture.resize((width, height), bilinear, box=box)
-    elif resize == "fit_longest" and wider != 0:
-        new_width = width if wider > 0 else _quotient(across * height, down)
-        new_height = height if wider < 0 else _quotient(down * width, across)
-        result = Image.new(mode, (width, height))
-        corner = (width - new_width) // 2, (height - new_height) // 2
-        result.paste(picture.resize((new_width, new_height), bilinear), corner)
-    else:
-        result = picture.resize((width, height), bilinear)
-    return np.array(result, np.uint8).reshape(height, width, -1)
-
-
-def load(
-    source: Path | BinaryIO, where: str, height: int, width: int, colour: str, resize: str
-) -> npt.NDArray[np.uint8]:
-    """Reads a picture and brings it to a size: `fitted` of `read_picture`.
-
-    Args:
-        source: as for `read_picture`.
-        where: names the file in messages.
-        height: as for `fitted`.
-        width: likewise.
-        colour: likewise.
-        resize: likewise.
-
-    Returns:
-        uint8 of shape (height, width, channels).
-
-    Raises:
-        InputError: as `read_picture`.
-        ValueError: as `fitted`.
-    """
-    picture = read_picture(source, where)
-    try:
-        return fitted(picture, height, width, colour, resize)
-    except MemoryError as error:
-        raise InputError(_too_little_memory(where)) from error
+        decoded = _grey(picture, coding) if grey else _colour(picture, coding)
+        decoded.info.clear()
+        if orientation != _UPRIGHT:
+            # All that Pillow is to read of the EXIF: the rest of it may be damaged.
+            decoded.getexif()[ExifTags.Base.Orientation] = orientation
+            ImageOps.exif_transpose(decoded, in_place=True)
+        return decoded
 
 
 @contextmanager
-def _opened(
-    source: Path | BinaryIO, where: str, most_pixels: int = MAX_PIXELS
-) -> Iterator[_Opened]:
-    """Opens a picture; what goes wrong while it is open ends as an InputError."""
+def _opened(source: Path | BinaryIO, where: str, max_pixels: int = MAX_PIXELS) -> Iterator[_Opened]:
+    """Opens a picture; whatever fails while it is open becomes an InputError."""
     _silence_pillow()
     name = "a picture"
     try:
@@ -263,10 +194,10 @@ def _opened(
             stream.seek(0)
             picture = _READERS[name][1](stream)
             across, down = picture.size
-            if across * down > most_pixels:
+            if across * down > max_pixels:
                 raise TooManyPixelsError(
                     f"{where}: has {across:,} x {down:,} = {across * down:,} pixels, and at most "
-                    f"{most_pixels:,} are read; make it smaller"
+                    f"{max_pixels:,} are read; make it smaller"
                 )
             if name == "JPEG" and "progressive" in picture.info:
                 _check_scans(stream)
@@ -277,14 +208,13 @@ def _opened(
     except InputError:
         raise
     except MemoryError as error:
-        raise InputError(_too_little_memory(where)) from error
+        raise too_little_memory(where) from error
     except _ElaborateError as error:
         raise InputError(f"{where}: {error}; save it anew") from error
     except Image.DecompressionBombError as error:
         # Pillow's own check, of a GIF whose first frame is larger than the GIF says to be.
         raise TooManyPixelsError(
-            f"{where}: at most {most_pixels:,} pixels are read ({_one_line(error)}); "
-            "make it smaller"
+            f"{where}: at most {max_pixels:,} pixels are read ({_one_line(error)}); make it smaller"
         ) from error
     except Exception as error:  # damaged bytes make Pillow raise nearly anything
         reason = _one_line(error)
@@ -292,7 +222,7 @@ def _opened(
             reason = "its header gives no size, or pixels of an unknown kind"
         raise InputError(
             f"{where}: cannot be read as {name} ({reason}); it is damaged or incomplete, so "
-            "replace it or leave it out"
+            "replace or remove it"
         ) from error
 
 
@@ -309,10 +239,10 @@ def _stream(source: Path | BinaryIO, where: str) -> AbstractContextManager[IO[by
 
 
 def _silence_pillow() -> None:
-    """Hides warnings from within Pillow: what they tell is either refused here or does no harm.
+    """Hides Pillow's own warnings: what they report is either refused here or harmless.
 
-    A filter rather than `warnings.catch_warnings`, which is not for threads. It is put in front
-    again should others have put theirs before it, as pytest does for each test.
+    This is a filter because `warnings.catch_warnings` is not safe with threads. It is put in front
+    again if others were put before it, as pytest does for each test.
     """
     if warnings.filters[:1] != [_PILLOWS]:
         with _filtering:
@@ -321,11 +251,11 @@ def _silence_pillow() -> None:
 
 
 def _check_scans(stream: IO[bytes]) -> None:
-    """Of a progressive JPEG, each scan of which goes over all pixels."""
-    place = stream.tell()
+    """Refuses a progressive JPEG of very many scans, each of which goes over all pixels."""
+    position = stream.tell()
     stream.seek(0)
     scans = stream.read().count(b"\xff\xda")
-    stream.seek(place)
+    stream.seek(position)
     if scans > MAX_SCANS:
         raise _ElaborateError(f"has {scans:,} scans, and at most {MAX_SCANS} are read")
 
@@ -337,24 +267,24 @@ def _coding(picture: ImageFile) -> str:
 
 
 def _orientation(picture: ImageFile, stream: IO[bytes]) -> int:
-    """EXIF's orientation, 1 to 8; 1 if it cannot be read, as the pixels may well be whole."""
+    """EXIF's orientation, 1 to 8; 1 if it cannot be read, since the pixels may still be intact."""
     if picture.format == "TIFF":
-        return 1  # Pillow applies a TIFF's own
+        return _UPRIGHT  # Pillow applies a TIFF's own
     try:
         if picture.format == "PNG" and "exif" not in picture.info:
             late = _late_exif(stream)
             if late:
                 picture.info["exif"] = late
-        # That of PngImageFile would decode the pixels.
-        value = Image.Image.getexif(picture).get(_ORIENTATION, 1)
-        return value if value in _TURNS else 1
+        # PngImageFile's own `getexif` would decode the pixels.
+        value = Image.Image.getexif(picture).get(ExifTags.Base.Orientation, _UPRIGHT)
+        return value if value in range(1, 9) else _UPRIGHT
     except Exception:  # damaged bytes make Pillow raise nearly anything
-        return 1
+        return _UPRIGHT
 
 
 def _late_exif(stream: IO[bytes]) -> bytes:
-    """A PNG's EXIF where it comes after the pixels, as ExifTool writes it."""
-    place = stream.tell()
+    """The EXIF of a PNG that has it after the pixels, where ExifTool writes it."""
+    position = stream.tell()
     try:
         stream.seek(8)
         while len(start := stream.read(8)) == 8:
@@ -364,14 +294,14 @@ def _late_exif(stream: IO[bytes]) -> bytes:
             stream.seek(length + 4, os.SEEK_CUR)
         return b""
     finally:
-        stream.seek(place)
+        stream.seek(position)
 
 
 def _animated(picture: ImageFile) -> bool:
-    # Not `n_frames`: of a TIFF's pages each is looked up in a list of those before it.
+    # `n_frames` would look up each of a TIFF's pages in a list of those before it.
     try:
         return bool(getattr(picture, "is_animated", False))
-    except Exception:  # damage after the first frame, which alone is read
+    except Exception:  # damage after the first frame, the only one that is read
         return False
 
 
@@ -382,7 +312,7 @@ def _grey(picture: ImageFile, coding: str) -> Image.Image:
         return _over_white(bands[0], bands[-1])
     key = picture.info.get("transparency")
     if picture.mode == "I" or picture.mode.startswith("I;16"):
-        # Pillow minds TIFF's WhiteIsZero in 8 bits alone.
+        # Pillow applies TIFF's WhiteIsZero to 8 bits alone.
         white_is_zero = getattr(picture, "tag_v2", {}).get(262) == 0
         table = list(_eight_bits(4095 if coding == "I;12" else 65535, white_is_zero))
         whole = picture.convert("I")
@@ -400,7 +330,7 @@ def _grey(picture: ImageFile, coding: str) -> Image.Image:
 
 @cache
 def _eight_bits(largest: int, white_is_zero: bool) -> tuple[int, ...]:
-    """The nearest of 8 bits to each value of 16, where `largest` is white, or black."""
+    """The nearest 8-bit level to each 16-bit value, where `largest` is white, or black."""
     levels = [min(value, largest) for value in range(65536)]
     if white_is_zero:
         levels = [largest - level for level in levels]
@@ -411,13 +341,13 @@ def _colour(picture: ImageFile, coding: str) -> Image.Image:
     """In mode "RGB"."""
     key = picture.info.get("transparency")
     if isinstance(key, tuple):
-        # Pillow keeps the upper half of a PNG's 16 bits, and of their transparent value the whole.
+        # Pillow keeps the upper 8 of a PNG's 16 bits, but all 16 of its transparent value.
         shift = 8 if coding == "RGB;16B" else 0
         picture.info["transparency"] = tuple(value >> shift & 255 for value in key)
     if picture.mode in ("P", "PA", "RGB") and picture.has_transparency_data:
-        return _laid_over_white(picture.convert("RGBA"))
+        return _rgba_over_white(picture.convert("RGBA"))
     if picture.mode == "RGBA":
-        return _laid_over_white(picture)
+        return _rgba_over_white(picture)
     if picture.mode == "RGB":
         return picture
     if picture.mode in ("P", "CMYK"):
@@ -425,7 +355,7 @@ def _colour(picture: ImageFile, coding: str) -> Image.Image:
     raise ValueError(f"pixels of kind {picture.mode} are not known here")
 
 
-def _laid_over_white(picture: Image.Image) -> Image.Image:
+def _rgba_over_white(picture: Image.Image) -> Image.Image:
     return _over_white(picture.convert("RGB"), picture.getchannel("A"))
 
 
@@ -435,13 +365,9 @@ def _over_white(picture: Image.Image, alpha: Image.Image) -> Image.Image:
     return result
 
 
-def _quotient(dividend: int, divisor: int) -> int:
-    """The nearest whole number, halves up; at least 1."""
-    return max(1, (2 * dividend + divisor) // (2 * divisor))
-
-
-def _too_little_memory(where: str) -> str:
-    return f"{where}: needs more memory than there is; make it smaller"
+def too_little_memory(where: str) -> InputError:
+    """The error for a picture that does not fit into memory."""
+    return InputError(f"{where}: needs more memory than there is; make it smaller")
 
 
 def _one_line(error: Exception) -> str:

@@ -1,0 +1,131 @@
+"""Brings a picture to the size and colour that a network takes.
+
+`prepare` and the app on the device both call `load_image`, so that a network sees the pixels that
+it was trained with.
+"""
+
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from spotimes.pixels import CHANNELS, RESIZE_MODES, Colour, Resize
+from spotimes.preprocessing.decode import decode_image, too_little_memory
+
+_MODES = {"rgb": "RGB", "grey": "L"}
+
+
+class Wanted(Protocol):
+    """What an image is to become. A model's `Contract` is one, and so is `Target`."""
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+
+    @property
+    def colour(self) -> Colour:
+        """`rgb`, or `grey` (ITU-R 601-2's luma)."""
+
+    @property
+    def resize(self) -> Resize:
+        """How a picture of another size is fitted, as `resize_image` says."""
+
+
+class Target(NamedTuple):
+    """What a dataset's images are to become.
+
+    Attributes:
+        height: In pixels.
+        width: In pixels.
+        colour: `rgb` or `grey`.
+        resize: How a picture of another size is fitted, as `resize_image` says.
+    """
+
+    height: int
+    width: int
+    colour: Colour
+    resize: Resize
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channels)."""
+        return self.height, self.width, CHANNELS[self.colour]
+
+
+def load_image(source: Path | BinaryIO, where: str, wanted: Wanted) -> npt.NDArray[np.uint8]:
+    """Decodes a picture and resizes it, as all images of a network are.
+
+    For example, `load_image(Path("cat.jpg"), "cat.jpg", Target(32, 32, "rgb", "squash"))`.
+
+    Args:
+        source: A file's path, or a stream, which is read from its beginning and left open.
+        where: The file's name in messages.
+        wanted: Size, colour and resize mode.
+
+    Returns:
+        uint8 of shape (height, width, channels).
+
+    Raises:
+        InputError: As for `decode_image`.
+        ValueError: As for `resize_image`.
+    """
+    picture = decode_image(source, where)
+    try:
+        return resize_image(picture, wanted)
+    except MemoryError as error:
+        raise too_little_memory(where) from error
+
+
+def resize_image(picture: Image.Image, wanted: Wanted) -> npt.NDArray[np.uint8]:
+    """Resizes a picture; one that has the size already keeps its exact pixels.
+
+    The resize mode "squash" stretches the picture to the size. "fit_shortest" scales it until it
+    just covers the size, and cuts out the middle. "fit_longest" scales it until it just fits in,
+    and fills the rest with black.
+
+    Args:
+        picture: In mode "L" or "RGB".
+        wanted: Size, colour and resize mode.
+
+    Returns:
+        uint8 of shape (height, width, channels), with 3 channels or 1.
+
+    Raises:
+        ValueError: There is no such colour or resize mode.
+    """
+    height, width = wanted.height, wanted.width
+    if wanted.colour not in _MODES or wanted.resize not in RESIZE_MODES:
+        raise ValueError(f"no such colour or resize mode: {wanted.colour!r}, {wanted.resize!r}")
+    mode = _MODES[wanted.colour]
+    if picture.mode != mode:
+        picture = picture.convert(mode)
+    across, down = picture.size
+    # By how much the picture is wider than wanted (negative: higher), as a difference of products.
+    wider = across * height - down * width
+    bilinear = Image.Resampling.BILINEAR
+    if wanted.resize == "fit_shortest":
+        cut_across = _quotient(down * width, height) if wider > 0 else across
+        cut_down = _quotient(across * height, width) if wider < 0 else down
+        left, top = (across - cut_across) // 2, (down - cut_down) // 2
+        box = (left, top, left + cut_across, top + cut_down)
+        result = picture.resize((width, height), bilinear, box=box)
+    elif wanted.resize == "fit_longest" and wider != 0:
+        new_width = width if wider > 0 else _quotient(across * height, down)
+        new_height = height if wider < 0 else _quotient(down * width, across)
+        result = Image.new(mode, (width, height))
+        corner = (width - new_width) // 2, (height - new_height) // 2
+        result.paste(picture.resize((new_width, new_height), bilinear), corner)
+    else:
+        result = picture.resize((width, height), bilinear)
+    return np.array(result, np.uint8).reshape(height, width, -1)
+
+
+def _quotient(dividend: int, divisor: int) -> int:
+    """The nearest whole number, halves up; at least 1."""
+    return max(1, (2 * dividend + divisor) // (2 * divisor))
