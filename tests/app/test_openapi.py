@@ -23,7 +23,7 @@ from app.server import inference_protocol as protocol
 from app.server.limits import Limits
 from spotimes.inference.classifier import Classifier
 from spotimes.pixels import CHANNELS, RESIZE_MODES
-from spotimes.preprocessing.picture import FORMATS
+from spotimes.preprocessing.decode import FORMATS
 from tests.app.conftest import MODEL, Server
 
 DOCUMENT: dict[str, Any] = json.loads(application.OPENAPI.read_text(encoding="utf-8"))
