@@ -16,6 +16,7 @@ from spotimes.ingestion.split import first_of_each_class, set_aside
 from spotimes.params.network import Block, Network
 from spotimes.system import command
 from tests.project import ROOT
+from tests.repository import link_data
 
 CATALOG = load_catalog(ROOT / "data/catalog/cifar10.yaml")
 THREADS = 2  # TensorFlow's pools are made once a process, so all tests share the count
@@ -57,6 +58,14 @@ def prepared(
     folder = tmp_path_factory.mktemp("data") / "prepared"
     write_prepared(folder, card, cifar10)
     return folder
+
+
+@pytest.fixture
+def repository(tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder but for `prepared` where the stages look for it, and the current one."""
+    monkeypatch.chdir(tmp_path)
+    link_data(prepared)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from PIL import Image
 from spotimes.dataset.prepared import Card, Split, SplitName
 from tests.folders import write_folder
 from tests.project import ROOT
+from tests.repository import commit, git, init, save_params
 from tests.waiting import until
 
 # What must come out the same bytes each time; the rest holds timings.
@@ -52,7 +53,9 @@ SMALL: dict[str, dict[str, object]] = {
 
 def clone(folder: Path, params: dict[str, dict[str, object]]) -> Path:
     """A repository of its own with the working tree's files, those not yet committed too."""
-    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+    listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard", folder=ROOT).split(
+        "\0"
+    )
     for name in listed:
         if name and (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -61,23 +64,10 @@ def clone(folder: Path, params: dict[str, dict[str, object]]) -> Path:
         document = yaml.safe_load((folder / "params.yaml").read_text())
         for group, changes in params.items():
             document[group] |= changes
-        (folder / "params.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
-    git(folder, "init", "--quiet")
-    git(folder, "config", "user.name", "test")  # `dvc exp` commits, too
-    git(folder, "config", "user.email", "test@example.org")
-    commit(folder)
+        save_params(document, folder)
+    init(folder)
+    commit(folder=folder)
     return folder
-
-
-def git(folder: Path, *arguments: str) -> str:
-    return subprocess.run(
-        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
-    ).stdout
-
-
-def commit(folder: Path) -> None:
-    git(folder, "add", "--all")
-    git(folder, "commit", "--quiet", "--allow-empty", "--message", "state")
 
 
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
@@ -126,7 +116,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone on a few hundred images, reproduced once and committed."""
     folder = clone(tmp_path_factory.mktemp("small"), SMALL)
     assert ran(dvc(folder, "repro")) == ["prepare", "train", "quantize", "benchmark", "evaluate"]
-    commit(folder)
+    commit(folder=folder)
     return folder
 
 
@@ -139,7 +129,7 @@ def expected(small: Path) -> dict[str, str]:
 def test_a_second_repro_does_nothing(small: Path) -> None:
     assert "up to date" in dvc(small, "repro")
     dvc(small, "status", "--quiet")
-    assert git(small, "status", "--porcelain") == ""
+    assert git("status", "--porcelain", folder=small) == ""
 
 
 def test_from_scratch_again_gives_the_same_bytes(small: Path, expected: dict[str, str]) -> None:
@@ -227,16 +217,16 @@ def test_an_experiment_and_its_comparison(small: Path) -> None:
 def test_the_comment_on_a_pull_request(tmp_path: Path, small: Path) -> None:
     folder = tmp_path / "branch"
     shutil.copytree(small, folder)
-    git(folder, "checkout", "--force", ".")
+    git("checkout", "--force", ".", folder=folder)
     params = yaml.safe_load((folder / "params.yaml").read_text())
     params["quantize"]["calibration_images"] = 20
     params["compare"]["timing"] |= {"rounds": 2, "min_loads": 2, "budget_seconds": 1}
     params["compare"]["regressions"]["top1"]["absolute"] = 1
     params["compare"]["regressions"]["worst_class"]["absolute"] = 1
     params["evaluate"]["budgets"] = dict.fromkeys(params["evaluate"]["budgets"])
-    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    save_params(params, folder)
     assert ran(dvc(folder, "repro")) == ["quantize", "benchmark", "evaluate"]
-    commit(folder)
+    commit(folder=folder)
 
     def comment(status: int = 0) -> str:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -269,18 +259,18 @@ def test_the_comment_on_a_pull_request(tmp_path: Path, small: Path) -> None:
 
     shutil.copy(folder / "metrics/plots/memory.png", folder / "metrics/plots/latency.png")
     params["evaluate"]["budgets"]["bytes"] = 1
-    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    save_params(params, folder)
     text = comment(status=3)
     assert "bytes: at most 1 wanted" in text
     assert text.endswith("latency.png.\n")  # whole, though a budget is exceeded
     assert "to be seen in the report alone: latency.png." in text
     assert 'alt="latency' not in text
 
-    git(folder, "checkout", "--force", ".")
-    git(folder, "rm", "--quiet", "--cached", "metrics/plots/latency.png")
-    git(folder, "commit", "--quiet", "--message", "without a picture")
-    git(folder, "checkout", "--quiet", "HEAD~1", "--", "metrics/plots/latency.png")
-    git(folder, "commit", "--quiet", "--message", "a new picture")
+    git("checkout", "--force", ".", folder=folder)
+    git("rm", "--quiet", "--cached", "metrics/plots/latency.png", folder=folder)
+    git("commit", "--quiet", "--message", "without a picture", folder=folder)
+    git("checkout", "--quiet", "HEAD~1", "--", "metrics/plots/latency.png", folder=folder)
+    git("commit", "--quiet", "--message", "a new picture", folder=folder)
     text = comment()
     assert "### Params\nNone.\n" in text
     assert "|  | <img" in text
@@ -314,8 +304,8 @@ def test_a_folder_of_pictures_goes_all_the_way_to_a_prediction_and_back(
     picture.unlink()
     dvc(folder, "remove", "data/my_images.dvc")
     shutil.move(folder / "data/my_images", tmp_path.parent / "my_images")
-    git(folder, "checkout", ".")
-    assert git(folder, "status", "--porcelain") == ""
+    git("checkout", ".", folder=folder)
+    assert git("status", "--porcelain", folder=folder) == ""
 
 
 @pytest.fixture(scope="module")
@@ -330,12 +320,12 @@ def test_what_is_committed_belongs_together(fresh: Path) -> None:
     # Asked before it is run: where a stage is out of step, that would train for half an hour.
     assert "up to date" in dvc(fresh, "status"), "dvc.lock is not in step with the code"
     assert ran(dvc(fresh, "repro")) == []
-    assert git(fresh, "status", "--porcelain") == ""
+    assert git("status", "--porcelain", folder=fresh) == ""
 
 
 def test_quantize_makes_the_committed_bytes(fresh: Path) -> None:
     dvc(fresh, "repro", "--force", "--single-item", "quantize")
-    assert git(fresh, "status", "--porcelain") == ""
+    assert git("status", "--porcelain", folder=fresh) == ""
 
 
 @pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="Debian's qemu-user has it")
@@ -346,4 +336,4 @@ def test_quantize_makes_the_committed_bytes_on_another_cpu(fresh: Path) -> None:
         cwd=fresh,
         check=True,
     )
-    assert git(fresh, "status", "--porcelain") == ""
+    assert git("status", "--porcelain", folder=fresh) == ""

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
 from benchmarks.training_step import BARE, BATCH, PARTS, PRODUCT, SIDE, main, steps
 from spotimes.benchmarking import timing
@@ -14,25 +13,19 @@ from spotimes.params.load import load_group
 from spotimes.params.network import Network
 from spotimes.params.train import Train
 from spotimes.pixels import to_float32
+from spotimes.system.validation import load_yaml
 from spotimes.training.batches import one_hot
+from tests.project import ROOT
+from tests.repository import save_params
 
 
 @pytest.fixture
-def params(
-    tmp_path: Path,
-    prepared: Path,
-    network: Network,
-    reseed: Callable[[], None],
-    monkeypatch: pytest.MonkeyPatch,
-) -> dict[str, Any]:
+def params(repository: Path, network: Network, reseed: Callable[[], None]) -> dict[str, Any]:
     reseed()
-    document: dict[str, Any] = yaml.safe_load(Path("params.yaml").read_text())
+    document: dict[str, Any] = load_yaml(ROOT / "params.yaml")
     document["network"] = network.model_dump()
     document["train"]["batch_size"] = 50
-    monkeypatch.chdir(tmp_path)
-    Path("data").mkdir()
-    Path("data/prepared").symlink_to(prepared)
-    Path("params.yaml").write_text(yaml.safe_dump(document))
+    save_params(document)
     return document
 
 
@@ -91,7 +84,7 @@ def test_says_what_is_wrong(params: dict[str, Any], monkeypatch: pytest.MonkeyPa
     with pytest.raises(InputError, match="--rounds: 0 is not allowed"):
         main()
     params["train"]["batch_size"] = 1000
-    Path("params.yaml").write_text(yaml.safe_dump(params))
+    save_params(params)
     monkeypatch.setattr("sys.argv", ["training_step"])
     with pytest.raises(InputError, match=r"batch_size: 1000 .* only 240 training images"):
         main()

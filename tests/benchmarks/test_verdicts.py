@@ -2,7 +2,6 @@ import multiprocessing
 from pathlib import Path
 
 import pytest
-import yaml
 
 from benchmarks.verdicts import busy, main
 from spotimes.benchmarking.latency import Ratio
@@ -10,21 +9,17 @@ from spotimes.compare import __main__ as compare
 from spotimes.compare import comparison
 from spotimes.errors import InputError
 from spotimes.params.network import Network
+from spotimes.system.validation import load_yaml
 from spotimes.tflite.tflite_file import TFLiteFile
+from tests.project import ROOT
+from tests.repository import save_params
 
 SMALLEST_RATIO = 1.01
 
 
 @pytest.fixture(autouse=True)
-def project(
-    tmp_path: Path, prepared: Path, network: Network, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    params["network"] = network.model_dump()
-    monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text(yaml.safe_dump(params))
-    Path("data").mkdir()
-    Path("data/prepared").symlink_to(prepared)
+def project(repository: Path, network: Network) -> None:
+    save_params(load_yaml(ROOT / "params.yaml") | {"network": network.model_dump()})
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import json
-import subprocess
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +11,7 @@ from spotimes import doctor
 from spotimes.doctor import Kind
 from spotimes.system import command, host
 from tests.project import ROOT
+from tests.repository import commit, init, save_params
 
 
 @pytest.fixture(autouse=True)
@@ -94,12 +94,11 @@ def test_other_params_than_the_commits_are_named(
     monkeypatch.chdir(tmp_path)
     (finding,) = doctor.changes()
     assert finding.kind == Kind.DISTURBS
-    user = ("-c", "user.name=test", "-c", "user.email=test@example.org")
-    Path("params.yaml").write_text("train: 1")
-    for words in (("init", "-q"), ("add", "--all"), (*user, "commit", "-qm", "one")):
-        subprocess.run(["git", *words], check=True)
+    save_params({"train": 1})
+    init()
+    commit()
     assert [finding.kind for finding in doctor.changes()] == [Kind.FINE]
-    Path("params.yaml").write_text("train: 2")
+    save_params({"train": 2})
     (finding,) = doctor.changes()
     assert finding.kind == Kind.DIFFERS
     assert "params.yaml" in finding.line

@@ -12,6 +12,7 @@ from spotimes.benchmarking import latency
 from spotimes.errors import InputError
 from stages import benchmark
 from tests.project import ROOT
+from tests.repository import save_params
 
 QUICK = {
     "threads": 1,
@@ -52,7 +53,7 @@ def run(extra_models: list[str]) -> dict[str, Any]:
         "runtime": yaml.safe_load((ROOT / "params.yaml").read_text())["runtime"],
         "benchmark": QUICK | {"extra_models": extra_models},
     }
-    Path("params.yaml").write_text(yaml.safe_dump(params))
+    save_params(params)
     benchmark.main()
     found: dict[str, Any] = json.loads(benchmark.METRICS.read_text())
     return found

@@ -16,6 +16,7 @@ from spotimes.inference.classifier import Classifier
 from spotimes.tflite import instructions
 from stages import evaluate
 from tests.project import ROOT
+from tests.repository import save_params
 
 BUDGETS: dict[str, float | None] = {
     "bytes": 4000,
@@ -80,7 +81,7 @@ def write_params(**budgets: float | None) -> None:
         "network": yaml.safe_load((ROOT / "params.yaml").read_text())["network"],
         "evaluate": {"calibration_bins": 15, "budgets": BUDGETS | budgets},
     }
-    Path("params.yaml").write_text(yaml.safe_dump(params))
+    save_params(params)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:

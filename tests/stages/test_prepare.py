@@ -23,6 +23,7 @@ from spotimes.system import command
 from stages import prepare
 from tests.folders import write_folder
 from tests.project import ROOT
+from tests.repository import save_params
 
 CIFAR10 = ROOT / "data/catalog/cifar10.yaml"
 BATCHES = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
@@ -144,7 +145,7 @@ def canonical(images: Any, labels: Any) -> dict[str, Any]:
 
 def write_params(**params: Any) -> None:
     groups = {"decoder": {"pillow": version("pillow")}, "prepare": GROUP | params}
-    Path("params.yaml").write_text(yaml.safe_dump(groups))
+    save_params(groups)
 
 
 def write(catalog: dict[str, Any]) -> None:

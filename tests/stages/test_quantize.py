@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
 from spotimes.dataset.prepared import PREPARED, Card, Split, SplitName, write_prepared
 from spotimes.evaluation import metrics
@@ -20,6 +19,7 @@ from spotimes.tflite.tflite_file import TFLiteFile
 from spotimes.training import keras_archive
 from stages import quantize as stage
 from tests.project import ROOT
+from tests.repository import save_params
 
 VERSIONS = load_yaml(ROOT / "params.yaml")["versions"]
 RUNTIME = load_yaml(ROOT / "params.yaml")["runtime"]
@@ -29,16 +29,11 @@ pytestmark = pytest.mark.usefixtures("reseed")
 
 
 @pytest.fixture
-def repository(
-    tmp_path: Path, prepared: Path, network: Network, trained: Any, monkeypatch: pytest.MonkeyPatch
-) -> Path:
-    """A folder with params, data and the trained network, and the current one."""
-    monkeypatch.chdir(tmp_path)
-    PREPARED.parent.mkdir()
-    PREPARED.symlink_to(prepared)
+def repository(repository: Path, network: Network, trained: Any) -> Path:
+    """With params, data and the trained network."""
     write_params(network)
     keras_archive.save(trained, stage.TRAINED)
-    return tmp_path
+    return repository
 
 
 def write_params(network: Network, images: int = 50, versions: dict[str, str] = VERSIONS) -> None:
@@ -48,7 +43,7 @@ def write_params(network: Network, images: int = 50, versions: dict[str, str] = 
         "network": network.model_dump(),
         "quantize": {"calibration_images": images, "seed": 1},
     }
-    Path("params.yaml").write_text(yaml.safe_dump(params))
+    save_params(params)
 
 
 def made() -> set[str]:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from spotimes.dataset.prepared import PREPARED, Split, SplitName
 from spotimes.errors import InputError
@@ -17,6 +16,7 @@ from spotimes.system.validation import load_yaml
 from spotimes.training.batches import EvaluationBatches
 from stages import train as stage
 from tests.project import ROOT
+from tests.repository import save_params
 
 VERSIONS = load_yaml(ROOT / "params.yaml")["versions"]
 OneLine = Callable[[str, Callable[[], None]], str]
@@ -25,15 +25,10 @@ pytestmark = pytest.mark.usefixtures("reseed")
 
 
 @pytest.fixture
-def repository(
-    tmp_path: Path, prepared: Path, network: Network, monkeypatch: pytest.MonkeyPatch
-) -> Path:
-    """A folder with params and data, and the current one."""
-    monkeypatch.chdir(tmp_path)
-    PREPARED.parent.mkdir()
-    PREPARED.symlink_to(prepared)
+def repository(repository: Path, network: Network) -> Path:
+    """With params and data."""
     write_params(network)
-    return tmp_path
+    return repository
 
 
 def write_params(network: Network, versions: dict[str, str] = VERSIONS, **train: Any) -> None:
@@ -65,7 +60,7 @@ def write_params(network: Network, versions: dict[str, str] = VERSIONS, **train:
         "patience": None,
     }
     params = {"versions": versions, "network": network.model_dump(), "train": recipe | train}
-    Path("params.yaml").write_text(yaml.safe_dump(params))
+    save_params(params)
 
 
 def made() -> set[str]:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from spotimes.system import command
 from spotimes.tflite import instructions
 from spotimes.tflite.metadata import embedded
 from tests.project import ROOT
+from tests.repository import commit, git, init, save_params
 
 INT8 = ROOT / "models/model_int8.tflite"
 QUICK = {
@@ -38,37 +38,17 @@ class Ended(NamedTuple):
 Run = Callable[..., Ended]
 
 
-def git(*words: str) -> str:
-    return subprocess.run(
-        ["git", *words], check=True, capture_output=True, text=True
-    ).stdout.strip()
-
-
-def commit(message: str) -> None:
-    git("add", "--all")
-    git("commit", "--quiet", "--allow-empty", "--message", message)
-
-
 @pytest.fixture
-def repository(
-    tmp_path: Path, prepared: Path, int8: bytes, card: Card, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def repository(repository: Path, int8: bytes, card: Card, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No model in the first commit, a small one in the second, ours in the third."""
-    monkeypatch.chdir(tmp_path)
     # Counting takes 5 seconds a model; test_instructions.py does it.
     monkeypatch.setattr(instructions, "measure", lambda _: instructions.Instructions(None, "no"))
-    git("init", "--quiet", "--initial-branch", "main")
-    git("config", "user.name", "test")
-    git("config", "user.email", "test@example.org")
+    init()
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["compare"]["timing"] |= QUICK
-    Path("params.yaml").write_text(yaml.safe_dump(params))
+    save_params(params)
     shutil.copy(ROOT / "dvc.lock", "dvc.lock")
     Path(".gitignore").write_text("/data\n")
-    Path("data").mkdir()
-    Path("data/prepared").symlink_to(prepared)
-    (tmp_path / ".dvc").mkdir()
-    (tmp_path / ".dvc/config").write_text("")
     commit("empty")
     Path("models").mkdir()
     contract = Contract(tuple(card.class_names), 32, 32, "rgb", "squash", 255)
@@ -76,7 +56,7 @@ def repository(
     commit("small")
     shutil.copy(INT8, "models/model_int8.tflite")
     commit("ours")
-    return tmp_path
+    return repository
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Real revisions of a repository that holds a dvc.lock and metrics/prepare.json."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from spotimes.dataset.prepared import Split
 from spotimes.errors import InputError
 from spotimes.ingestion.duplicates import combined, fingerprints
 from spotimes.reproducibility.revision import Revision
+from tests.repository import commit, init
 
 CATALOG = {"source": "data/catalog/a.yaml", "md5": "1"}
 FOLDER = {"source": "pictures", "md5": "1.dir"}
@@ -71,22 +71,14 @@ def write(
 @pytest.fixture
 def committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commit:
     monkeypatch.chdir(tmp_path)
+    init()
 
-    def git(*words: str) -> None:
-        user = ("-c", "user.name=test", "-c", "user.email=test@example.org")
-        subprocess.run(["git", *user, *words], check=True)
-
-    git("init", "--quiet")
-    (tmp_path / ".dvc").mkdir()
-    (tmp_path / ".dvc/config").write_text("")
-
-    def commit(*source: str, **options: Any) -> Revision:
+    def committed(*source: str, **options: Any) -> Revision:
         write(*source, **options)
-        git("add", "--all")
-        git("commit", "--quiet", "--message", "one")
+        commit("one")
         return Revision("HEAD")
 
-    return commit
+    return committed
 
 
 @pytest.mark.parametrize(
@@ -129,9 +121,7 @@ def test_a_lock_of_before_some_params_will_do(committed: Commit) -> None:
     lock = yaml.safe_load(OLD.format(source="data/catalog/a.yaml"))
     write(**CATALOG)
     Path("dvc.lock").write_text(yaml.safe_dump(lock))
-    subprocess.run(["git", "add", "--all"], check=True)
-    user = ("-c", "user.name=test", "-c", "user.email=test@example.org")
-    subprocess.run(["git", *user, "commit", "--quiet", "--message", "old"], check=True)
+    commit("old")
     write(**CATALOG)
     assert why_not(Revision("HEAD")) == ""
 

@@ -3,7 +3,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from PIL import Image
 
 from spotimes.compare import refitted
@@ -12,6 +11,7 @@ from spotimes.errors import InputError
 from spotimes.inference.contract import Contract
 from spotimes.preprocessing.resize import Target, load_image
 from tests.folders import write_folder
+from tests.repository import save_params
 
 NAMES = ("cat", "dog", "frog")
 
@@ -35,7 +35,7 @@ def folder(
         "images_per_class": None,
         "seed": 1,
     }
-    Path("params.yaml").write_text(yaml.safe_dump({"prepare": prepare}))
+    save_params({"prepare": prepare})
     return tmp_path / "pictures"
 
 

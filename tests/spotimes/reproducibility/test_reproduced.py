@@ -1,5 +1,4 @@
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +6,7 @@ import pytest
 
 from spotimes.reproducibility import reproduced
 from spotimes.system import command
+from tests.repository import commit, init
 
 Run = Callable[[], tuple[int, str]]
 
@@ -28,14 +28,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         write(path, path)
     write(reproduced.FINGERPRINT, {"cpu": "here"})
     write(reproduced.EVALUATION, evaluation(0.89))
-    Path(".dvc").mkdir()
-    Path(".dvc/config").touch()
-    for words in (
-        ("init", "--quiet"),
-        ("add", "--all"),
-        ("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "committed"),
-    ):
-        subprocess.run(["git", *words], check=True)
+    init()
+    commit("committed")
 
     def run() -> tuple[int, str]:
         with pytest.raises(SystemExit) as ended:

@@ -6,28 +6,25 @@ import pytest
 
 from spotimes.errors import InputError
 from spotimes.reproducibility.revision import Revision
+from tests.repository import commit, git, init
 
 
-def run(*words: str) -> str:
-    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+def dvc(*words: str) -> None:
+    subprocess.run([sys.executable, "-m", "dvc", *words, "--quiet"], check=True)
 
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two commits, the second without the file and with one that DVC keeps."""
     monkeypatch.chdir(tmp_path)
-    run("git", "init", "--quiet", "--initial-branch", "main")
-    run("git", "config", "user.name", "test")
-    run("git", "config", "user.email", "test@example.org")
-    run(sys.executable, "-m", "dvc", "init", "--quiet")
+    init()
+    Path(".dvc/.gitignore").write_text("/cache\n/tmp\n")
     Path("file").write_bytes(b"\x00first")
-    run("git", "add", "--all")
-    run("git", "commit", "--quiet", "--message", "first")
+    commit("first")
     Path("file").unlink()
     Path("kept").write_bytes(b"\x00by DVC")
-    run(sys.executable, "-m", "dvc", "add", "--quiet", "kept")
-    run("git", "add", "--all")
-    run("git", "commit", "--quiet", "--message", "second")
+    dvc("add", "kept")
+    commit("second")
     Path("file").write_bytes(b"not committed")
     return tmp_path
 
@@ -35,7 +32,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("repository")
 def test_a_file_is_as_the_revision_has_it() -> None:
     first = Revision("main~1")
-    assert first.commit == run("git", "rev-parse", "main~1")
+    assert first.commit == git("rev-parse", "main~1")
     assert first.read("file") == b"\x00first"
     assert first.read("kept") is None
     assert Revision("HEAD").read("file") is None
@@ -44,9 +41,9 @@ def test_a_file_is_as_the_revision_has_it() -> None:
 @pytest.mark.usefixtures("repository")
 def test_a_file_that_dvc_keeps_comes_from_its_cache_or_a_remote(tmp_path: Path) -> None:
     assert Revision("main").read("kept") == b"\x00by DVC"
-    run(sys.executable, "-m", "dvc", "remote", "add", "--default", "away", str(tmp_path / "remote"))
-    run("git", "commit", "--quiet", "--all", "--message", "third")
-    run(sys.executable, "-m", "dvc", "push", "--quiet")
+    dvc("remote", "add", "--default", "away", str(tmp_path / "remote"))
+    git("commit", "--quiet", "--all", "--message", "third")
+    dvc("push")
     (file,) = (path for path in Path(".dvc/cache/files").rglob("*") if path.is_file())
     file.unlink()
     assert Revision("main").read("kept") == b"\x00by DVC"

@@ -16,7 +16,6 @@ import pandas as pd
 import pytest
 import yaml
 
-from spotimes.dataset.prepared import PREPARED
 from spotimes.errors import InputError
 from spotimes.params.network import Block, Network
 from spotimes.params.search import Choices, Limits
@@ -24,6 +23,7 @@ from spotimes.search import __main__ as search
 from spotimes.search.architecture_cost import Cost, estimate
 from spotimes.system.validation import load_yaml
 from tests.project import ROOT
+from tests.repository import link_data, save_params
 
 COMMITTED = load_yaml(ROOT / "params.yaml")
 OneLine = Callable[[str, Callable[[], None]], str]
@@ -64,19 +64,14 @@ pytestmark = pytest.mark.usefixtures("reseed")
 
 
 @pytest.fixture
-def repository(
-    tmp_path: Path, prepared: Path, network: Network, int8: bytes, monkeypatch: pytest.MonkeyPatch
-) -> Path:
-    """A folder with params and data, and the current one."""
-    monkeypatch.chdir(tmp_path)
-    lay_out(prepared, int8)
+def repository(repository: Path, int8: bytes) -> Path:
+    """With params, data and a model to compare with."""
+    write_reference(int8)
     write_params()
-    return tmp_path
+    return repository
 
 
-def lay_out(prepared: Path, int8: bytes) -> None:
-    PREPARED.parent.mkdir()
-    PREPARED.symlink_to(prepared)
+def write_reference(int8: bytes) -> None:
     Path("metrics").mkdir()
     Path("reference.tflite").write_bytes(int8)
 
@@ -100,7 +95,7 @@ def write_params(network: dict[str, Any] = COMMITTED["network"], **changes: Any)
         "train": COMMITTED["train"] | {"batch_size": 32, "threads": 2},
         "search": group | changes,
     }
-    Path("params.yaml").write_text(yaml.safe_dump(params))
+    save_params(params)
 
 
 def recorded() -> pd.DataFrame:
@@ -313,7 +308,8 @@ def whole(
     """What a search that nothing disturbed finds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("whole"))
-        lay_out(prepared, int8)
+        link_data(prepared)
+        write_reference(int8)
         write_params(**BRIEF)
         assert run(["-m", "spotimes.search"]) == 0
         table = deterministic(recorded())

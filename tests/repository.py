@@ -1,0 +1,41 @@
+"""A repository's parts as the project's commands expect them; in the current folder by default."""
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from spotimes.dataset.prepared import PREPARED
+
+
+def init(folder: Path = Path()) -> None:
+    """Makes a Git repository with an author, on the branch main, in which DVC finds its own."""
+    git("init", "--quiet", "--initial-branch", "main", folder=folder)
+    git("config", "user.name", "test", folder=folder)
+    git("config", "user.email", "test@example.org", folder=folder)
+    (folder / ".dvc").mkdir(exist_ok=True)
+    (folder / ".dvc/config").touch()
+
+
+def git(*words: str, folder: Path = Path()) -> str:
+    """What Git prints; it must succeed."""
+    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def commit(message: str = "state", folder: Path = Path()) -> None:
+    """Commits all that lies in the folder, changed or not."""
+    git("add", "--all", folder=folder)
+    git("commit", "--quiet", "--allow-empty", "--message", message, folder=folder)
+
+
+def save_params(groups: Mapping[str, object], folder: Path = Path()) -> None:
+    """Writes params.yaml."""
+    (folder / "params.yaml").write_text(yaml.safe_dump(dict(groups), sort_keys=False))
+
+
+def link_data(prepared: Path) -> None:
+    """Puts a prepared dataset where the stages look for it."""
+    PREPARED.parent.mkdir()
+    PREPARED.symlink_to(prepared)
