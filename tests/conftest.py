@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from spotimes.dataset.prepared import Card, Split, SplitName, write_prepared
+from spotimes.ingestion import readers
 from spotimes.ingestion.catalog import load_catalog
 from spotimes.ingestion.download import fetch_any
-from spotimes.ingestion.readers import READERS
 from spotimes.ingestion.split import first_of_each_class, set_aside
 from spotimes.params.network import Block, Network
 from spotimes.system import command
@@ -33,7 +33,7 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 def cifar10() -> dict[SplitName, Split]:
     """Real images: 240 for training, 80 for validation, 50 for the test, all classes alike."""
     mirror, files = fetch_any(CATALOG.mirrors)
-    canonical = READERS[mirror.reader](files)
+    canonical = readers.read(CATALOG, mirror, files)
     names = CATALOG.class_names
     some = taken(canonical.train, first_of_each_class(canonical.train.labels, 32, names, "train"))
     aside = set_aside(some.labels, 0.25, 1, len(names))

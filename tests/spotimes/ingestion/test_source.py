@@ -10,7 +10,7 @@ from spotimes.dataset.prepared import Card, Split, SplitName
 from spotimes.errors import InputError
 from spotimes.ingestion.catalog import load_catalog
 from spotimes.ingestion.download import fetch_any
-from spotimes.ingestion.readers import READERS
+from spotimes.ingestion.readers import read as read_mirror
 from spotimes.ingestion.source import Source, read
 from spotimes.ingestion.split import NOT_SAID, TEST, TRAIN
 from spotimes.params.prepare import Image
@@ -56,8 +56,9 @@ def test_a_catalogs_images_are_called_by_split_and_place(catalogued: Source) -> 
 
 def test_a_catalogs_images_can_be_brought_to_another_size_and_colour(tmp_path: Path) -> None:
     mnist = ROOT / "data/catalog/mnist.yaml"
-    mirror, files = fetch_any(load_catalog(mnist).mirrors)
-    own = READERS[mirror.reader](files).train.images
+    catalog = load_catalog(mnist)
+    mirror, files = fetch_any(catalog.mirrors)
+    own = read_mirror(catalog, mirror, files).train.images
     found = as_wanted(mnist, tmp_path, height=14, width=20, colour="rgb", resize="fit_longest")
     assert found.images.shape == (70_000, 14, 20, 3)
     assert found.card.resize == "fit_longest"
