@@ -19,12 +19,12 @@ def front(costs: Sequence[float], accuracies: Sequence[float]) -> list[int]:
         accuracies: of the same points; the higher the better.
 
     Returns:
-        Places by rising cost, and so by rising accuracy. Of equal points, the first.
+        Indices by rising cost, and so by rising accuracy. Of equal points, the first.
     """
     chosen: list[int] = []
-    for place in np.lexsort((-np.asarray(accuracies), np.asarray(costs))).tolist():
-        if not chosen or accuracies[place] > accuracies[chosen[-1]]:
-            chosen.append(place)
+    for index in np.lexsort((-np.asarray(accuracies), np.asarray(costs))).tolist():
+        if not chosen or accuracies[index] > accuracies[chosen[-1]]:
+            chosen.append(index)
     return chosen
 
 
@@ -32,21 +32,21 @@ def draw(trials: pd.DataFrame, path: Path) -> None:
     """Draws accuracy against bytes and against latency, with both fronts.
 
     Args:
-        trials: the search's record; `spotimes.search` says what its columns are.
+        trials: the search's record; with `spotimes.search.record.COLUMNS`.
         path: the PNG to write.
     """
     trained = trials[trials["outcome"] == "trained"]
-    given_up = trials[trials["outcome"] == "given up"]
+    pruned = trials[trials["outcome"] == "pruned"]
     with figure(path, (10, 4.2), refine=False) as drawing:
         for axes, (column, (label, unit)) in zip(
             drawing.subplots(1, 2, sharey=True), AXES.items(), strict=True
         ):
             axes.scatter(
-                given_up[column] / unit,
-                100 * given_up["val_accuracy"],
+                pruned[column] / unit,
+                100 * pruned["val_accuracy"],
                 marker="x",
                 color=GREY,
-                label="given up early",
+                label="pruned",
             )
             axes.scatter(
                 trained[column] / unit, 100 * trained["val_accuracy"], color=BLUE, label="trained"

@@ -20,7 +20,9 @@ from spotimes.errors import InputError
 from spotimes.params.network import Block, Network
 from spotimes.params.search import Choices, Limits
 from spotimes.search import __main__ as search
+from spotimes.search import objective
 from spotimes.search.architecture_cost import Cost, estimate
+from spotimes.search.space import choices_of, chosen, described
 from spotimes.system.validation import load_yaml
 from tests.project import ROOT
 from tests.repository import link_data, save_params
@@ -38,27 +40,6 @@ SPACE = [
         "repeats": [1, 2],
     },
 ]
-
-# Searches as the command does, and dies at once after so many epochs, all trainings' together.
-SCRIPT = """
-import os, signal, sys
-from spotimes.system import command
-from spotimes.search import __main__ as search
-
-class Killing(search._Reporting):
-    epochs = 0
-
-    def _report(self, history):
-        Killing.epochs += 1
-        for where in ("before", "after"):
-            if (Killing.epochs, where) == (int(sys.argv[1]), sys.argv[2]):
-                os.kill(os.getpid(), signal.SIGKILL)
-            if where == "before":
-                super()._report(history)
-
-search._Reporting = Killing
-command.run("search", search.main)
-"""
 
 pytestmark = pytest.mark.usefixtures("reseed")
 
@@ -104,12 +85,12 @@ def recorded() -> pd.DataFrame:
 
 @pytest.fixture
 def pretended(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Trainings whose accuracy is told by the first block alone; which were begun."""
+    """Trainings whose accuracy depends on the first block alone; which were begun."""
     begun: list[str] = []
 
     def train(network: Network, recipe: Any, *others: Any) -> Any:
         checkpoint = others[3]
-        begun.append(search.described(network.blocks))
+        begun.append(described(network.blocks))
         rows = []
         for epoch in range(recipe.epochs):
             rows.append({"val_accuracy": network.blocks[0].channels / 10 + epoch / 100})
@@ -120,8 +101,8 @@ def pretended(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         guess = estimate(network, (32, 32, 3), 10)
         return Cost(guess.bytes, 1000, guess.macs, guess.macs / 1e5)
 
-    monkeypatch.setattr(search, "train", train)
-    monkeypatch.setattr(search, "measure", measure)
+    monkeypatch.setattr(objective, "train", train)
+    monkeypatch.setattr(objective, "measure", measure)
     return begun
 
 
@@ -143,16 +124,16 @@ def test_no_architecture_is_trained_or_recorded_twice(pretended: list[str]) -> N
     assert sorted(recorded()["architecture"]) == sorted(pretended)
 
 
-def test_the_worse_half_is_given_up_early(pretended: list[str]) -> None:
+def test_the_worse_half_is_pruned(pretended: list[str]) -> None:
     write_params(trials=12, limits=dict.fromkeys(LIMITS))
     search.main()
     table = recorded()
     assert len(table) == 12
-    given_up, trained = table[table["outcome"] == "given up"], table[table["outcome"] == "trained"]
+    pruned, trained = table[table["outcome"] == "pruned"], table[table["outcome"] == "trained"]
     assert set(trained["epochs"]) == {3}
     assert len(trained) >= 2
-    assert len(given_up) and set(given_up["epochs"]) <= {1, 2}
-    assert given_up["val_accuracy"].max() < trained["val_accuracy"].max()
+    assert len(pruned) and set(pruned["epochs"]) <= {1, 2}
+    assert pruned["val_accuracy"].max() < trained["val_accuracy"].max()
 
 
 def test_it_prints_the_front_and_the_best_as_params_have_it(
@@ -166,7 +147,7 @@ def test_it_prints_the_front_and_the_best_as_params_have_it(
     best = trained[trained["val_accuracy"] == trained["val_accuracy"].max()].iloc[0]
     document = yaml.safe_load("network:\n" + printed[printed.index("  blocks:") :])
     blocks = [Block.model_validate(each) for each in document["network"]["blocks"]]
-    assert search.described(blocks) == best["architecture"]
+    assert described(blocks) == best["architecture"]
     assert f"trial {best['trial']}: {best['architecture']}: {best['bytes']:,} bytes" in printed
     assert Path("metrics/search.png").stat().st_size > 5000
 
@@ -230,12 +211,12 @@ def test_choices_give_the_blocks_back(repeats: tuple[int, ...], kernel: int) -> 
             "repeats": count,
         }.items()
     }
-    blocks = search.chosen(optuna.trial.FixedTrial(taken), space)
-    found = search.choices_of(blocks, space)
+    blocks = chosen(optuna.trial.FixedTrial(taken), space)
+    found = choices_of(blocks, space)
     assert found is not None
-    assert search.chosen(optuna.trial.FixedTrial(found), space) == blocks
-    assert search.choices_of(blocks[1:], space) is None
-    assert search.choices_of([*blocks, Block(kind="conv", channels=24)], space) is None
+    assert chosen(optuna.trial.FixedTrial(found), space) == blocks
+    assert choices_of(blocks[1:], space) is None
+    assert choices_of([*blocks, Block(kind="conv", channels=24)], space) is None
 
 
 def test_started_again_it_goes_on_and_with_another_seed_anew(pretended: list[str]) -> None:
@@ -273,7 +254,7 @@ def test_a_fault_gives_one_line(
 
 
 @pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")  # Optuna's own
-def test_a_damaged_record_is_told(pretended: list[str], one_line: OneLine) -> None:
+def test_a_damaged_database_is_reported(pretended: list[str], one_line: OneLine) -> None:
     Path(".search").mkdir()
     Path(".search/study.db").write_text("no database" * 100)
     Path("metrics/search.csv").write_text("an earlier one\n")
@@ -324,11 +305,11 @@ def run(arguments: list[str]) -> int:
 
 # In the second training; after its last epoch; and before the first epoch is reported.
 @pytest.mark.parametrize(("epochs", "where"), [(3, "after"), (4, "after"), (1, "before")])
-def test_broken_off_and_taken_up_it_finds_what_it_would_have(
+def test_killed_and_resumed_it_finds_what_it_would_have(
     repository: Path, whole: pd.DataFrame, epochs: int, where: str
 ) -> None:
     write_params(**BRIEF)
-    assert run(["-c", SCRIPT, str(epochs), where]) == -signal.SIGKILL
+    assert run(["-m", "tests.programs.killed_search", str(epochs), where]) == -signal.SIGKILL
     assert run(["-m", "spotimes.search"]) == 0
     pd.testing.assert_frame_equal(deterministic(recorded()), whole)
     assert not Path(".search/train.npz").exists()
