@@ -30,7 +30,7 @@ from spotimes.dataset.prepared import (
 )
 from spotimes.ingestion import dataset_report, source
 from spotimes.ingestion.dataset_report import DRAWN_EXAMPLES, DRAWN_PAIRS, Report
-from spotimes.ingestion.duplicates import combined
+from spotimes.ingestion.exact_copies import combined_digest
 from spotimes.ingestion.selection import Selection, select
 from spotimes.ingestion.source import Source
 from spotimes.ingestion.split import TEST
@@ -73,7 +73,7 @@ def main() -> None:
         IMAGES.unlink(missing_ok=True)
     atomic.write_json(REPORT, report.model_dump())
     tested = found.digests[selection.split_of == TEST]
-    atomic.write_json(METRICS, metrics(found, report) | {"test_digest": combined(tested)})
+    atomic.write_json(METRICS, metrics(found, report) | {"test_digest": combined_digest(tested)})
     print("\n".join(dataset_report.lines(report)))
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from spotimes.dataset.prepared import PREPARED, LabelledImages
 from spotimes.errors import InputError
-from spotimes.ingestion.duplicates import all_fingerprints, combined
+from spotimes.ingestion.exact_copies import combined_digest, image_digests
 from spotimes.params.load import PARAMS_FILE
 from spotimes.reproducibility.revision import Revision
 
@@ -51,7 +51,7 @@ def check_prepared(test: LabelledImages) -> None:
     here = _origin(_content(Path(LOCK)), _content(Path(PREPARATION)))
     if here is None or here.test_digest is None:
         return
-    if combined(all_fingerprints(test.images)[0]) != here.test_digest:
+    if combined_digest(image_digests(test.images)) != here.test_digest:
         raise InputError(f"{PREPARED}: is not what {LOCK} says; dvc repro prepare makes it")
 
 

@@ -1,11 +1,12 @@
 """Images in a .npy file that are read and written a few at a time.
 
-Not mapped into memory: a training run touches every page of a map, and all of them would count as
-the process' memory. The system's cache holds what was read before, as far as there is room.
+They are not mapped into memory: a training run touches every page of a map, and all pages would
+count as the process' memory. The system's cache holds what was read before, where it has room.
 """
 
 import os
 import weakref
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,11 +20,10 @@ from spotimes.errors import InputError
 BYTES_AT_ONCE = 1 << 24
 
 Images = npt.NDArray[np.uint8]
-Places = slice | npt.NDArray[np.intp]
 
 
 class ImageSource(Protocol):
-    """What is read of images: an array, or something that reads them as they are asked for."""
+    """Images in an array, or in something that reads them when they are asked for."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -31,7 +31,7 @@ class ImageSource(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, places: Any, /) -> Any: ...
+    def __getitem__(self, index: Any, /) -> Any: ...
 
 
 class ImageFile:
@@ -81,21 +81,21 @@ class ImageFile:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, places: Any) -> Images:
+    def __getitem__(self, index: Any) -> Images:
         """Reads images.
 
         Args:
-            places: as of an array's first axis: a number, a slice, or an array of places.
+            index: as of an array's first axis: a number, a slice, or an array of numbers.
 
         Returns:
             uint8 of shape (images, height, width, channels), or for a number (height, width,
             channels); the caller's own.
 
         Raises:
-            IndexError: there is no such place.
-            InputError: the file was cut short since it was opened.
+            IndexError: there is no such image.
+            InputError: the file was truncated since it was opened.
         """
-        chosen = np.arange(len(self))[places]
+        chosen = np.arange(len(self))[index]
         images = np.empty((chosen.size, *self.shape[1:]), np.uint8)
         runs = np.flatnonzero(np.diff(chosen.reshape(-1)) != 1) + 1
         bounds = [0, *runs.tolist(), chosen.size] if chosen.size else [0]
@@ -107,36 +107,34 @@ class ImageFile:
         """All images, in memory."""
         return self[:].astype(dtype or np.uint8, copy=False)
 
-    def _read(self, into: Images, place: int) -> None:
+    def _read(self, into: Images, first: int) -> None:
         # A system call reads at most 2 GiB.
-        left, at = into.reshape(-1).data, self._start + place * self._bytes
+        left, at = into.reshape(-1).data, self._start + first * self._bytes
         while left:
             count = os.preadv(self._file, [left], at)
             if count == 0:
-                raise InputError(
-                    f"{self.path}: ends before its end; do not change it while a stage runs"
-                )
+                raise InputError(f"{self.path}: is truncated; do not change it while a stage runs")
             left, at = left[count:], at + count
 
 
 class Selected:
-    """Some images of a source, read as they are asked for.
+    """Some images of a source, read when they are asked for.
 
     Attributes:
         shape: (images, height, width, channels).
     """
 
-    def __init__(self, source: ImageSource, places: npt.NDArray[np.intp]) -> None:
-        """Shows those at `places`, in that order."""
-        self._source, self._places = source, places
-        self.shape: tuple[int, ...] = (len(places), *source.shape[1:])
+    def __init__(self, source: ImageSource, indices: npt.NDArray[np.intp]) -> None:
+        """Selects the images at `indices`, in that order."""
+        self._source, self._indices = source, indices
+        self.shape: tuple[int, ...] = (len(indices), *source.shape[1:])
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._indices)
 
-    def __getitem__(self, places: Any) -> Images:
-        """Reads images; `places` as of an array's first axis."""
-        images: Images = self._source[self._places[places]]
+    def __getitem__(self, index: Any) -> Images:
+        """Reads images; `index` as of an array's first axis."""
+        images: Images = self._source[self._indices[index]]
         return images
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
@@ -145,7 +143,7 @@ class Selected:
 
 
 class ImageWriter:
-    """Writes images to a .npy file as NumPy would, some at a time; to be used by `with`."""
+    """Writes images to a .npy file as NumPy would, some at a time; a context manager."""
 
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
         """Begins the file; `shape` is (images, height, width, channels)."""
@@ -173,9 +171,15 @@ def write_images(path: Path, images: ImageSource) -> None:
     """Writes all images of a source, some at a time.
 
     Raises:
-        OSError: the disk is full, say; the file is then no whole one.
+        OSError: the disk is full, say; the file is then incomplete.
     """
-    at_once = max(1, BYTES_AT_ONCE // max(1, int(np.prod(images.shape[1:]))))
     with ImageWriter(path, images.shape) as writer:
-        for begin in range(0, len(images), at_once):
-            writer.append(images[begin : begin + at_once])
+        for some in chunks(images):
+            writer.append(some)
+
+
+def chunks(images: ImageSource) -> Iterator[Images]:
+    """Reads all images of a source in their order, at most `BYTES_AT_ONCE` at a time."""
+    at_once = max(1, BYTES_AT_ONCE // max(1, int(np.prod(images.shape[1:]))))
+    for begin in range(0, len(images), at_once):
+        yield images[begin : begin + at_once]

@@ -19,8 +19,9 @@ from tqdm import tqdm
 
 from spotimes.dataset.image_file import BYTES_AT_ONCE, ImageFile, ImageWriter
 from spotimes.errors import InputError
-from spotimes.ingestion.duplicates import fingerprints
+from spotimes.ingestion.exact_copies import image_digests
 from spotimes.ingestion.labelled_files import LabelledFiles, find
+from spotimes.ingestion.near_copies import difference_hashes
 from spotimes.params.prepare import Image
 from spotimes.preprocessing.decode import MAX_PIXELS, Header, read_header
 from spotimes.preprocessing.resize import Target, load_image
@@ -184,8 +185,8 @@ def _decoded(
             if len(block) == at_once or place == count - 1:
                 images = np.stack(block)
                 writer.append(images)
-                for every, part in zip((digests, hashes), fingerprints(images), strict=True):
-                    every.append(part)
+                digests.append(image_digests(images))
+                hashes.append(difference_hashes(images))
                 block.clear()
     return Pictures(
         files,

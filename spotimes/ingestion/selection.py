@@ -8,7 +8,8 @@ import numpy.typing as npt
 from spotimes.dataset.image_file import Selected
 from spotimes.dataset.prepared import SPLITS
 from spotimes.errors import InputError
-from spotimes.ingestion.duplicates import exact_groups, near_pairs
+from spotimes.ingestion.exact_copies import exact_groups
+from spotimes.ingestion.near_copies import near_pairs
 from spotimes.ingestion.source import Source
 from spotimes.ingestion.split import (
     LEFT_OUT,

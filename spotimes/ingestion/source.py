@@ -11,7 +11,8 @@ from spotimes.dataset.image_file import ImageFile, ImageSource, ImageWriter
 from spotimes.dataset.prepared import SPLITS, Card
 from spotimes.ingestion import download, own_images, readers
 from spotimes.ingestion.catalog import Catalog, load_catalog
-from spotimes.ingestion.duplicates import all_fingerprints
+from spotimes.ingestion.exact_copies import image_digests
+from spotimes.ingestion.near_copies import difference_hashes
 from spotimes.ingestion.own_images import Looks
 from spotimes.ingestion.split import TEST, TRAIN
 from spotimes.params.prepare import Image
@@ -109,7 +110,6 @@ def _catalog(path: Path, image: Image, images_npy: Path) -> Source:
     own = np.concatenate([split.images for split in canonical])
     images = _refitted(own, catalog, image, images_npy)
     given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(split.labels) for split in canonical])
-    digests, hashes = all_fingerprints(images)
     return Source(
         where=str(path),
         card=catalog.card().model_copy(update={"resize": image.resize}),
@@ -117,8 +117,8 @@ def _catalog(path: Path, image: Image, images_npy: Path) -> Source:
         images=images,
         labels=np.concatenate([split.labels for split in canonical]),
         given=given,
-        digests=digests,
-        hashes=hashes,
+        digests=image_digests(images),
+        hashes=difference_hashes(images),
         names=None,
         looks=None,
         unreadable={},

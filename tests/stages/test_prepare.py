@@ -18,7 +18,7 @@ import yaml
 from PIL import Image
 
 from spotimes.dataset.prepared import Card, Split, SplitName, load_card, load_split
-from spotimes.ingestion.duplicates import combined, fingerprints
+from spotimes.ingestion.exact_copies import combined_digest, image_digests
 from spotimes.system import command
 from stages import prepare
 from tests.folders import write_folder
@@ -171,7 +171,7 @@ def test_prepares_cifar10(run: Prepare) -> None:
     assert metrics["images_per_class"]["validation"]["truck"] == 2
     assert (metrics["left_out"], metrics["passed_over"]) == (0, 0)
     tested = load_split("test", Path("data/prepared")).images[:]
-    assert metrics["test_digest"] == combined(fingerprints(tested[::-1])[0])
+    assert metrics["test_digest"] == combined_digest(image_digests(tested[::-1]))
     with Image.open("metrics/dataset.png") as picture:
         assert picture.width == 1000
     images, labels = load_split("validation", Path("data/prepared"))

@@ -17,7 +17,7 @@ from spotimes.compare.held_out import (
 )
 from spotimes.dataset.prepared import Split
 from spotimes.errors import InputError
-from spotimes.ingestion.duplicates import combined, fingerprints
+from spotimes.ingestion.exact_copies import combined_digest, image_digests
 from spotimes.reproducibility.revision import Revision
 from tests.repository import commit, init
 
@@ -139,7 +139,7 @@ def test_data_that_the_lock_does_not_tell_of_is_refused(
     committed: Commit, cifar10: dict[str, Split]
 ) -> None:
     test = cifar10["test"]
-    digest = combined(fingerprints(test.images)[0])
+    digest = combined_digest(image_digests(test.images))
     committed(**CATALOG, digest=digest)
     check_prepared(Split(test.images[::-1], test.labels[::-1]))
     with pytest.raises(InputError, match=r"is not what dvc\.lock says"):

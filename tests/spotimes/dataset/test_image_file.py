@@ -35,7 +35,7 @@ def test_it_is_written_a_few_at_a_time(
 
 
 @pytest.mark.parametrize(
-    "places",
+    "indices",
     [
         slice(None),
         slice(3, 9),
@@ -53,11 +53,11 @@ def test_it_is_written_a_few_at_a_time(
     ],
     ids=str,
 )
-def test_places_are_those_of_an_array(path: Path, places: Any) -> None:
+def test_an_index_is_that_of_an_array(path: Path, indices: Any) -> None:
     for source in (ImageFile(path), Selected(ImageFile(path), np.arange(50))):
-        found = source[places]
-        assert (str(found.dtype), found.shape) == ("uint8", IMAGES[places].shape)
-        np.testing.assert_array_equal(found, IMAGES[places])
+        found = source[indices]
+        assert (str(found.dtype), found.shape) == ("uint8", IMAGES[indices].shape)
+        np.testing.assert_array_equal(found, IMAGES[indices])
 
 
 def test_a_selection_is_in_its_own_order(path: Path) -> None:
@@ -84,8 +84,8 @@ def test_threads_read_at_once(path: Path) -> None:
     images = ImageFile(path)
     order = np.random.default_rng(2).integers(0, 50, (200, 8))
     with ThreadPoolExecutor(4) as pool:
-        for places, found in zip(order, pool.map(images.__getitem__, order), strict=True):
-            np.testing.assert_array_equal(found, IMAGES[places])
+        for indices, found in zip(order, pool.map(images.__getitem__, order), strict=True):
+            np.testing.assert_array_equal(found, IMAGES[indices])
 
 
 def test_files_do_not_stay_open(path: Path) -> None:
@@ -126,10 +126,10 @@ def test_what_is_no_npy_file_is_refused(path: Path, content: bytes) -> None:
         ImageFile(path)
 
 
-def test_a_file_that_shrinks_meanwhile_is_told(path: Path) -> None:
+def test_a_file_that_shrinks_meanwhile_is_reported(path: Path) -> None:
     images = ImageFile(path)
     os.truncate(path, 1000)
-    with pytest.raises(InputError, match="ends before its end"):
+    with pytest.raises(InputError, match="is truncated"):
         images[:]
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from spotimes.dataset.prepared import Card, Split, SplitName
 from spotimes.errors import InputError
-from spotimes.ingestion.duplicates import fingerprints
+from spotimes.ingestion.exact_copies import image_digests
+from spotimes.ingestion.near_copies import difference_hashes
 from spotimes.ingestion.selection import select
 from spotimes.ingestion.source import Source
 from spotimes.ingestion.split import LEFT_OUT, NOT_SAID, TEST, TRAIN, VALIDATION
@@ -31,7 +32,6 @@ def images(cifar10: dict[SplitName, Split]) -> Any:
 def source(images: Any, given: Any = NOT_SAID, labels: Any = None, **changes: Any) -> Source:
     """Two classes by turns, unless labels are given."""
     count = len(images)
-    digests, hashes = fingerprints(images)
     made = Source(
         where="mine",
         card=Card(name="mine", class_names=["a", "b"], licence="", citation="", homepage=""),
@@ -39,8 +39,8 @@ def source(images: Any, given: Any = NOT_SAID, labels: Any = None, **changes: An
         images=images,
         labels=np.arange(count) % 2 if labels is None else np.array(labels),
         given=np.broadcast_to(np.array(given, np.int8), count).copy(),
-        digests=digests,
-        hashes=hashes,
+        digests=image_digests(images),
+        hashes=difference_hashes(images),
         names=[f"{place}.png" for place in range(count)],
         looks=None,
         unreadable={},

@@ -7,17 +7,10 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from spotimes.dataset import image_file
 from spotimes.dataset.prepared import Split, SplitName
-from spotimes.ingestion import duplicates
-from spotimes.ingestion.duplicates import (
-    MOST_BITS,
-    NEAREST,
-    all_fingerprints,
-    combined,
-    exact_groups,
-    fingerprints,
-    near_pairs,
-)
+from spotimes.ingestion import near_copies
+from spotimes.ingestion.near_copies import MOST_BITS, NEAREST, difference_hashes, near_pairs
 
 Images = npt.NDArray[np.uint8]
 GENERATOR = np.random.default_rng(3)
@@ -31,7 +24,7 @@ def photos(cifar10: dict[SplitName, Split]) -> Images:
     return np.concatenate([split.images[:] for split in cifar10.values()])
 
 
-def stored_anew(images: Images, quality: int) -> Images:
+def saved_again(images: Images, quality: int) -> Images:
     again = []
     for image in images:
         stream = io.BytesIO()
@@ -54,13 +47,13 @@ def in_splits(*counts: int) -> npt.NDArray[np.int8]:
 
 def found_between(one: Images, other: Images) -> list[tuple[int, int]]:
     images = np.concatenate([one, other])
-    _, hashes = fingerprints(images)
+    hashes = difference_hashes(images)
     pairs = found_pairs(images, hashes, in_splits(len(one), len(other)))
     return [(earlier, later) for earlier, later in pairs.tolist()]
 
 
 class Counting:
-    """Images on a disk, as it were: counts what is asked for."""
+    """Stands for images on a disk, and counts what is read."""
 
     def __init__(self, images: Images) -> None:
         self._images = images
@@ -71,63 +64,40 @@ class Counting:
     def __len__(self) -> int:
         return len(self._images)
 
-    def __getitem__(self, places: Any) -> Images:
-        chosen = np.arange(len(self))[places].reshape(-1)
+    def __getitem__(self, index: Any) -> Images:
+        chosen = np.arange(len(self))[index].reshape(-1)
         self.asked += chosen.tolist()
         self.most_at_once = max(self.most_at_once, len(chosen))
         images: Images = self._images[chosen]
         return images
 
 
-def test_equal_images_are_grouped() -> None:
-    images = GENERATOR.integers(0, 256, (9, 5, 4, 3), np.uint8)
-    images[[2, 6]] = images[1]
-    images[7] = images[0]
-    digests, _ = fingerprints(images)
-    assert [group.tolist() for group in exact_groups(digests)] == [[0, 7], [1, 2, 6]]
-
-
-def test_one_other_pixel_is_another_image() -> None:
-    images = np.zeros((2, 8, 8, 1), np.uint8)
-    images[1, 7, 7] = 1
-    assert exact_groups(fingerprints(images)[0]) == []
-
-
 def test_nothing_and_one_image() -> None:
     for count in (0, 1):
         images = np.zeros((count, 8, 9, 3), np.uint8)
-        digests, hashes = fingerprints(images)
-        assert digests.shape == (count, 2)
-        assert exact_groups(digests) == []
+        hashes = difference_hashes(images)
+        assert hashes.shape == (count,)
         assert found_pairs(images, hashes, np.zeros(count, np.int8)).shape == (0, 2)
-
-
-def test_chunks_have_the_fingerprints_of_the_whole(cifar10: dict[SplitName, Split]) -> None:
-    images = photos(cifar10)
-    whole = fingerprints(images)
-    chunks = [fingerprints(images[begin : begin + 33]) for begin in range(0, len(images), 33)]
-    for place, expected in enumerate(whole):
-        np.testing.assert_array_equal(np.concatenate([chunk[place] for chunk in chunks]), expected)
 
 
 def test_the_hash_is_krawetz_difference_hash() -> None:
     grey = GENERATOR.integers(0, 256, (8, 9), np.uint8)
     bits = "".join(
-        str(int(right > left + duplicates.MARGIN))
+        str(int(right > left + near_copies.MARGIN))
         for row in grey.astype(int)
         for left, right in pairwise(row)
     )
     # Any size that is a multiple reduces to the same areas, exactly.
     larger = grey.repeat(3, axis=0).repeat(2, axis=1)
     for image in (grey, larger):
-        _, hashes = fingerprints(np.stack([image] * 3, axis=2)[None])
+        hashes = difference_hashes(np.stack([image] * 3, axis=2)[None])
         assert int(hashes[0]) == int(bits, 2)
 
 
 def test_areas_that_cut_through_pixels_weigh_them(cifar10: dict[SplitName, Split]) -> None:
     images = cifar10["test"].images[:]
     enlarged_exactly = images.repeat(9, axis=2).repeat(8, axis=1)  # to whole pixels an area
-    np.testing.assert_array_equal(fingerprints(images)[1], fingerprints(enlarged_exactly)[1])
+    np.testing.assert_array_equal(difference_hashes(images), difference_hashes(enlarged_exactly))
 
 
 @pytest.mark.parametrize("height", [2, 3, 7, 17])
@@ -140,11 +110,11 @@ def test_any_size_is_compared(height: int, width: int, channels: int) -> None:
 
 
 @pytest.mark.parametrize(("quality", "share"), [(75, 0.96), (90, 0.99)])
-def test_photos_stored_anew_are_found(
+def test_photos_saved_again_are_found(
     cifar10: dict[SplitName, Split], quality: int, share: float
 ) -> None:
     images = photos(cifar10)
-    found = found_between(images, stored_anew(images, quality))
+    found = found_between(images, saved_again(images, quality))
     assert len(found) >= share * len(images)
     assert all(later - earlier == len(images) for earlier, later in found)
 
@@ -176,19 +146,19 @@ def test_alike_hashes_of_different_images_are_not_enough(cifar10: dict[SplitName
     assert found_pairs(images, same, in_splits(20, 20)).tolist() == []
 
 
-def test_a_small_thing_at_another_place_is_another_image() -> None:
+def test_a_small_thing_elsewhere_is_another_image() -> None:
     one, other = np.zeros((2, 1, 32, 32, 3), np.uint8)
     one[:, 4:8, 10:14] = 255
     other[:, 20:24, 10:14] = 255
     difference = 2 * 16 * 255 / 32**2
-    assert difference <= duplicates.MOST_DIFFERENCE
+    assert difference <= near_copies.MOST_MEAN_DIFFERENCE
     images = np.concatenate([one, other])
     assert found_pairs(images, np.zeros(2, np.uint64), in_splits(1, 1)).tolist() == []
 
 
 def test_only_pairs_in_different_splits_count() -> None:
     images = GENERATOR.integers(0, 256, (1, 16, 16, 3), np.uint8).repeat(5, axis=0)
-    _, hashes = fingerprints(images)
+    hashes = difference_hashes(images)
     splits = np.array([2, 0, 2, -1, 0], np.int8)
     assert found_pairs(images, hashes, splits).tolist() == [
         [0, 1], [0, 3], [0, 4], [1, 2], [1, 3], [2, 3], [2, 4], [3, 4],
@@ -196,7 +166,7 @@ def test_only_pairs_in_different_splits_count() -> None:
     assert found_pairs(images, hashes, np.ones(5, np.int8)).tolist() == []
 
 
-def test_flat_images_are_told_apart_by_their_level() -> None:
+def test_flat_images_are_distinguished_by_their_level() -> None:
     assert found_between(flat([0, 100, 250]), flat([60, 103, 200])) == [(1, 4)]
 
 
@@ -221,7 +191,7 @@ def test_banding_finds_all_hashes_within_three_bits() -> None:
 
 def test_of_a_crowd_each_image_is_in_a_pair_but_not_in_all() -> None:
     images = flat([0] * 400)
-    _, hashes = fingerprints(images)
+    hashes = difference_hashes(images)
     pairs = found_pairs(images, hashes, in_splits(300, 100))
     assert set(pairs.ravel().tolist()) == set(range(400))
     assert len(pairs) <= 400 * NEAREST
@@ -231,18 +201,18 @@ def test_of_a_crowd_each_image_is_in_a_pair_but_not_in_all() -> None:
 def test_in_a_crowd_the_nearest_in_brightness_are_compared() -> None:
     levels = np.arange(256).repeat(3).tolist()
     images = flat([*levels, *range(0, 256, 30)])
-    _, hashes = fingerprints(images)
+    hashes = difference_hashes(images)
     pairs = found_pairs(images, hashes, in_splits(len(levels), 9))
     for place, level in enumerate(range(0, 256, 30)):
         partners = pairs[pairs[:, 1] == len(levels) + place, 0] // 3
         assert level in partners
-        assert np.abs(partners - level).max() <= duplicates.MOST_DIFFERENCE
+        assert np.abs(partners - level).max() <= near_copies.MOST_MEAN_DIFFERENCE
 
 
 def test_the_search_ends_when_there_are_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(duplicates, "MOST_PAIRS", 50)
+    monkeypatch.setattr(near_copies, "MOST_PAIRS", 50)
     images = flat([0] * 40)
-    _, hashes = fingerprints(images)
+    hashes = difference_hashes(images)
     pairs, are_all = near_pairs(images, hashes, in_splits(20, 20))
     assert (len(pairs), are_all) == (50, False)
     assert near_pairs(images[:10], hashes[:10], in_splits(9, 1))[1] is True
@@ -252,11 +222,11 @@ def test_the_search_ends_when_there_are_very_many(monkeypatch: pytest.MonkeyPatc
 def test_an_image_is_read_once_at_most_and_only_if_its_hash_is_alike(
     cifar10: dict[SplitName, Split], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(duplicates, "BYTES_AT_ONCE", 7 * 32 * 32 * 3)
+    monkeypatch.setattr(near_copies, "BYTES_AT_ONCE", 7 * 32 * 32 * 3)
     images = photos(cifar10)
     copies = images[:30]
     source = Counting(np.concatenate([images, copies]))
-    _, hashes = fingerprints(source[:])
+    hashes = difference_hashes(source[:])
     source.asked.clear()
     source.most_at_once = 0
     pairs = found_pairs(source, hashes, in_splits(len(images), len(copies)))
@@ -266,17 +236,12 @@ def test_an_image_is_read_once_at_most_and_only_if_its_hash_is_alike(
     assert source.most_at_once <= 7
 
 
-def test_fingerprints_of_a_few_at_a_time_are_the_same(
+def test_hashes_of_a_few_images_at_a_time_are_those_of_the_whole(
     cifar10: dict[SplitName, Split], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images = cifar10["test"].images[:]
-    monkeypatch.setattr(duplicates, "AT_ONCE", 7)
-    for few, whole in zip(all_fingerprints(images), fingerprints(images), strict=True):
-        np.testing.assert_array_equal(few, whole)
-
-
-def test_one_digest_of_images_in_any_order(cifar10: dict[SplitName, Split]) -> None:
-    digests = fingerprints(cifar10["test"].images[:])[0]
-    assert combined(digests) == combined(digests[::-1])
-    assert combined(digests) != combined(digests[1:])
-    assert combined(digests) != combined(np.concatenate([digests, digests[:1]]))
+    images = photos(cifar10)
+    whole = difference_hashes(images)
+    monkeypatch.setattr(image_file, "BYTES_AT_ONCE", 33 * 32 * 32 * 3)
+    source = Counting(images)
+    np.testing.assert_array_equal(difference_hashes(source), whole)
+    assert source.most_at_once == 33
