@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install repro test check compare doctor rebuild preset search lint lock
+.PHONY: help install repro test check compare doctor rebuild preset search serve lint lock
 .DEFAULT_GOAL := help
 
 help: ## list these verbs
@@ -39,6 +39,9 @@ search: .venv/pipeline ## search architectures within search.limits of params.ya
 	@python -m spotimes.params
 	python -m spotimes.search
 
+serve: .venv/app ## serve the model and a page to try it, over HTTP: make serve ARGS="--port 8080"
+	@python -m app serve $(ARGS)
+
 lint: .venv/tests ## check style and types
 	ruff check .
 	ruff format --check .
@@ -59,6 +62,10 @@ install: ## install what requirements.txt pins, anew
 	  { echo 'Spotimes needs Python 3.10 to 3.13: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)' >&2; exit 2; }
 	@$(PYTHON) -m venv .venv || { echo 'No virtual environment: Debian and Ubuntu have it in a package of its own, apt-get install python3-venv' >&2; exit 2; }
 	python -m pip install --requirement requirements.txt
+	@touch $@
+
+.venv/app: app/requirements.txt .venv/pipeline
+	python -m pip install --requirement app/requirements.txt
 	@touch $@
 
 .venv/tests: requirements-dev.txt .venv/pipeline

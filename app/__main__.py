@@ -47,14 +47,16 @@ def _module(name: str) -> ModuleType:
     except KeyboardInterrupt:
         sys.exit(130)
     except ModuleNotFoundError as error:
-        print(f"{name}: {_not_installed(error)}", file=sys.stderr)
+        print(f"{name}: {_not_installed(name, error)}", file=sys.stderr)
         sys.exit(2)
 
 
-def _not_installed(error: ModuleNotFoundError) -> str:
+def _not_installed(verb: str, error: ModuleNotFoundError) -> str:
+    package = str(error.name).partition(".")[0]
+    remedy = "make serve" if verb == "serve" else "source .venv/bin/activate"
     return (
-        f"the package {error.name} is not installed here; `pip install --requirement "
-        "app/requirements.txt` installs it, and `source .venv/bin/activate` enters where it is"
+        f"the package {package} is not installed; run `{remedy}`, or on a device "
+        "`.venv/bin/pip install --requirement app/requirements.txt`"
     )
 
 
@@ -68,7 +70,7 @@ def _run(arguments: argparse.Namespace) -> None:
         arguments.run(arguments)
         sys.stdout.flush()
     except ModuleNotFoundError as error:
-        raise InputError(_not_installed(error)) from error
+        raise InputError(_not_installed(arguments.name, error)) from error
     except BrokenPipeError:  # whoever read it, such as `head`, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)

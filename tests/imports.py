@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.project import ROOT
 
-PACKAGES = ("spotimes", "stages", "app")
+PACKAGES = ("spotimes", "stages", "app", "benchmarks")
 
 
 def reached(module: str) -> set[str]:

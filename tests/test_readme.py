@@ -1,16 +1,34 @@
 """The pages' links and commands lead somewhere; the README's figures are the metrics'."""
 
+import csv
 import json
+import os
 import re
+import shlex
 import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from tests.imports import PACKAGES, file_of, imported, reached
 from tests.project import ROOT
+from tests.test_requirements import normalized, pins
 
-PAGES = ["README.md", "docs/network.md", "docs/own-images.md", "models/README.md"]
+PAGES = [
+    "README.md",
+    "docs/deploy.md",
+    "docs/network.md",
+    "docs/own-images.md",
+    "models/README.md",
+]
+BLOCK = re.compile(r"(?:^    .*\n|^\n(?=    ))+", re.MULTILINE)
+# What the pipeline's packages do not suffice for, as it imports or starts the server.
+OF_THE_SERVER = {"app.serve", "benchmarks.request_parts", "benchmarks.server_load"}
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 
 
@@ -28,8 +46,94 @@ def test_links_and_pictures_exist(page: str) -> None:
             assert (ROOT / page).parent.joinpath(target).exists(), target
 
 
+def commands(page: str, first: str) -> list[list[str]]:
+    """The commands of a page, in blocks and between backticks, whose first word is `first`."""
+    blocks = "".join(BLOCK.findall(text(page))).replace("\\\n", "")
+    spans = (span.replace("\n", " ") for span in re.findall(r"`([^`]+)`", text(page)))
+    simple = re.split(r"\n| && | \| ", "\n".join([blocks, *spans]))
+    words = (re.sub(r"\s+#.*", "", command).strip() for command in simple)
+    return [
+        shlex.split(command) for command in words if re.match(rf"(\S*/)?{first}(\s|$)", command)
+    ]
+
+
+def modules(page: str) -> list[tuple[str, list[str]]]:
+    """What `python -m` runs on a page, verbs of the app as modules of their own, and its words."""
+    found = []
+    for _, *words in commands(page, "python3?"):
+        if words[:1] != ["-m"] or words[1] == "venv":
+            continue
+        _, name, *rest = words
+        if name == "app" and rest:
+            verb, *rest = rest
+            name = f"app.{verb}"
+        found.append((name, rest))
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_python_is_to_run_is_there_and_has_those_options(page: str) -> None:
+    found = modules(page)
+    assert found or page == "models/README.md"
+    for name, words in found:
+        file = file_of(f"{name}.__main__") or file_of(name)
+        assert file is not None, name
+        source = (ROOT / file).read_text(encoding="utf-8")
+        assert name.startswith("app") or '__name__ == "__main__"' in source, name
+        for word in words:
+            assert not word.startswith("--") or f'"{word.partition("=")[0]}"' in source, word
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_command_needs_the_pipelines_packages_or_the_page_installs_more(page: str) -> None:
+    owners, pipeline = packages_distributions(), {name for name, _ in pins("requirements.txt")}
+    for name in {name for name, _ in modules(page)}:
+        files = reached(f"{name}.__main__") | reached(name)
+        imports = {each.partition(".")[0] for file in files for each in imported(ROOT / file)}
+        foreign = imports - sys.stdlib_module_names - set(PACKAGES)
+        more = {each for each in foreign if not {normalized(o) for o in owners[each]} & pipeline}
+        assert not more or name in OF_THE_SERVER, (name, more)
+        assert name not in OF_THE_SERVER or "make serve" in text(page), name
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_dvc_is_asked_for_is_there(page: str) -> None:
+    params = yaml.safe_load(text("params.yaml"))
+    stages = yaml.safe_load(text("dvc.yaml"))["stages"]
+    for _, *words in commands(page, "dvc"):
+        options = dict(pairwise(words))
+        for setting in (b for a, b in pairwise(words) if a == "-S"):
+            value: Any = params
+            for key in setting.partition("=")[0].split("."):
+                assert key in value, setting
+                value = value[key]
+        if words[:1] == ["repro"] and "-s" in options:
+            assert options["-s"] in stages
+        if words[:2] == ["plots", "show"]:
+            with (ROOT / words[2]).open(encoding="utf-8") as file:
+                columns = next(csv.reader(file))
+            assert {options["-x"], options["-y"]} <= set(columns)
+
+
+def test_the_example_in_python_runs(prepared: Path, tmp_path: Path) -> None:
+    (example,) = [block for block in BLOCK.findall(text("README.md")) if "Classifier(" in block]
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/prepared").symlink_to(prepared)
+    (tmp_path / "models").symlink_to(ROOT / "models")
+    done = subprocess.run(
+        [sys.executable, "-c", re.sub(r"^    ", "", example, flags=re.MULTILINE)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = done.stdout.splitlines()
+    assert [len(re.findall(r"\d%", line)) for line in lines] == [3, 3]
+
+
 def test_every_verb_that_is_mentioned_is_in_the_makefile() -> None:
-    sources = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / ".ci/run", *WORKFLOWS]
+    sources = [ROOT / page for page in (*PAGES, "CONTRIBUTING.md", ".ci/run")] + WORKFLOWS
     mentioned = {
         verb
         for source in sources
@@ -40,8 +144,14 @@ def test_every_verb_that_is_mentioned_is_in_the_makefile() -> None:
         ["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     verbs = {line.split()[0] for line in helped.splitlines()}
-    assert {"repro", "test", "lint", "check", "rebuild"} <= mentioned
+    assert {"repro", "test", "lint", "check", "rebuild", "serve"} <= mentioned
     assert mentioned <= verbs
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_presets_that_are_mentioned_are_there(page: str) -> None:
+    for name in re.findall(r"make preset NAME=(\w+)", text(page)):
+        assert (ROOT / f"presets/{name}.yaml").is_file(), name
 
 
 def test_the_readme_shows_the_figures_of_the_metrics() -> None:

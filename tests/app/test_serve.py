@@ -523,6 +523,20 @@ def test_what_is_under_way_is_answered_before_the_end(
     assert (server.process.returncode, err) == (0, "")
 
 
+def test_without_its_packages_it_says_what_to_run(
+    app: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the pipeline's environment before `make serve`."""
+    monkeypatch.setitem(sys.modules, "starlette", None)
+    monkeypatch.delitem(sys.modules, "app.server.application", raising=False)
+    status, out, err = app("serve", "--model", MODEL)
+    assert (status, out) == (2, "")
+    assert err == (
+        "serve: the package starlette is not installed; run `make serve`, or on a device "
+        "`.venv/bin/pip install --requirement app/requirements.txt`\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
