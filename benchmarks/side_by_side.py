@@ -49,15 +49,15 @@ def main() -> None:
     first = files[0].name
     rounds = latency.until_narrow(
         tqdm(
-            latency.interleaved_rounds(models, 1, WARMUP_SECONDS, ROUND_MS),
+            latency.interleaved_rounds(models, 1, warmup_seconds=WARMUP_SECONDS, round_ms=ROUND_MS),
             desc=f"rounds, at most {BUDGET_SECONDS} s",
             unit="round",
         ),
         OURS[0].name,
         first,
-        MIN_ROUNDS,
-        INTERVAL_WIDTH,
-        BUDGET_SECONDS,
+        min_rounds=MIN_ROUNDS,
+        interval_width=INTERVAL_WIDTH,
+        budget_seconds=BUDGET_SECONDS,
     )
     print(f"| file | top-1 | bytes | RAM | MACs | latency, us | of {first}, 95% interval |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")

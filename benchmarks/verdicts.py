@@ -1,4 +1,4 @@
-"""How often make compare's verdict on latency is right: models whose difference is known.
+"""How often make compare's verdict on latency is correct: models whose difference is known.
 
     python -m benchmarks.verdicts --times 40
     python -m benchmarks.verdicts --times 10 --wider 16
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from spotimes.compare import __main__ as compare
+from spotimes.compare import paired_latency, verdict
 from spotimes.dataset.prepared import load_card, load_split
 from spotimes.errors import InputError
 from spotimes.inference.contract import Contract
@@ -48,7 +48,7 @@ def main() -> None:
     last = network.blocks[-1]
     wide = last.model_copy(update={"channels": last.channels + arguments.wider})
     other = network.model_copy(update={"blocks": [*network.blocks[:-1], wide]})
-    words: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     ratios, seconds = [], []
     with tempfile.TemporaryDirectory() as folder, busy(arguments.busy):
         first, second = Path(folder) / "first.tflite", Path(folder) / "second.tflite"
@@ -56,16 +56,16 @@ def main() -> None:
         second.write_bytes(architecture_cost.untrained(other, contract))
         for _ in tqdm(range(arguments.times), desc="comparing"):
             begin = time.monotonic()
-            ratio, row = compare.timed(first, second, params)
+            ratio = paired_latency.measure(first, second, params.timing).ratio
             seconds.append(time.monotonic() - begin)
             ratios.append(ratio.median)
-            words[row.verdict.word.value] += 1
+            outcomes[verdict.of_latency(ratio, params.smallest_ratio).outcome.value] += 1
     print(
         f"{arguments.times} comparisons of {np.median(seconds):.0f} s (at most {max(seconds):.0f}),"
         f" ratio {np.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
     )
-    for word, count in words.most_common():
-        print(f"{count:4} {word}")
+    for outcome, count in outcomes.most_common():
+        print(f"{count:4} {outcome}")
 
 
 @contextmanager

@@ -61,8 +61,8 @@ def main() -> None:
     endless = latency.interleaved_rounds(
         models,
         params.threads,
-        params.warmup_seconds,
-        params.round_ms,
+        warmup_seconds=params.warmup_seconds,
+        round_ms=params.round_ms,
         others={CLASSIFIER: lambda: classifier.probabilities(image)},
     )
     about = f"rounds, at most {params.budget_seconds:g} s"
@@ -71,9 +71,9 @@ def main() -> None:
             progress,
             "fp32",
             "int8",
-            params.min_rounds,
-            params.interval_width,
-            params.budget_seconds,
+            min_rounds=params.min_rounds,
+            interval_width=params.interval_width,
+            budget_seconds=params.budget_seconds,
         )
 
     figures = {name: latency.summary(rounds, name) | costs[name]._asdict() for name in models}

@@ -126,7 +126,7 @@ def test_only_evaluate_and_compare_read_the_test_split() -> None:
         for path in [*(ROOT / "stages").glob("*.py"), *(ROOT / "spotimes").rglob("*.py")]
         if 'load_split("test"' in path.read_text()
     ]
-    assert readers == ["stages/evaluate.py", "spotimes/compare/__main__.py"]
+    assert readers == ["stages/evaluate.py", "spotimes/compare/comparison.py"]
 
 
 def test_only_evaluate_depends_on_a_latency() -> None:

@@ -41,12 +41,13 @@ class Ratio(NamedTuple):
 def interleaved_rounds(
     models: Mapping[str, Path],
     threads: int,
+    *,
     warmup_seconds: float,
     round_ms: float,
     seed: int = 0,
     others: Mapping[str, Callable[[], object]] = NONE,
 ) -> Iterator[dict[str, Times]]:
-    """Times the models by turns, without end; each round has an order of its own.
+    """Times the models interleaved, without end; each round has an order of its own.
 
     Args:
         models: .tflite files by name. Each gets one random input.
@@ -78,6 +79,7 @@ def until_narrow(
     rounds: Iterable[Mapping[str, Times]],
     slower: str,
     faster: str,
+    *,
     min_rounds: int,
     interval_width: float,
     budget_seconds: float,
@@ -92,7 +94,7 @@ def until_narrow(
         min_rounds: the fewest rounds to stop at for a narrow interval.
         interval_width: the widest interval, as a share of the ratio, to stop at.
         budget_seconds: the longest time from the first round's end on.
-        clock: tells seconds.
+        clock: gives seconds.
 
     Returns:
         The rounds taken, at least `FEWEST_ROUNDS`, whatever the budget.
@@ -180,8 +182,8 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
 def percentiles(rounds: Iterable[Mapping[str, Times]], name: str) -> list[tuple[int, float]]:
     """A model's latency: for each per cent from 1 to 99 the microseconds within which it is."""
     together = np.concatenate([times[name] for times in rounds]) / 1e3
-    places = range(1, 100)
-    return list(zip(places, np.percentile(together, places).tolist(), strict=True))
+    percents = range(1, 100)
+    return list(zip(percents, np.percentile(together, percents).tolist(), strict=True))
 
 
 def _ready(

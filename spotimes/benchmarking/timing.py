@@ -1,4 +1,4 @@
-"""Times functions by turns, so that what slows the machine down meets all of them alike."""
+"""Times functions interleaved, so that what slows the machine down meets all of them alike."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +12,7 @@ Times = npt.NDArray[np.int64]
 def interleaved(
     functions: Mapping[str, Callable[[], object]], round_ms: float, generator: np.random.Generator
 ) -> Iterator[dict[str, Times]]:
-    """Times functions by turns, without end; each round has an order of its own.
+    """Times functions interleaved, without end; each round has an order of its own.
 
     Args:
         functions: by name.

@@ -9,15 +9,15 @@ from spotimes.plotting import figure
 
 
 class Flip(NamedTuple):
-    """An image that two classifiers answer differently, one of them rightly.
+    """An image that two classifiers answer differently, one of them correctly.
 
     Attributes:
-        place: in the split.
+        test_index: of the image in the test split.
         before: the class that the first says.
         after: what the second says.
     """
 
-    place: int
+    test_index: int
     before: str
     after: str
 
@@ -27,7 +27,7 @@ def draw(images: ImageSource, lost: Sequence[Flip], gained: Sequence[Flip], path
 
     Args:
         images: uint8, shape (images, height, width, channels).
-        lost: those that were answered rightly and are wrongly.
+        lost: those that were answered correctly and no longer are.
         gained: the other way round.
         path: the PNG to write.
     """
@@ -38,7 +38,7 @@ def draw(images: ImageSource, lost: Sequence[Flip], gained: Sequence[Flip], path
             part.suptitle(f"{len(flipped):,} {title}: what was answered, and is now", fontsize=10)
             grid = part.subplots(2, 8)
             for axes, flip in zip(grid.flat, flipped, strict=False):
-                pixels = images[flip.place].squeeze()
+                pixels = images[flip.test_index].squeeze()
                 axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
                 axes.set_title(f"{flip.before},\n{flip.after}", fontsize=8)
             for axes in grid.flat:

@@ -1,8 +1,8 @@
 """How much slower one model is than another, so that noise cannot fool whoever reads it.
 
 A model's latency depends on where its memory happens to lie, by a per cent or two for as long as it
-is loaded. So both are loaded anew many times, each time timed by turns, and it is over these loads
-that the interval is taken: more rounds of one load would only measure that load better.
+is loaded. So both are loaded anew many times and timed interleaved, and it is over these loads that
+the interval is taken: more rounds of one load would only measure that load better.
 """
 
 import time
@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from spotimes.benchmarking import latency
+from spotimes.params.compare import Timing
 
 FEWEST_LOADS = 10
 FIRST, SECOND = "first", "second"
 
 
 class Load(NamedTuple):
-    """Both models loaded once, and timed by turns.
+    """Both models loaded once, and timed interleaved.
 
     Attributes:
         first: nanoseconds, the median over its rounds' medians.
@@ -33,36 +35,68 @@ class Load(NamedTuple):
     ratio: float
 
 
-def loads(
-    first: Path,
-    second: Path,
-    threads: int,
-    warmup_seconds: float,
-    round_ms: float,
-    rounds: int,
-) -> Iterator[Load]:
+class PairedLatency(NamedTuple):
+    """Two models' latency, in microseconds.
+
+    Attributes:
+        ratio: the second's over the first's, with its interval.
+        first_us: the first's median.
+        second_us: the second's.
+    """
+
+    ratio: latency.Ratio
+    first_us: float
+    second_us: float
+
+
+def measure(first: Path, second: Path, timing: Timing) -> PairedLatency:
+    """Times two .tflite files until their ratio's interval is narrow enough, or the time is over.
+
+    Args:
+        first: the file whose latency is divided by.
+        second: another.
+        timing: `compare.timing` of params.yaml.
+
+    Raises:
+        InputError: a file is missing or the runtime cannot run it.
+
+    Example:
+        >>> timing = load_group("compare", Compare).timing
+        >>> measure(Path("old.tflite"), Path("models/model_int8.tflite"), timing).ratio
+    """
+    endless = loads(first, second, timing)
+    progress = tqdm(endless, desc=f"timing, at most {timing.budget_seconds:g} s", unit="load")
+    taken = until_narrow(progress, timing)
+    first_ns, second_ns = medians(taken)
+    return PairedLatency(ratio(taken), first_ns / 1e3, second_ns / 1e3)
+
+
+def loads(first: Path, second: Path, timing: Timing) -> Iterator[Load]:
     """Loads and times two models, without end.
 
     Args:
         first: a .tflite file, whose latency is divided by.
         second: another.
-        threads: of the runtime.
-        warmup_seconds: how long each runs after it is loaded.
-        round_ms: how long each runs in a round.
-        rounds: of a load.
+        timing: how each load is timed.
 
     Raises:
         InputError: a file is missing or the runtime cannot run it.
     """
     paths = {FIRST: first, SECOND: second}
     for number in count():
-        # By turns the one and the other is loaded first.
+        # The one and the other is loaded first in turn.
         order = (FIRST, SECOND) if number % 2 else (SECOND, FIRST)
         models = {name: paths[name] for name in order}
-        endless = latency.interleaved_rounds(models, threads, warmup_seconds, round_ms, number)
+        endless = latency.interleaved_rounds(
+            models,
+            timing.threads,
+            warmup_seconds=timing.warmup_seconds,
+            round_ms=timing.round_ms,
+            seed=number,
+        )
         taken = [
             {name: float(np.median(of_name)) for name, of_name in times.items()}
-            for times in islice(endless, rounds)
+            for times in islice(endless, timing.rounds)
         ]
         yield Load(
             float(np.median([times[FIRST] for times in taken])),
@@ -91,26 +125,22 @@ def medians(taken: Sequence[Load]) -> tuple[float, float]:
 
 def until_narrow(
     endless: Iterable[Load],
-    min_loads: int,
-    interval_width: float,
-    budget_seconds: float,
+    timing: Timing,
     clock: Callable[[], float] = time.monotonic,
 ) -> list[Load]:
     """Takes loads until their ratio's interval is narrow enough, or the time is over.
 
     Args:
         endless: such as `loads` gives.
-        min_loads: the fewest to stop at for a narrow interval.
-        interval_width: the widest interval, as a share of the ratio, to stop at.
-        budget_seconds: the longest time.
-        clock: tells seconds.
+        timing: the fewest loads, the widest interval and the longest time to stop at.
+        clock: gives seconds.
 
     Returns:
         The loads taken, at least `FEWEST_LOADS`, whatever the time.
     """
     taken: list[Load] = []
-    end = clock() + budget_seconds
-    check = max(min_loads, FEWEST_LOADS)
+    end = clock() + timing.budget_seconds
+    check = max(timing.min_loads, FEWEST_LOADS)
     for load in endless:
         taken.append(load)
         if len(taken) < FEWEST_LOADS:
@@ -118,7 +148,7 @@ def until_narrow(
         if clock() >= end:
             break
         if len(taken) >= check:
-            if ratio(taken).interval_width <= interval_width:
+            if ratio(taken).interval_width <= timing.interval_width:
                 break
             check = 2 * len(taken)  # few looks: each is another chance for a lucky one
     return taken

@@ -14,8 +14,8 @@ SIGNIFICANCE = 0.05
 SAME_ACCURACY = 0.01
 
 
-class Word(Enum):
-    """The verdict in a word."""
+class Outcome(Enum):
+    """What a comparison of two values comes to."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -28,11 +28,11 @@ class Verdict(NamedTuple):
     """A verdict.
 
     Attributes:
-        word: it.
+        outcome: what it comes to.
         reason: of `NOISY`, what would settle it; of `UNKNOWN`, why not. Empty otherwise.
     """
 
-    word: Word
+    outcome: Outcome
     reason: str = ""
 
 
@@ -41,7 +41,7 @@ class Paired(NamedTuple):
 
     Attributes:
         difference: the second's accuracy less the first's.
-        first_only: images that only the first gets right.
+        first_only: images that only the first classifies correctly.
         second_only: images that only the second does.
         p_value: of McNemar's test.
     """
@@ -61,8 +61,8 @@ def of_cost(before: float, after: float, spread: float = 0) -> Verdict:
         spread: the share of it by which counts of one model differ.
     """
     if abs(after - before) <= spread * before:
-        return Verdict(Word.SAME)
-    return Verdict(Word.BETTER if after < before else Word.WORSE)
+        return Verdict(Outcome.SAME)
+    return Verdict(Outcome.BETTER if after < before else Outcome.WORSE)
 
 
 def of_latency(ratio: Ratio, smallest: float) -> Verdict:
@@ -75,15 +75,15 @@ def of_latency(ratio: Ratio, smallest: float) -> Verdict:
     """
     same = 2 * smallest - 1
     if ratio.low > smallest:
-        return Verdict(Word.WORSE)
+        return Verdict(Outcome.WORSE)
     if ratio.high < 1 / smallest:
-        return Verdict(Word.BETTER)
+        return Verdict(Outcome.BETTER)
     if ratio.low >= 1 / same and ratio.high <= same:
-        return Verdict(Word.SAME)
+        return Verdict(Outcome.SAME)
     middle = ratio.median
     room = max(middle - smallest, 1 / smallest - middle, min(same - middle, middle - 1 / same))
     more = _times_as_many(ratio.low, ratio.high, room)
-    return Verdict(Word.NOISY, f"an idle machine would settle it, or about {more} loads")
+    return Verdict(Outcome.NOISY, f"an idle machine would settle it, or about {more} loads")
 
 
 def of_accuracy(paired: Paired, among: int = 1) -> Verdict:
@@ -91,8 +91,8 @@ def of_accuracy(paired: Paired, among: int = 1) -> Verdict:
 
     Args:
         paired: how they do.
-        among: of so many such verdicts; chance is not to make any of them, so each must be the
-            surer (Bonferroni).
+        among: of so many such verdicts; chance is not to make any of them, so each has its share
+            of the significance (Bonferroni).
     """
     significant = paired.p_value < SIGNIFICANCE / among
     return _of_difference(paired.difference, significant, among)
@@ -106,13 +106,13 @@ def of_difference(difference: Difference) -> Verdict:
 def _of_difference(difference: Difference, significant: bool, among: int) -> Verdict:
     value, low, high = difference
     if significant:
-        return Verdict(Word.BETTER if value > 0 else Word.WORSE)
+        return Verdict(Outcome.BETTER if value > 0 else Outcome.WORSE)
     if low >= -SAME_ACCURACY and high <= SAME_ACCURACY:
-        return Verdict(Word.SAME)
+        return Verdict(Outcome.SAME)
     wider = quantile(1 - SIGNIFICANCE / among) / quantile(1 - SIGNIFICANCE)
     room = max(abs(value) / wider, SAME_ACCURACY - abs(value))
     more = _times_as_many(low, high, room)
-    return Verdict(Word.NOISY, f"about {more} images would settle it")
+    return Verdict(Outcome.NOISY, f"about {more} images would settle it")
 
 
 def _times_as_many(low: float, high: float, room: float) -> str:
@@ -125,7 +125,7 @@ def _times_as_many(low: float, high: float, room: float) -> str:
 
 
 def paired(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> Paired:
-    """Compares which images two classifiers get right.
+    """Compares which images two classifiers classify correctly.
 
     Args:
         first: bool, shape (images,), at least one.

@@ -1,59 +1,119 @@
 """Budgets: what the device allows, beside what was measured."""
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
 
-from spotimes.evaluation.metrics import Verdict
+from spotimes.errors import LimitBrokenError
+from spotimes.evaluation.metrics import Benchmark, Evaluation, Quantization, Verdict
+from spotimes.figures import ACCURACIES, FIGURES
 from spotimes.params.evaluate import Budgets
+from spotimes.tflite import instructions
 
-# A command's status where a limit is broken: 1 is that of a crash, 2 of bad input.
-BROKEN = 3
-LOWER_LIMITS = ("top1", "worst_class")
+# Shares are quotients, and the metrics files hold six digits of them.
+ROUNDING = 5e-7
+UNMEASURED = "metrics/evaluate.json does not have it; run `dvc repro evaluate`"
 
 
-def verdicts(
-    budgets: Budgets,
-    measured: Mapping[str, float | None],
-    reasons: Mapping[str, str],
-    at_least: Mapping[str, float],
+class Measure(NamedTuple):
+    """What was measured of a figure.
+
+    Attributes:
+        value: None where it could not be measured.
+        note: why not.
+        lower_bound: of an uncertain value; only where this is above a limit, the limit is exceeded.
+    """
+
+    value: float | None
+    note: str | None = None
+    lower_bound: float | None = None
+
+
+def judge(
+    limits: Budgets, int8: Path, size: Quantization, cost: Benchmark, result: Evaluation
 ) -> dict[str, Verdict]:
+    """How the INT8 model stands to the budgets: `verdicts` of `measured`, which say the rest."""
+    return verdicts(limits, measured(limits, int8, size, cost, result))
+
+
+def measured(
+    limits: Budgets, int8: Path, size: Quantization, cost: Benchmark, result: Evaluation
+) -> dict[str, Measure]:
+    """Collects the INT8 model's figures that have a budget.
+
+    Args:
+        limits: instructions, which take seconds to count, are counted only if they are limited.
+        int8: the .tflite file.
+        size: metrics/quantize.json.
+        cost: metrics/benchmark.json.
+        result: metrics/evaluate.json.
+    """
+    counted = instructions.Instructions(None, None)
+    if dict(limits)["instructions"] is not None:
+        counted = instructions.measure(int8)
+    return {
+        "bytes": Measure(size.int8.bytes.file),
+        "arena_bytes": Measure(size.int8.arena_bytes, size.int8.arena_note),
+        "macs": Measure(size.macs),
+        "instructions": Measure(counted.number, counted.note),
+        "peak_rss_bytes": Measure(cost.int8.peak_rss_bytes),
+        "median_ms": Measure(cost.int8.median_ms, lower_bound=cost.int8.median_low_ms),
+        "top1_loss": Measure(result.top1_loss),
+        **{
+            figure.key: Measure(getattr(result.int8, figure.key), UNMEASURED)
+            for figure in ACCURACIES
+        },
+    }
+
+
+def verdicts(limits: Budgets, measures: Mapping[str, Measure]) -> dict[str, Verdict]:
     """Compares each budget with its measure.
 
     Args:
-        budgets: the limits; those that are None are left out.
-        measured: by budget; None where it could not be measured.
-        reasons: why not, by budget.
-        at_least: what a measure that is uncertain surely reaches; only that can exceed its limit.
+        limits: those that are None are ignored.
+        measures: by the figure's key.
 
     Returns:
-        By budget; a limit that is reached exactly is met.
+        By the figure's key; a limit that is reached exactly is met.
     """
-    found = {}
-    for name, limit in budgets:
-        if limit is None:
-            continue
-        value = measured[name]
-        if value is None:
-            reason = reasons.get(name, "not measured")
-            found[name] = Verdict(limit=limit, measured=None, met=None, reason=reason)
-        else:
-            sure = at_least.get(name, value)
-            met = value >= limit if name in LOWER_LIMITS else sure <= limit
-            found[name] = Verdict(limit=limit, measured=value, met=met, at_least=at_least.get(name))
-    return found
+    return {key: _verdict(key, limit, measures[key]) for key, limit in limits if limit is not None}
 
 
-def sentence(name: str, verdict: Verdict) -> str:
-    """Says in one line how a budget stands."""
-    bound = "at least" if name in LOWER_LIMITS else "at most"
-    wanted = f"{name}: {bound} {shown(verdict.limit)} wanted"
+def sentences(judged: Mapping[str, Verdict]) -> list[str]:
+    """Says of each budget in one line how it stands."""
+    return [_sentence(key, verdict) for key, verdict in judged.items()]
+
+
+def _sentence(key: str, verdict: Verdict) -> str:
+    figure = FIGURES[key]
+    limit = f"{key}: {figure.bound} {figure.exact(verdict.limit)} wanted"
     if verdict.measured is None:
-        return f"{wanted}, not measured: {verdict.reason}"
-    measured = f"measured {shown(verdict.measured)}"
-    if verdict.at_least is not None:
-        measured += f", surely {shown(verdict.at_least)}"
-    return f"{wanted}, {measured}: {'met' if verdict.met else 'NOT met'}"
+        return f"{limit}, not measured: {verdict.reason}"
+    said = f"measured {figure.exact(verdict.measured)}"
+    if verdict.lower_bound is not None:
+        said += f", lower bound {figure.exact(verdict.lower_bound)}"
+    return f"{limit}, {said}: {'met' if verdict.met else 'NOT met'}"
 
 
-def shown(value: float) -> str:
-    """A figure: a count in full, others with six digits."""
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.6g}"
+def check(judged: Mapping[str, Verdict]) -> None:
+    """Checks that no budget is exceeded; one that could not be measured passes.
+
+    Raises:
+        LimitBrokenError: one is, or more are.
+    """
+    if broken := [key for key, verdict in judged.items() if verdict.met is False]:
+        raise LimitBrokenError(f"params.yaml: evaluate.budgets: not met: {', '.join(broken)}")
+
+
+def _verdict(key: str, limit: float, measure: Measure) -> Verdict:
+    if measure.value is None:
+        reason = measure.note or "not measured"
+        return Verdict(limit=limit, measured=None, met=None, reason=reason)
+    figure = FIGURES[key]
+    rounding = ROUNDING if figure.unit == "share" else 0
+    if figure.higher_is_better:
+        met = measure.value >= limit - rounding
+    else:
+        bound = measure.value if measure.lower_bound is None else measure.lower_bound
+        met = bound <= limit + rounding
+    return Verdict(limit=limit, measured=measure.value, met=met, lower_bound=measure.lower_bound)

@@ -5,7 +5,7 @@ Each holds what is read here; a stage may write more beside it.
 
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 from pydantic import ConfigDict
@@ -18,7 +18,7 @@ HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 
 
 class Metrics(Frozen):
-    """A part of a metrics file; keys that nothing here reads are passed over."""
+    """A part of a metrics file; keys that nothing here reads are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -116,8 +116,12 @@ class Benchmark(Metrics):
 class Accuracy(Metrics):
     """A model's accuracy on the test split, all of it shares.
 
+    Each of `spotimes.figures.ACCURACIES` has a field of its key; those that not every evaluation
+    measured are None where it did not.
+
     Attributes:
         top1: of the images, with `top1_low` and `top1_high`, the ends of its 95% interval.
+        worst_class: of the images of the class that fares worst.
         calibration_error: expected, of the highest probability.
         class_top1: by class name, where a class has images.
     """
@@ -125,12 +129,13 @@ class Accuracy(Metrics):
     top1: float
     top1_low: float
     top1_high: float
+    worst_class: float | None = None
     calibration_error: float
     class_top1: dict[str, float]
 
 
 class Disagreement(Metrics):
-    """McNemar's test: images that one model alone gets right."""
+    """McNemar's test: images that one model alone classifies correctly."""
 
     fp32_only_right: int
     int8_only_right: int
@@ -141,14 +146,14 @@ class Verdict(Metrics):
     """A budget beside what was measured; unmeasured, it is neither met nor not, for a reason.
 
     Attributes:
-        at_least: of a measure that is uncertain, what it surely reaches.
+        lower_bound: of a measure that is uncertain.
     """
 
     limit: float
     measured: float | None
     met: bool | None
     reason: str | None = None
-    at_least: float | None = None
+    lower_bound: float | None = None
 
 
 class Evaluation(Metrics):
@@ -163,7 +168,43 @@ class Evaluation(Metrics):
     budgets: dict[str, Verdict]
 
 
+class StageMetrics(NamedTuple):
+    """What the other stages measured, as evaluate reports it.
+
+    Attributes:
+        preparation: metrics/prepare.json.
+        training: metrics/train.json.
+        history: metrics/history.csv, a row an epoch, with `HISTORY_COLUMNS`.
+        size: metrics/quantize.json.
+        cost: metrics/benchmark.json.
+        latency: metrics/latency.csv: `model` (fp32 or int8), `percentile` and `microseconds`.
+    """
+
+    preparation: Preparation
+    training: Training
+    history: pd.DataFrame
+    size: Quantization
+    cost: Benchmark
+    latency: pd.DataFrame
+
+
 Kind = TypeVar("Kind", bound=Metrics)
+
+
+def load_stages() -> StageMetrics:
+    """Reads what the other stages measured.
+
+    Raises:
+        InputError: a file is missing or is not what its stage writes.
+    """
+    return StageMetrics(
+        preparation=load("prepare", Preparation),
+        training=load("train", Training),
+        history=load_history(),
+        size=load("quantize", Quantization),
+        cost=load("benchmark", Benchmark),
+        latency=load_latency(),
+    )
 
 
 def load(stage: str, kind: type[Kind], folder: Path = FOLDER) -> Kind:

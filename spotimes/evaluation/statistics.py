@@ -1,6 +1,6 @@
 """How well two classifiers do on the same images, and how sure that is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +8,10 @@ import numpy.typing as npt
 from scipy import stats
 
 Labels = npt.NDArray[np.integer]
-Right = npt.NDArray[np.bool_]
+# Bool, shape (images,): which of them a classifier classifies correctly.
+Correct = npt.NDArray[np.bool_]
+# For each class that has images, at least one, which of them are classified correctly.
+ByClass = Sequence[Correct]
 
 
 class Share(NamedTuple):
@@ -26,12 +29,12 @@ class Share(NamedTuple):
 
 
 class McNemar(NamedTuple):
-    """Whether two classifiers are right equally often.
+    """Whether two classifiers are correct equally often.
 
     Attributes:
-        first_only: images that only the first gets right.
-        second_only: images that only the second gets right.
-        p_value: two-sided; how often chance alone parts them at least so far.
+        first_only: images that only the first classifies correctly.
+        second_only: images that only the second classifies correctly.
+        p_value: two-sided; how often chance alone makes them differ at least so much.
     """
 
     first_only: int
@@ -53,23 +56,23 @@ class Difference(NamedTuple):
     high: float
 
 
-def wilson(right: int, total: int, confidence: float = 0.95) -> Share:
-    """The share `right / total` with Wilson's interval (1927, J. Am. Stat. Assoc. 22:209).
+def wilson(correct: int, total: int, confidence: float = 0.95) -> Share:
+    """The share `correct / total` with Wilson's interval (1927, J. Am. Stat. Assoc. 22:209).
 
     Args:
-        right: how many, 0 to `total`.
+        correct: how many, 0 to `total`.
         total: of how many, at least 1.
         confidence: of the interval.
     """
-    interval = stats.binomtest(right, total).proportion_ci(confidence, method="wilson")
-    return Share(right / total, float(interval.low), float(interval.high))
+    interval = stats.binomtest(correct, total).proportion_ci(confidence, method="wilson")
+    return Share(correct / total, float(interval.low), float(interval.high))
 
 
-def mcnemar(first: Right, second: Right) -> McNemar:
+def mcnemar(first: Correct, second: Correct) -> McNemar:
     """McNemar's test (1947, Psychometrika 12:153) in its exact, binomial form.
 
     Args:
-        first: bool, shape (images,): what the first classifier gets right.
+        first: bool, shape (images,): what the first classifies correctly.
         second: the same of the second.
     """
     only_first = int(np.sum(first & ~second))
@@ -79,14 +82,14 @@ def mcnemar(first: Right, second: Right) -> McNemar:
     return McNemar(only_first, only_second, float(p_value))
 
 
-def paired_difference(first: Right, second: Right, confidence: float = 0.95) -> Difference:
-    """How much more often the second classifier is right, on the same images.
+def paired_difference(first: Correct, second: Correct, confidence: float = 0.95) -> Difference:
+    """How much more often the second classifier is correct, on the same images.
 
     The interval is that of Agresti and Min (2005, Statistics in Medicine 24:729), Wald's once half
     an image is added to each cell of the table: none flipped does not mean that none ever will.
 
     Args:
-        first: bool, shape (images,), at least one: what the first classifier gets right.
+        first: bool, shape (images,), at least one: what the first classifies correctly.
         second: the same of the second.
         confidence: of the interval.
     """
@@ -97,12 +100,27 @@ def paired_difference(first: Right, second: Right, confidence: float = 0.95) -> 
     return Difference(more / count, middle - margin, middle + margin)
 
 
+def top1(classes: ByClass) -> float:
+    """The share of all images that are classified correctly."""
+    return float(np.concatenate(classes).mean())
+
+
+def top1_difference(first: ByClass, second: ByClass) -> Difference:
+    """How much larger the second classifier's top-1 is, by `paired_difference`."""
+    return paired_difference(np.concatenate(first), np.concatenate(second))
+
+
+def worst_class(classes: ByClass) -> float:
+    """The accuracy of the class that fares worst."""
+    return min(float(correct.mean()) for correct in classes)
+
+
 def quantile(confidence: float) -> float:
     """How many standard errors a normal interval reaches to each side: 1.96 of 95%."""
     return float(stats.norm.ppf((1 + confidence) / 2))
 
 
-def worst_class_difference(first: Sequence[Right], second: Sequence[Right]) -> Difference:
+def worst_class_difference(first: ByClass, second: ByClass) -> Difference:
     """How much better the second classifier does in its worst class than the first in its own.
 
     The worst classes need not be the same, and either may be the worst by chance alone: the least
@@ -112,13 +130,12 @@ def worst_class_difference(first: Sequence[Right], second: Sequence[Right]) -> D
     the largest difference; both bounds hold together in 95% of all cases, or more.
 
     Args:
-        first: for each class, bool, shape (images of the class,), at least one: what the first
-            classifier gets right.
+        first: what the first classifies correctly of each class.
         second: the same of the second.
     """
     confidence = 1 - 0.05 / (3 * len(first))
     shares = [
-        [wilson(int(right.sum()), len(right), confidence) for right in side]
+        [wilson(int(correct.sum()), len(correct), confidence) for correct in side]
         for side in (first, second)
     ]
     (value, low, high), (value_after, low_after, high_after) = (
@@ -151,26 +168,25 @@ def expected_calibration_error(
         0, calibrated, to 1.
     """
     confidence = probabilities.max(axis=1).astype(np.float64)
-    right = probabilities.argmax(axis=1) == labels
+    correct = probabilities.argmax(axis=1) == labels
     bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = np.bincount(bin_of, weights=right - confidence, minlength=bins)
+    gaps = np.bincount(bin_of, weights=correct - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(labels))
 
 
-def class_accuracy(predicted: Labels, labels: Labels, classes: int) -> npt.NDArray[np.float64]:
-    """The share of each class's images that is predicted right.
+def correct_by_class(
+    predicted: Labels, labels: Labels, class_names: Sequence[str]
+) -> dict[str, Correct]:
+    """Which images of each class are predicted correctly, of the classes that have images.
 
     Args:
         predicted: shape (images,).
-        labels: shape (images,).
-        classes: how many there are.
-
-    Returns:
-        float64, shape (classes,); NaN where a class has no image.
+        labels: shape (images,); of -1 the class is unknown, and the image is ignored.
+        class_names: one for each class.
     """
-    confusion = confusion_matrix(predicted, labels, classes)
-    images = confusion.sum(axis=1)
-    return np.where(images > 0, confusion.diagonal() / np.maximum(images, 1), np.nan)
+    correct = predicted == labels
+    of_class = {name: labels == index for index, name in enumerate(class_names)}
+    return {name: correct[images] for name, images in of_class.items() if images.any()}
 
 
 def confusion_matrix(predicted: Labels, labels: Labels, classes: int) -> npt.NDArray[np.int64]:
@@ -181,3 +197,21 @@ def confusion_matrix(predicted: Labels, labels: Labels, classes: int) -> npt.NDA
     """
     pairs = labels.astype(np.int64) * classes + predicted
     return np.bincount(pairs, minlength=classes * classes).reshape(classes, classes)
+
+
+class AccuracyStatistic(NamedTuple):
+    """How one of `spotimes.figures.ACCURACIES` is made of what is correct in each class.
+
+    Attributes:
+        value: the accuracy itself.
+        difference: how much larger it is of a second classifier, on the same images.
+    """
+
+    value: Callable[[ByClass], float]
+    difference: Callable[[ByClass, ByClass], Difference]
+
+
+ACCURACY_STATISTICS: Mapping[str, AccuracyStatistic] = {
+    "top1": AccuracyStatistic(top1, top1_difference),
+    "worst_class": AccuracyStatistic(worst_class, worst_class_difference),
+}

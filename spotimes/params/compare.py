@@ -1,9 +1,10 @@
 """`compare`: how two revisions' models are compared, and what a change may make worse."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, create_model
 
+from spotimes.figures import FIGURES
 from spotimes.system.validation import Frozen
 
 Bound = Annotated[float, Field(ge=0)] | None
@@ -35,7 +36,7 @@ class Allowed(Frozen):
     """How much worse than before a figure may be; null allows anything.
 
     Attributes:
-        absolute: in the figure's own unit.
+        absolute: in the figure's own unit; of a share of images as a share, too.
         relative: as a share of what it was.
     """
 
@@ -43,26 +44,14 @@ class Allowed(Frozen):
     relative: Bound
 
 
-class Regressions(Frozen):
-    """What the INT8 model may lose against the revision that it is compared with.
+REGRESSIONS: dict[str, Any] = {figure.key: Allowed for figure in FIGURES.values() if figure.gated}
 
-    Attributes:
-        bytes: of its file.
-        arena_bytes: RAM on a microcontroller.
-        macs: multiply-accumulates.
-        instructions: of an inference.
-        latency: in microseconds; broken where the whole interval is beyond it.
-        top1: absolute, as a share of all images; so is worst_class.
-        worst_class: accuracy of the class that fares worst.
-    """
-
-    bytes: Allowed
-    arena_bytes: Allowed
-    macs: Allowed
-    instructions: Allowed
-    latency: Allowed
-    top1: Allowed
-    worst_class: Allowed
+if TYPE_CHECKING:
+    Regressions = Frozen  # type checkers know no class that is made as the program runs
+else:
+    # What the INT8 model may lose against the revision that it is compared with, a key for each
+    # figure that is gated.
+    Regressions = create_model("Regressions", __base__=Frozen, **REGRESSIONS)
 
 
 class Compare(Frozen):
@@ -70,9 +59,9 @@ class Compare(Frozen):
 
     Attributes:
         timing: of latency.
-        smallest_ratio: a latency that differs by less is not called better or worse; one that
-            surely differs by less than twice as much is called the same.
-        regressions: what is allowed.
+        smallest_ratio: a latency that differs by less is not called better or worse; one whose
+            whole interval differs by less than twice as much is called the same.
+        regressions: what a change may make worse; `spotimes.figures` says of what.
     """
 
     timing: Timing

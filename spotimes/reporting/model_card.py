@@ -3,29 +3,23 @@
 from collections.abc import Iterable, Sequence
 
 from spotimes.dataset.prepared import Card
-from spotimes.evaluation.budgets import LOWER_LIMITS
-from spotimes.evaluation.metrics import Accuracy, Evaluation, Images, Quantization, Training
+from spotimes.evaluation.metrics import (
+    Accuracy,
+    Evaluation,
+    Images,
+    Quantization,
+    StageMetrics,
+    Training,
+)
+from spotimes.figures import ACCURACIES, FIGURES, FILE_PARTS
 from spotimes.params.network import Network
-
-BUDGET_NAMES = {
-    "bytes": "file, bytes",
-    "arena_bytes": "RAM on a microcontroller, bytes",
-    "macs": "multiply-accumulates",
-    "top1": "top-1",
-    "worst_class": "top-1 in the worst class",
-    "top1_loss": "top-1 lost against FP32",
-}
-# Left out, so that the card repeats byte for byte: another run or machine, another figure.
-MACHINES_OWN = ("instructions", "median_ms", "peak_rss_bytes")
 
 
 def render(
     network: Network,
     image_shape: Sequence[int],
     card: Card,
-    images: Images,
-    training: Training,
-    size: Quantization,
+    stages: StageMetrics,
     result: Evaluation,
 ) -> str:
     """Writes the card; it holds nothing that depends on the machine.
@@ -34,23 +28,21 @@ def render(
         network: the architecture.
         image_shape: (height, width, channels) of an image.
         card: the dataset's.
-        images: of metrics/prepare.json.
-        training: of metrics/train.json.
-        size: of metrics/quantize.json.
-        result: of metrics/evaluate.json, with the budgets judged.
+        stages: what the other stages measured.
+        result: what evaluate did, with the budgets judged.
 
     Returns:
         Markdown, whose pictures are in ../metrics/plots.
     """
     sections = [
-        _summary(image_shape, card, size, result),
+        _summary(image_shape, card, stages.size, result),
         _use(image_shape, card),
         _accuracy(result),
-        _cost(size),
+        _cost(stages.size),
         _budgets(result),
-        _architecture(network, image_shape, len(card.class_names), size),
-        _training(training),
-        _data(card, images),
+        _architecture(network, image_shape, len(card.class_names), stages.size),
+        _training(stages.training),
+        _data(card, stages.preparation.images),
     ]
     return "\n\n".join(section.strip() for section in sections) + "\n"
 
@@ -118,14 +110,18 @@ images of the same kind could give any value in them.
 
 {
         _table(
-            ("", "top-1", "95% interval", "expected calibration error"),
+            (
+                *("", FIGURES["top1"].title, "95% interval"),
+                *(figure.title for figure in ACCURACIES[1:]),
+                "expected calibration error",
+            ),
             [_accuracy_row("FP32", result.fp32), _accuracy_row("INT8", result.int8)],
         )
     }
 
 INT8 {"loses" if result.top1_loss >= 0 else "gains"} {
         abs(100 * result.top1_loss):.2f} points. Both give the same answer for
-{_percent(result.agreement)} of the images; FP32 alone is right on {
+{_percent(result.agreement)} of the images; FP32 alone is correct on {
         test.fp32_only_right
     }, INT8 alone on
 {test.int8_only_right}: the two {verdict} chance would make them
@@ -156,24 +152,22 @@ def _accuracy_row(name: str, accuracy: Accuracy) -> tuple[str, ...]:
         name,
         _percent(accuracy.top1),
         f"{_percent(accuracy.top1_low)} to {_percent(accuracy.top1_high)}",
+        *(figure.text(getattr(accuracy, figure.key)) for figure in ACCURACIES[1:]),
         f"{accuracy.calibration_error:.4f}",
     )
 
 
 def _cost(size: Quantization) -> str:
-    parts = ("weights", "quantization", "metadata", "rest", "file")
     rows = [
         (
             "**all**" if part == "file" else part,
             _thousands(getattr(size.fp32.bytes, part)),
             _thousands(getattr(size.int8.bytes, part)),
         )
-        for part in parts
+        for part in (*FILE_PARTS, "file")
     ]
-    arenas = (
-        "-" if model.arena_bytes is None else _thousands(model.arena_bytes)
-        for model in (size.fp32, size.int8)
-    )
+    arena = FIGURES["arena_bytes"]
+    arenas = (arena.text(model.arena_bytes) for model in (size.fp32, size.int8))
     missing = size.int8.arena_note or size.fp32.arena_note
     note = f"\nThe arena: {missing}.\n" if missing else ""
     return f"""
@@ -183,7 +177,7 @@ The INT8 file is {size.ratio:.3g} times smaller than the FP32 file.
 
 {_table(("bytes of the file", "FP32", "INT8"), rows)}
 
-{_table(("", "FP32", "INT8"), [("RAM on a microcontroller (arena), bytes", *arenas)])}
+{_table(("", "FP32", "INT8"), [(arena.heading, *arenas)])}
 {note}
 Latency, speedup and the memory of a process are a machine's: metrics/benchmark.json has them beside
 the host that they were measured on.
@@ -197,13 +191,13 @@ def _budgets(result: Evaluation) -> str:
         return "## Budgets\n\nparams.yaml sets none."
     rows = [
         (
-            BUDGET_NAMES[name],
-            f"{'at least' if name in LOWER_LIMITS else 'at most'} {verdict.limit:.8g}",
-            "-" if verdict.measured is None else f"{verdict.measured:.6g}",
+            figure.heading,
+            f"{figure.bound} {figure.exact(verdict.limit)}",
+            "-" if verdict.measured is None else figure.exact(verdict.measured),
             {True: "yes", False: "**no**", None: f"unknown: {verdict.reason}"}[verdict.met],
         )
-        for name, verdict in result.budgets.items()
-        if name not in MACHINES_OWN
+        for figure, verdict in ((FIGURES[key], each) for key, each in result.budgets.items())
+        if not figure.machine_dependent
     ]
     return (
         "## Budgets\n\n"

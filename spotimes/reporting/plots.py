@@ -4,18 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from spotimes.dataset.prepared import LabelledImages
+from spotimes.evaluation.accuracy import Predictions
 from spotimes.evaluation.layer_error import LayerError, to_blame
 from spotimes.evaluation.metrics import Benchmark, Evaluation, Quantization
+from spotimes.figures import FILE_PARTS
 from spotimes.plotting import BLUE, GREY, ORANGE, PURPLE, figure
-from spotimes.tflite.activation_memory import Need
-
-PARTS = ("weights", "quantization", "metadata", "rest")
+from spotimes.tflite.activation_memory import OperatorMemory
 
 
 def training_curves(history: pd.DataFrame, path: Path) -> None:
@@ -39,14 +37,9 @@ def training_curves(history: pd.DataFrame, path: Path) -> None:
         right.yaxis.set_major_formatter(PercentFormatter(1))
 
 
-def confusion(matrix: npt.NDArray[np.int64], class_names: list[str], path: Path) -> None:
-    """Draws a confusion matrix, each row as percentages of the images of its class.
-
-    Args:
-        matrix: shape (classes, classes): images by actual class, one a row, and predicted one.
-        class_names: one for each class.
-        path: the PNG to write.
-    """
+def confusion(predictions: Predictions, path: Path) -> None:
+    """Draws the INT8 model's confusion matrix, each row in per cent of the images of its class."""
+    matrix, class_names = predictions.confusion, predictions.class_names
     percent = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     count = len(class_names)
     side = min(14.0, 2.2 + 0.48 * count)
@@ -93,7 +86,7 @@ def cost(size: Quantization, benchmark: Benchmark, path: Path) -> None:
     costs = (benchmark.fp32, benchmark.int8)
     parts = {
         part: [getattr(model.bytes, part) / 1000 for model in (size.fp32, size.int8)]
-        for part in PARTS
+        for part in FILE_PARTS
     }
     resident = {
         "before loading": [model.rss_before_load_bytes / 1e6 for model in costs],
@@ -113,33 +106,25 @@ def cost(size: Quantization, benchmark: Benchmark, path: Path) -> None:
             axes.set_title(title, fontsize=9)
 
 
-def examples(
-    test: LabelledImages, probabilities: npt.NDArray[np.float32], class_names: list[str], path: Path
-) -> None:
-    """Draws up to 8 images that the model gets right and 8 that it does not, drawn by lot.
-
-    Args:
-        test: the images and their labels.
-        probabilities: the model's, shape (images, classes).
-        class_names: one for each class.
-        path: the PNG to write.
-    """
-    right = probabilities.argmax(axis=1) == test.labels
+def examples(predictions: Predictions, path: Path) -> None:
+    """Draws up to 8 images that the INT8 model classifies correctly and 8 others, at random."""
+    test, class_names = predictions.test, predictions.class_names
+    correct = predictions.int8.argmax(axis=1) == test.labels
     generator = np.random.default_rng(0)
     with figure(path, (8, 3.4)) as drawing:
         for half, chosen, title in zip(
-            drawing.subfigures(2, 1), (right, ~right), ("right", "wrong"), strict=True
+            drawing.subfigures(2, 1), (correct, ~correct), ("correct", "wrong"), strict=True
         ):
             among = np.flatnonzero(chosen)
             picks = generator.choice(among, min(8, len(among)), replace=False)
             half.suptitle(title, x=0.01, ha="left", fontsize=10, weight="bold")
             for axes, pick in zip(half.subplots(1, 8), picks, strict=False):
-                answer = probabilities[pick].argmax()
-                share = f"{class_names[answer]} {probabilities[pick, answer]:.0%}"
+                answer = predictions.int8[pick].argmax()
+                share = f"{class_names[answer]} {predictions.int8[pick, answer]:.0%}"
                 actual = class_names[test.labels[pick]]
                 pixels = test.images[pick].squeeze()
                 axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-                axes.set_title(share if chosen is right else f"{share}\nis {actual}", fontsize=8)
+                axes.set_title(share if chosen is correct else f"{share}\nis {actual}", fontsize=8)
             for axes in half.axes:
                 axes.set_axis_off()
 
@@ -161,16 +146,21 @@ def latency(percentiles: pd.DataFrame, path: Path) -> None:
         axes.legend()
 
 
-def memory(fp32: Sequence[Need], int8: Sequence[Need], layers: Sequence[str], path: Path) -> None:
-    """Draws the RAM that activations need while each operator runs, and where it is highest."""
+def memory(
+    fp32: Sequence[OperatorMemory],
+    int8: Sequence[OperatorMemory],
+    layers: Sequence[str],
+    path: Path,
+) -> None:
+    """Draws the RAM that activations occupy while each layer runs, and where it is highest."""
     rows = np.arange(len(layers))
     with figure(path, (8, 1.2 + 0.28 * len(layers))) as drawing:
         axes = drawing.subplots()
-        for needs, colour, label, shift in (
+        for operators, colour, label, shift in (
             (fp32, ORANGE, "FP32", -0.2),
             (int8, BLUE, "INT8", 0.2),
         ):
-            sizes = np.array([need.bytes for need in needs]) / 1000
+            sizes = np.array([operator.bytes for operator in operators]) / 1000
             axes.barh(rows + shift, sizes, 0.4, color=colour, label=label)
             peak = int(sizes.argmax())
             text = f" {sizes[peak]:.3g} kB at most"
@@ -208,35 +198,23 @@ def layer_error(errors: Sequence[LayerError], path: Path) -> None:
         axes.grid(False, axis="y")
 
 
-def disagreements(
-    test: LabelledImages,
-    fp32: npt.NDArray[np.float32],
-    int8: npt.NDArray[np.float32],
-    class_names: list[str],
-    path: Path,
-) -> None:
-    """Draws up to 16 images that FP32 gets right and INT8 does not, in the split's order.
-
-    Args:
-        test: the images and their labels.
-        fp32: the FP32 model's probabilities, shape (images, classes).
-        int8: the INT8 model's.
-        class_names: one for each class.
-        path: the PNG to write.
-    """
-    lost = (fp32.argmax(axis=1) == test.labels) & (int8.argmax(axis=1) != test.labels)
+def disagreements(predictions: Predictions, path: Path) -> None:
+    """Draws up to 16 images that FP32 classifies correctly and INT8 does not, in their order."""
+    test, class_names = predictions.test, predictions.class_names
+    fp32, int8 = (each.argmax(axis=1) for each in (predictions.fp32, predictions.int8))
+    lost = (fp32 == test.labels) & (int8 != test.labels)
     picks = np.flatnonzero(lost)[:16]
     with figure(path, (8, 3.6 if len(picks) > 8 else 1.9)) as drawing:
         grid = drawing.subplots(2 if len(picks) > 8 else 1, 8, squeeze=False)
         for axes, pick in zip(grid.flat, picks, strict=False):
-            answer = class_names[int8[pick].argmax()]
+            answer = class_names[int8[pick]]
             pixels = test.images[pick].squeeze()
             axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             axes.set_title(f"{answer}\nis {class_names[test.labels[pick]]}", fontsize=8)
         for axes in grid.flat:
             axes.set_axis_off()
         if not len(picks):
-            drawing.text(0.5, 0.5, "none: INT8 gets all right that FP32 does", ha="center")
+            drawing.text(0.5, 0.5, "none: INT8 is correct wherever FP32 is", ha="center")
 
 
 def _stacked_bars(axes: Axes, stack: Mapping[str, list[float]]) -> None:
@@ -246,9 +224,9 @@ def _stacked_bars(axes: Axes, stack: Mapping[str, list[float]]) -> None:
     for (part, heights), colour in zip(stack.items(), colours, strict=True):
         axes.bar(("FP32", "INT8"), heights, 0.7, top, color=colour, label=part)
         top += heights
-    for place, value in enumerate(top):
+    for bar, value in enumerate(top):
         text = f"{value:.3g}" if value < 1000 else f"{value:.0f}"
-        axes.text(place, value, text, ha="center", va="bottom")
+        axes.text(bar, value, text, ha="center", va="bottom")
     axes.set(xlim=(-0.6, 1.6), ylim=(0, max(top) * 1.1 or 1))
     axes.grid(False, axis="x")
     if len(stack) > 1:

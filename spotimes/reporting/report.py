@@ -7,15 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-
-from spotimes.dataset.prepared import LabelledImages
+from spotimes.evaluation.accuracy import Predictions
 from spotimes.evaluation.layer_error import LayerError
-from spotimes.evaluation.metrics import Benchmark, Evaluation, Quantization
+from spotimes.evaluation.metrics import Evaluation, StageMetrics
+from spotimes.figures import ACCURACIES, FIGURES
 from spotimes.reporting import plots
-from spotimes.tflite.activation_memory import Need
+from spotimes.tflite.activation_memory import OperatorMemory
 
 STYLE = """
 :root { color-scheme: light dark; --ground: light-dark(#fff, #16181c);
@@ -52,102 +49,126 @@ class Section(NamedTuple):
     photographs: bool = False
 
 
-class Run(NamedTuple):
-    """What a run of the pipeline gave, as the functions in `spotimes.reporting.plots` take it."""
+def sections(
+    stages: StageMetrics,
+    result: Evaluation,
+    predictions: Predictions,
+    errors: Sequence[LayerError],
+    memory: tuple[Sequence[OperatorMemory], Sequence[OperatorMemory]],
+) -> list[Section]:
+    """The pictures of a run of the pipeline.
 
-    history: pd.DataFrame
-    size: Quantization
-    cost: Benchmark
-    latency: pd.DataFrame
-    needs: tuple[Sequence[Need], Sequence[Need]]
-    layers: Sequence[str]
-    result: Evaluation
-    confusion: npt.NDArray[np.int64]
-    errors: Sequence[LayerError]
-    test: LabelledImages
-    fp32: npt.NDArray[np.float32]
-    int8: npt.NDArray[np.float32]
-    names: list[str]
-
-
-def sections(run: Run) -> list[Section]:
-    """The pictures of a run."""
+    Args:
+        stages: what the other stages measured.
+        result: what evaluate did.
+        predictions: both models' answers.
+        errors: each layer's.
+        memory: each layer's, of the FP32 model and of the INT8 model.
+    """
     return [
         Section(
             "training",
             "Training",
             "Loss and accuracy by epoch; on training images they are augmented ones.",
-            partial(plots.training_curves, run.history),
+            partial(plots.training_curves, stages.history),
         ),
         Section(
             "cost",
             "What the models cost",
             "Bytes by part, latency and memory of both models.",
-            partial(plots.cost, run.size, run.cost),
+            partial(plots.cost, stages.size, stages.cost),
         ),
         Section(
             "latency",
             "Latency",
-            "The share of invocations that are over by a time; both models by turns in one run.",
-            partial(plots.latency, run.latency),
+            "The share of invocations that are over by a time; both models interleaved in one run.",
+            partial(plots.latency, stages.latency),
         ),
         Section(
             "memory",
             "RAM by layer",
             "What must be in RAM while a layer runs. The highest bar sets the least that a device "
             "needs; the arena adds the runtime's own structures.",
-            partial(plots.memory, *run.needs, run.layers),
+            partial(plots.memory, *memory, [error.layer for error in errors]),
         ),
         Section(
             "classes",
             "Accuracy by class",
             "FP32 and INT8, the easiest class on top.",
-            partial(plots.class_accuracy, run.result),
+            partial(plots.class_accuracy, result),
         ),
         Section(
             "confusion",
             "Confusion",
             "What the INT8 model takes each class for.",
-            partial(plots.confusion, run.confusion, run.names),
+            partial(plots.confusion, predictions),
         ),
         Section(
             "layers",
             "Quantization error by layer",
             "Of each layer's output, that of the layers before it included: a fall from one layer "
             "to the next is the next one's doing. 6 dB are one bit.",
-            partial(plots.layer_error, run.errors),
+            partial(plots.layer_error, errors),
         ),
         Section(
             "lost",
             "Lost to quantization",
-            "Images that FP32 gets right and INT8 does not: its answer, and what they are.",
-            partial(plots.disagreements, run.test, run.fp32, run.int8, run.names),
+            "Images that FP32 classifies correctly and INT8 does not: its answer, and what they "
+            "are.",
+            partial(plots.disagreements, predictions),
             photographs=True,
         ),
         Section(
             "examples",
             "Examples",
-            "Drawn by lot, with the INT8 model's answer.",
-            partial(plots.examples, run.test, run.int8, run.names),
+            "Drawn at random, with the INT8 model's answer.",
+            partial(plots.examples, predictions),
             photographs=True,
         ),
     ]
 
 
-def figures(size: Quantization, cost: Benchmark, result: Evaluation) -> list[list[str]]:
-    """The table of what both models cost and get right."""
-    models = ((size.fp32, cost.fp32, result.fp32), (size.int8, cost.int8, result.int8))
-    rows = [
-        ["top-1", *(f"{right.top1:.2%}" for _, _, right in models)],
-        ["file, bytes", *(f"{own.bytes.file:,}" for own, _, _ in models)],
-        [
-            "RAM on a microcontroller, bytes",
-            *("-" if own.arena_bytes is None else f"{own.arena_bytes:,}" for own, _, _ in models),
-        ],
-        ["latency, median, us", *(f"{1000 * own.median_ms:.1f}" for _, own, _ in models)],
-        ["latency, p99, us", *(f"{1000 * own.p99_ms:.1f}" for _, own, _ in models)],
+def page(
+    dataset: str,
+    stages: StageMetrics,
+    result: Evaluation,
+    sections: Sequence[Section],
+    folder: Path,
+) -> str:
+    """Draws the pictures, and writes the page that shows them.
+
+    Args:
+        dataset: its name.
+        stages: what the other stages measured.
+        result: what evaluate did.
+        sections: the pictures.
+        folder: where they are drawn, a PNG each.
+    """
+    for section in sections:
+        section.draw(folder / f"{section.name}.png")
+    cpu = stages.cost.host.get("cpu")
+    about = f"{dataset}, {result.images:,} test images; measured on {cpu}."
+    return render("Spotimes: what a run gave", about, table(stages, result), sections, folder)
+
+
+def table(stages: StageMetrics, result: Evaluation) -> list[list[str]]:
+    """The table of what both models cost and classify correctly; its first row is the head."""
+    sizes = (stages.size.fp32, stages.size.int8)
+    costs = (stages.cost.fp32, stages.cost.int8)
+    rows: list[tuple[str, list[float | None]]] = [
+        *(
+            (figure.key, [getattr(each, figure.key) for each in (result.fp32, result.int8)])
+            for figure in ACCURACIES
+        ),
+        ("bytes", [each.bytes.file for each in sizes]),
+        ("arena_bytes", [each.arena_bytes for each in sizes]),
+        ("median_ms", [each.median_ms for each in costs]),
+        ("p99_ms", [each.p99_ms for each in costs]),
     ]
-    return [["", "FP32", "INT8"], *rows]
+    return [
+        ["", "FP32", "INT8"],
+        *([FIGURES[key].heading, *map(FIGURES[key].text, values)] for key, values in rows),
+    ]
 
 
 def render(

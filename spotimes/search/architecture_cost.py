@@ -104,13 +104,16 @@ def measure(network: Network, contract: Contract, reference: Path) -> Cost:
         path.write_bytes(content)
         rounds = latency.until_narrow(
             latency.interleaved_rounds(
-                {"own": path, "reference": reference}, THREADS, WARMUP_SECONDS, ROUND_MS
+                {"own": path, "reference": reference},
+                THREADS,
+                warmup_seconds=WARMUP_SECONDS,
+                round_ms=ROUND_MS,
             ),
             "own",
             "reference",
-            MIN_ROUNDS,
-            INTERVAL_WIDTH,
-            BUDGET_SECONDS,
+            min_rounds=MIN_ROUNDS,
+            interval_width=INTERVAL_WIDTH,
+            budget_seconds=BUDGET_SECONDS,
         )
     return Cost(
         len(content),

@@ -1,6 +1,7 @@
-"""Which operator of a model needs the most RAM at once."""
+"""The RAM that activations occupy while each operator of a model runs."""
 
 import math
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ WIDTHS = {
 }
 
 
-class Need(NamedTuple):
+class OperatorMemory(NamedTuple):
     """What must be in RAM while an operator runs.
 
     Attributes:
@@ -29,7 +30,12 @@ class Need(NamedTuple):
     bytes: int
 
 
-def by_operator(file: TFLiteFile) -> list[Need]:
+def of_file(path: Path) -> list[OperatorMemory]:
+    """Counts each operator's of a .tflite file, in their order."""
+    return by_operator(TFLiteFile(path.read_bytes()))
+
+
+def by_operator(file: TFLiteFile) -> list[OperatorMemory]:
     """Counts each operator's, in their order.
 
     A tensor lives from the operator that writes it to the last that reads it. The highest of these
@@ -38,18 +44,18 @@ def by_operator(file: TFLiteFile) -> list[Need]:
     operators = list(file.operator_names())
     written: dict[int, int] = dict.fromkeys(map(int, file.graph.inputs), 0)
     read: dict[int, int] = {}
-    for place, operator in enumerate(file.graph.operators):
+    for index, operator in enumerate(file.graph.operators):
         for tensor in map(int, operator.outputs):
-            written.setdefault(tensor, place)
-            read.setdefault(tensor, place)
+            written.setdefault(tensor, index)
+            read.setdefault(tensor, index)
         for tensor in map(int, operator.inputs):
             if tensor in written:  # else it is a constant, which lies in flash
-                read[tensor] = place
+                read[tensor] = index
     for tensor in map(int, file.graph.outputs):
         read[tensor] = len(operators) - 1
-    needs = np.zeros(len(operators), np.int64)
+    occupied = np.zeros(len(operators), np.int64)
     for tensor, first in written.items():
         details = file.graph.tensors[tensor]
         size = math.prod(int(side) for side in details.shape) * WIDTHS[details.type]
-        needs[first : read.get(tensor, first) + 1] += size
-    return [Need(name, int(size)) for name, size in zip(operators, needs, strict=True)]
+        occupied[first : read.get(tensor, first) + 1] += size
+    return [OperatorMemory(name, int(size)) for name, size in zip(operators, occupied, strict=True)]

@@ -5,16 +5,14 @@ import pytest
 
 from benchmarks.verdicts import busy, main
 from spotimes.benchmarking.latency import Ratio
-from spotimes.compare import __main__ as compare
-from spotimes.compare import comparison
+from spotimes.compare import paired_latency
+from spotimes.compare.paired_latency import PairedLatency
 from spotimes.errors import InputError
 from spotimes.params.network import Network
 from spotimes.system.validation import load_yaml
 from spotimes.tflite.tflite_file import TFLiteFile
 from tests.project import ROOT
 from tests.repository import save_params
-
-SMALLEST_RATIO = 1.01
 
 
 @pytest.fixture(autouse=True)
@@ -27,13 +25,12 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bytes, bytes]]:
     """The files that were timed; the third comparison is said to be faster, all others the same."""
     files: list[tuple[bytes, bytes]] = []
 
-    def timed(before: Path, after: Path, _: object) -> tuple[Ratio, comparison.Row]:
+    def measure(before: Path, after: Path, _: object) -> PairedLatency:
         files.append((before.read_bytes(), after.read_bytes()))
         middle = 0.9 if len(files) == 3 else 1.0
-        ratio = Ratio(middle, middle - 0.001, middle + 0.001)
-        return ratio, comparison.latency_row(ratio, 10, 10 * middle, SMALLEST_RATIO)
+        return PairedLatency(Ratio(middle, middle - 0.001, middle + 0.001), 10, 10 * middle)
 
-    monkeypatch.setattr(compare, "timed", timed)
+    monkeypatch.setattr(paired_latency, "measure", measure)
     return files
 
 

@@ -80,7 +80,9 @@ def test_what_is_measured(repository: Path) -> None:
 def test_what_the_classifier_takes_is_over_the_runtime(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def rounds(*_: Any, others: dict[str, Callable[[], Any]]) -> Iterator[dict[str, Any]]:
+    def rounds(
+        *_: Any, others: dict[str, Callable[[], Any]], **__: Any
+    ) -> Iterator[dict[str, Any]]:
         (classify,) = others.values()
         assert classify().shape == (10,)
         while True:

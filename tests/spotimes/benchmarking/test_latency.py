@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,8 +42,16 @@ class SlowRounds:
         return self.now
 
 
+def limits(min_rounds: int, interval_width: float, budget_seconds: float) -> dict[str, Any]:
+    return {
+        "min_rounds": min_rounds,
+        "interval_width": interval_width,
+        "budget_seconds": budget_seconds,
+    }
+
+
 def test_every_model_runs_in_every_round() -> None:
-    taken = list(islice(latency.interleaved_rounds(MODELS, 1, 0, 0.2), 3))
+    taken = list(islice(latency.interleaved_rounds(MODELS, 1, warmup_seconds=0, round_ms=0.2), 3))
     assert [list(times) for times in taken] == [["fp32", "int8"]] * 3
     assert all(len(own) > 0 and (own > 0).all() for times in taken for own in times.values())
 
@@ -50,7 +59,9 @@ def test_every_model_runs_in_every_round() -> None:
 def test_functions_run_beside_the_models() -> None:
     calls: list[None] = []
     others = {"other": lambda: calls.append(None)}
-    (taken,) = islice(latency.interleaved_rounds(MODELS, 1, 0, 0.2, others=others), 1)
+    (taken,) = islice(
+        latency.interleaved_rounds(MODELS, 1, warmup_seconds=0, round_ms=0.2, others=others), 1
+    )
     assert list(taken) == ["fp32", "int8", "other"]
     assert len(calls) == 1 + len(taken["other"])  # once to warm up
 
@@ -59,7 +70,7 @@ def test_the_order_changes_from_round_to_round(monkeypatch: pytest.MonkeyPatch) 
     ran: list[str] = []
     monkeypatch.setattr(latency, "_ready", lambda path, *_: lambda: ran.append(path.stem))
     paths = {name: Path(name) for name in "abc"}
-    list(islice(latency.interleaved_rounds(paths, 1, 0, 0), 30))
+    list(islice(latency.interleaved_rounds(paths, 1, warmup_seconds=0, round_ms=0), 30))
     orders = {tuple(ran[start : start + 3]) for start in range(0, 90, 3)}
     assert len(orders) == 6
     assert all(sorted(order) == ["a", "b", "c"] for order in orders)
@@ -69,7 +80,8 @@ def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(b"nothing")
     with pytest.raises(InputError, match=r"broken\.tflite: is no \.tflite file"):
-        next(latency.interleaved_rounds(MODELS | {"broken": broken}, 1, 0, 0.1))
+        models = MODELS | {"broken": broken}
+        next(latency.interleaved_rounds(models, 1, warmup_seconds=0, round_ms=0.1))
 
 
 def test_the_ratio_is_paired_by_round() -> None:
@@ -89,25 +101,25 @@ def test_the_interval_is_that_of_a_median() -> None:
 
 def test_six_rounds_are_taken_in_any_case() -> None:
     slow = SlowRounds([2])
-    taken = latency.until_narrow(slow, "fp32", "int8", 2, 0.01, 0.5, slow.seconds)
+    taken = latency.until_narrow(slow, "fp32", "int8", **limits(2, 0.01, 0.5), clock=slow.seconds)
     assert len(taken) == 6
 
 
 def test_rounds_end_when_the_interval_is_narrow() -> None:
-    taken = latency.until_narrow(endless([2]), "fp32", "int8", 20, 0.01, 1e9)
+    taken = latency.until_narrow(endless([2]), "fp32", "int8", **limits(20, 0.01, 1e9))
     assert len(taken) == 20
 
 
 def test_rounds_go_on_while_the_interval_is_wide() -> None:
     ratios = list(np.linspace(1.5, 2.5, 11))
-    taken = latency.until_narrow(endless(ratios), "fp32", "int8", 10, 0.2, 1e9)
+    taken = latency.until_narrow(endless(ratios), "fp32", "int8", **limits(10, 0.2, 1e9))
     assert len(taken) > 10
     assert latency.ratio(taken, "fp32", "int8").interval_width <= 0.2
 
 
 def test_rounds_end_with_the_budget() -> None:
     slow = SlowRounds([1, 3])
-    taken = latency.until_narrow(slow, "fp32", "int8", 1000, 0.01, 50, slow.seconds)
+    taken = latency.until_narrow(slow, "fp32", "int8", **limits(1000, 0.01, 50), clock=slow.seconds)
     assert len(taken) == 51
 
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from spotimes.compare import __main__ as compare
-from spotimes.compare import refitted
+from spotimes.compare import comparison, refitted
 from spotimes.dataset.prepared import Card, LazySplit, Split, load_split
 from spotimes.inference.contract import Contract
 from spotimes.system import command
@@ -87,7 +87,7 @@ def test_two_revisions_in_a_table(run: Run) -> None:
     assert head == f"| INT8 model | main~1 ({small}) | main ({ours}) | change | verdict |"
     assert file.startswith("| file, bytes | ")
     assert file.endswith(" | **worse** |")
-    assert "Places in the test split" in out
+    assert "Indices in the test split" in out
 
 
 def test_as_json_with_every_flip(run: Run) -> None:
@@ -235,7 +235,7 @@ def test_a_model_of_another_size_is_given_the_sources_own_pictures(
         asked.append((contract.height, contract.width, test.images.shape))
         return split
 
-    monkeypatch.setattr(compare, "load_split", lambda _: small)
+    monkeypatch.setattr(comparison, "load_split", lambda _: small)
     monkeypatch.setattr(refitted, "for_model", for_model)
     found = rows(run("main~1", "main", "--json").out)
     assert asked == [(32, 32, (50, 24, 24, 3))] * 2

@@ -7,7 +7,7 @@ from PIL import Image
 from spotimes.compare.flips import Flip, draw
 
 IMAGES = np.random.default_rng(3).integers(0, 256, (20, 32, 32, 3), np.uint8)
-MANY = [Flip(place, "US$ $", "cat") for place in range(20)]
+MANY = [Flip(index, "US$ $", "cat") for index in range(20)]
 
 
 @pytest.mark.parametrize(("lost", "gained"), [(MANY[:1], MANY), (MANY, []), ([], [])])

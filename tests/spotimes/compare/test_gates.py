@@ -1,10 +1,14 @@
+import numpy as np
 import pytest
 
 from spotimes.benchmarking.latency import Ratio
-from spotimes.compare.comparison import Row
-from spotimes.compare.gates import UNITS, held
-from spotimes.compare.verdict import Verdict, Word
-from spotimes.params.compare import Allowed, Regressions
+from spotimes.compare.comparison import Comparison
+from spotimes.compare.gates import check, gates
+from spotimes.compare.rows import Row
+from spotimes.compare.verdict import Outcome, Verdict
+from spotimes.errors import LimitBrokenError
+from spotimes.figures import FIGURES
+from spotimes.params.compare import REGRESSIONS, Allowed, Regressions
 
 NONE = Allowed(absolute=None, relative=None)
 BEFORE = {
@@ -16,21 +20,39 @@ BEFORE = {
     "worst_class": 0.8,
     "latency": 50.0,
 }
-COSTS = ("bytes", "arena_bytes", "macs", "instructions")
+UNITS = {"bytes": "bytes", "arena_bytes": "bytes", "macs": "MACs", "instructions": "instructions"}
 
 
 def regressions(**allowed: Allowed) -> Regressions:
-    return Regressions(**{name: allowed.get(name, NONE) for name in Regressions.model_fields})
+    return Regressions.model_validate({key: allowed.get(key, NONE) for key in REGRESSIONS})
+
+
+def comparison(
+    rows: list[Row], ratio: Ratio | None = None, lost_classes: list[str] | None = None
+) -> Comparison:
+    return Comparison(
+        names=("main", "working tree"),
+        rows=rows,
+        ratio=ratio,
+        images=np.zeros((0, 32, 32, 3), np.uint8),
+        flips={"lost": [], "gained": []},
+        class_flips=[],
+        unshared_classes=(lost_classes or [], []),
+    )
+
+
+def row(key: str, before: float | None, after: float | None, verdict: Verdict) -> Row:
+    return Row(FIGURES[key], key, before, after, "", verdict)
 
 
 def rows(**after: float | None) -> list[Row]:
     return [
-        Row(name, name, before, after.get(name, before), "", Verdict(Word.SAME, "for a reason"))
-        for name, before in BEFORE.items()
+        row(key, before, after.get(key, before), Verdict(Outcome.SAME, "for a reason"))
+        for key, before in BEFORE.items()
     ]
 
 
-@pytest.mark.parametrize("name", COSTS)
+@pytest.mark.parametrize("name", UNITS)
 @pytest.mark.parametrize(
     ("absolute", "relative", "after", "passed"),
     [
@@ -47,11 +69,11 @@ def test_a_cost_may_grow_as_far_as_allowed(
     name: str, absolute: float | None, relative: float | None, after: float, passed: bool
 ) -> None:
     allowed = regressions(**{name: Allowed(absolute=absolute, relative=relative)})
-    (gate,) = held(rows(**{name: after}), None, [], allowed)
+    (gate,) = gates(comparison(rows(**{name: after})), allowed)
     assert (gate.name, gate.passed) == (name, passed)
-    assert gate.sentence.startswith(f"{name}: {after:,}, was 1,000.0; ")
+    assert gate.sentence.startswith(f"{name}: {after:,.0f}, was 1,000; ")
     if absolute:
-        assert f"{absolute:g} {UNITS[name]}" in gate.sentence
+        assert f"{absolute:g} {UNITS[name]} " in gate.sentence
     assert gate.sentence.endswith("kept" if passed else "BROKEN")
 
 
@@ -59,7 +81,7 @@ def test_a_cost_may_grow_as_far_as_allowed(
 @pytest.mark.parametrize(("lost", "passed"), [(-0.1, True), (0.005, True), (0.0051, False)])
 def test_an_accuracy_may_fall_as_far_as_allowed(name: str, lost: float, passed: bool) -> None:
     allowed = regressions(**{name: Allowed(absolute=0.005, relative=None)})
-    (gate,) = held(rows(**{name: BEFORE[name] - lost}), None, [], allowed)
+    (gate,) = gates(comparison(rows(**{name: BEFORE[name] - lost})), allowed)
     assert gate.passed == passed
     assert (
         f"{BEFORE[name] - lost:.2%}, was {BEFORE[name]:.2%}; 0.5 points worse is allowed"
@@ -76,7 +98,7 @@ def test_a_latency_fails_only_as_a_whole_interval(
 ) -> None:
     """50 us and 3% of them."""
     allowed = regressions(latency=Allowed(absolute=absolute, relative=relative))
-    (gate,) = held(rows(), Ratio(1.04, low, high), [], allowed)
+    (gate,) = gates(comparison(rows(), Ratio(1.04, low, high)), allowed)
     assert gate.passed == passed
     bound = "1.5 us" if absolute else "3%"
     assert gate.sentence == (
@@ -86,22 +108,23 @@ def test_a_latency_fails_only_as_a_whole_interval(
 
 
 def unmeasured(name: str, before: float | None) -> Row:
-    return Row(name, name, before, None, "", Verdict(Word.UNKNOWN, "for a reason"))
+    return row(name, before, None, Verdict(Outcome.UNKNOWN, "for a reason"))
 
 
 def test_what_could_not_be_measured_before_passes_and_is_told() -> None:
     limit = Allowed(absolute=None, relative=0.03)
     compared = [*rows()[:1], unmeasured("instructions", None)]
-    gates = held(compared, None, [], regressions(latency=limit, instructions=limit))
-    assert [gate.passed for gate in gates] == [None, None]
-    assert gates[0].sentence == "instructions: not measured: for a reason"
-    assert gates[1].sentence == "latency: not measured"
+    found = gates(comparison(compared), regressions(latency=limit, instructions=limit))
+    check(found)
+    assert [gate.passed for gate in found] == [None, None]
+    assert found[0].sentence == "instructions: not measured: for a reason"
+    assert found[1].sentence == "latency: not measured"
 
 
 def test_what_can_no_longer_be_measured_is_broken() -> None:
     limit = Allowed(absolute=None, relative=0.03)
     compared = [*rows()[:1], unmeasured("top1", 0.9)]
-    (gate,) = held(compared, None, [], regressions(top1=limit))
+    (gate,) = gates(comparison(compared), regressions(top1=limit))
     assert gate.passed is False
     assert gate.sentence == "top1: not measured, was 90.00%: for a reason: BROKEN"
 
@@ -109,24 +132,27 @@ def test_what_can_no_longer_be_measured_is_broken() -> None:
 def test_a_model_that_is_gone_passes_no_gate() -> None:
     limit = Allowed(absolute=None, relative=0.03)
     compared = [unmeasured("bytes", 1000), unmeasured("latency", None)]
-    gates = held(compared, None, [], regressions(latency=limit, bytes=limit))
-    assert [gate.passed for gate in gates] == [False, False]
+    found = gates(comparison(compared), regressions(latency=limit, bytes=limit))
+    assert [gate.passed for gate in found] == [False, False]
+    with pytest.raises(LimitBrokenError, match=r"compare\.regressions: broken: bytes, latency$"):
+        check(found)
 
 
 def test_null_allows_anything() -> None:
-    assert held(rows(bytes=1e9), Ratio(9, 9, 9), [], regressions()) == []
+    assert gates(comparison(rows(bytes=1e9), Ratio(9, 9, 9)), regressions()) == []
 
 
 @pytest.mark.parametrize("name", ["top1", "bytes"])
 def test_classes_that_are_gone_break_the_limits_of_accuracy(name: str) -> None:
     limit = Allowed(absolute=1, relative=None)
-    gates = held(rows(), None, ["cat", "dog"], regressions(**{name: limit}))
-    said = [gate.sentence for gate in gates if gate.passed is False]
-    assert said == (["classes: cat, dog can no longer be told: BROKEN"] if name == "top1" else [])
+    compared = comparison(rows(), lost_classes=["cat", "dog"])
+    found = gates(compared, regressions(**{name: limit}))
+    said = [gate.sentence for gate in found if gate.passed is False]
+    assert said == (["classes: cat, dog are no longer known: BROKEN"] if name == "top1" else [])
 
 
 def test_what_is_within_noise_is_told_so() -> None:
-    noisy = Row("top1", "top1", 0.9, 0.89, "", Verdict(Word.NOISY, "more images"))
+    noisy = row("top1", 0.9, 0.89, Verdict(Outcome.NOISY, "more images"))
     allowed = regressions(top1=Allowed(absolute=0.005, relative=None))
-    (gate,) = held([*rows()[:1], noisy], None, [], allowed)
+    (gate,) = gates(comparison([*rows()[:1], noisy]), allowed)
     assert gate.sentence.startswith("top1: 89.00%, was 90.00% (too noisy to say); 0.5 points")

@@ -7,10 +7,21 @@ import pytest
 
 from spotimes.benchmarking import latency
 from spotimes.benchmarking.timing import Times
-from spotimes.compare.paired_latency import Load, loads, medians, ratio, until_narrow
+from spotimes.compare.paired_latency import Load, loads, measure, medians, ratio, until_narrow
+from spotimes.params.compare import Timing
 from tests.project import ROOT
 
 INT8, FP32 = ROOT / "models/model_int8.tflite", ROOT / "models/model_fp32.tflite"
+
+TIMING = Timing(
+    threads=1,
+    warmup_seconds=0,
+    round_ms=0.5,
+    rounds=3,
+    min_loads=20,
+    interval_width=0.01,
+    budget_seconds=0.1,
+)
 
 
 def made(ratios: list[float]) -> list[Load]:
@@ -53,26 +64,34 @@ def test_it_ends_when_the_interval_is_narrow_or_the_time_is_over(
         while True:
             yield made([float(np.exp(noise * rng.normal()))])[0]
 
-    found = until_narrow(islice(endless(), 1000), 20, 0.01, seconds, lambda: float(next(ticks)))
+    timing = TIMING.model_copy(update={"budget_seconds": seconds})
+    found = until_narrow(islice(endless(), 1000), timing, lambda: float(next(ticks)))
     assert len(found) == taken
 
 
-def test_loads_are_the_medians_of_rounds_timed_by_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loads_are_the_medians_of_interleaved_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """FP32 takes 30, 40 and 80 ns where INT8 takes 10, 10 and 40, whichever is loaded first."""
     orders = []
 
-    def rounds(models: dict[str, Path], *_: float) -> Iterator[dict[str, Times]]:
+    def rounds(models: dict[str, Path], *_: int, **__: float) -> Iterator[dict[str, Times]]:
         orders.append(list(models.values()))
         for int8, fp32 in ((10, 30), (10, 40), (40, 80)):
             times = {INT8: np.array([int8]), FP32: np.array([fp32, fp32, 1000])}
             yield {name: times[path] for name, path in models.items()}
 
     monkeypatch.setattr(latency, "interleaved_rounds", rounds)
-    found = list(islice(loads(INT8, FP32, 1, 0, 0.5, 3), 2))
+    found = list(islice(loads(INT8, FP32, TIMING), 2))
     assert found == [Load(10, 40, 3)] * 2
     assert orders == [[FP32, INT8], [INT8, FP32]]
 
 
 def test_real_models_are_loaded_and_timed() -> None:
-    (load,) = islice(loads(INT8, FP32, 1, 0, 0.5, 2), 1)
+    (load,) = islice(loads(INT8, FP32, TIMING), 1)
     assert np.isfinite(load).all()
+
+
+def test_a_measurement_is_a_ratio_and_both_medians() -> None:
+    found = measure(INT8, FP32, TIMING)
+    assert found.ratio.low <= found.ratio.median <= found.ratio.high
+    assert found.first_us > 0
+    assert found.second_us > 0

@@ -2,36 +2,46 @@ import numpy as np
 import pytest
 
 from spotimes.benchmarking.latency import Ratio
-from spotimes.compare.verdict import Word, of_accuracy, of_cost, of_difference, of_latency, paired
+from spotimes.compare.verdict import (
+    Outcome,
+    of_accuracy,
+    of_cost,
+    of_difference,
+    of_latency,
+    paired,
+)
 from spotimes.evaluation.statistics import Difference
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "word"), [(10, 10, Word.SAME), (10, 9, Word.BETTER), (10, 11, Word.WORSE)]
+    ("before", "after", "outcome"),
+    [(10, 10, Outcome.SAME), (10, 9, Outcome.BETTER), (10, 11, Outcome.WORSE)],
 )
-def test_a_cost_that_is_counted_differs_or_not(before: int, after: int, word: Word) -> None:
-    assert of_cost(before, after).word == word
+def test_a_cost_that_is_counted_differs_or_not(before: int, after: int, outcome: Outcome) -> None:
+    assert of_cost(before, after).outcome == outcome
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "word"),
+    ("low", "high", "outcome"),
     [
-        (1.02, 1.04, Word.WORSE),
-        (0.96, 0.98, Word.BETTER),
-        (0.99, 1.01, Word.SAME),
-        (1.002, 1.008, Word.SAME),  # it differs, but by less than anyone need hear of
-        (1.009, 1.0199, Word.SAME),
-        (1.009, 1.03, Word.NOISY),  # it may well be worse
-        (0.97, 0.991, Word.NOISY),
-        (0.95, 1.05, Word.NOISY),
-        (1.005, 1.2, Word.NOISY),
-        (1.011, 1.5, Word.WORSE),
+        (1.02, 1.04, Outcome.WORSE),
+        (0.96, 0.98, Outcome.BETTER),
+        (0.99, 1.01, Outcome.SAME),
+        (1.002, 1.008, Outcome.SAME),  # it differs, but by less than anyone need hear of
+        (1.009, 1.0199, Outcome.SAME),
+        (1.009, 1.03, Outcome.NOISY),  # it may well be worse
+        (0.97, 0.991, Outcome.NOISY),
+        (0.95, 1.05, Outcome.NOISY),
+        (1.005, 1.2, Outcome.NOISY),
+        (1.011, 1.5, Outcome.WORSE),
     ],
 )
-def test_a_latency_is_judged_by_its_whole_interval(low: float, high: float, word: Word) -> None:
+def test_a_latency_is_judged_by_its_whole_interval(
+    low: float, high: float, outcome: Outcome
+) -> None:
     verdict = of_latency(Ratio((low + high) / 2, low, high), 1.01)
-    assert verdict.word == word
-    assert bool(verdict.reason) == (word == Word.NOISY)
+    assert verdict.outcome == outcome
+    assert bool(verdict.reason) == (outcome == Outcome.NOISY)
 
 
 @pytest.mark.parametrize(
@@ -50,10 +60,11 @@ def test_what_would_settle_a_noisy_latency(
 
 
 @pytest.mark.parametrize(
-    ("after", "word"), [(1000, Word.SAME), (1001, Word.SAME), (999, Word.SAME), (1002, Word.WORSE)]
+    ("after", "outcome"),
+    [(1000, Outcome.SAME), (1001, Outcome.SAME), (999, Outcome.SAME), (1002, Outcome.WORSE)],
 )
-def test_a_count_that_spreads_differs_by_more_than_that(after: int, word: Word) -> None:
-    assert of_cost(1000, after, spread=0.001).word == word
+def test_a_count_that_spreads_differs_by_more_than_that(after: int, outcome: Outcome) -> None:
+    assert of_cost(1000, after, spread=0.001).outcome == outcome
 
 
 def answers(first_only: int, second_only: int, both: int) -> tuple[list[bool], list[bool]]:
@@ -75,40 +86,42 @@ def test_paired_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first_only", "second_only", "both", "word"),
+    ("first_only", "second_only", "both", "outcome"),
     [
-        (0, 0, 1000, Word.SAME),
-        (0, 0, 100, Word.NOISY),  # none of so few may be luck
-        (100, 100, 9800, Word.SAME),
-        (520, 580, 8900, Word.NOISY),  # 0.6 points, and up to 1.25
-        (60, 140, 9800, Word.BETTER),
-        (140, 60, 9800, Word.WORSE),
-        (5, 6, 50, Word.NOISY),
+        (0, 0, 1000, Outcome.SAME),
+        (0, 0, 100, Outcome.NOISY),  # none of so few may be luck
+        (100, 100, 9800, Outcome.SAME),
+        (520, 580, 8900, Outcome.NOISY),  # 0.6 points, and up to 1.25
+        (60, 140, 9800, Outcome.BETTER),
+        (140, 60, 9800, Outcome.WORSE),
+        (5, 6, 50, Outcome.NOISY),
     ],
 )
 def test_accuracies_are_judged_by_the_images_that_flipped(
-    first_only: int, second_only: int, both: int, word: Word
+    first_only: int, second_only: int, both: int, outcome: Outcome
 ) -> None:
     verdict = of_accuracy(paired(*map(np.array, answers(first_only, second_only, both))))
-    assert verdict.word == word
-    assert ("images would settle it" in verdict.reason) == (word == Word.NOISY)
+    assert verdict.outcome == outcome
+    assert ("images would settle it" in verdict.reason) == (outcome == Outcome.NOISY)
 
 
 def test_of_many_verdicts_each_must_be_the_surer() -> None:
     """McNemar: p = 0.012."""
     result = paired(*map(np.array, answers(20, 40, 9940)))
-    assert of_accuracy(result).word == Word.BETTER
-    assert of_accuracy(result, 10).word == Word.SAME
+    assert of_accuracy(result).outcome == Outcome.BETTER
+    assert of_accuracy(result, 10).outcome == Outcome.SAME
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "word"),
+    ("low", "high", "outcome"),
     [
-        (0.001, 0.1, Word.BETTER),
-        (-0.1, -0.001, Word.WORSE),
-        (-0.01, 0.01, Word.SAME),
-        (-0.001, 0.011, Word.NOISY),
+        (0.001, 0.1, Outcome.BETTER),
+        (-0.1, -0.001, Outcome.WORSE),
+        (-0.01, 0.01, Outcome.SAME),
+        (-0.001, 0.011, Outcome.NOISY),
     ],
 )
-def test_a_difference_is_judged_by_its_whole_interval(low: float, high: float, word: Word) -> None:
-    assert of_difference(Difference((low + high) / 2, low, high)).word == word
+def test_a_difference_is_judged_by_its_whole_interval(
+    low: float, high: float, outcome: Outcome
+) -> None:
+    assert of_difference(Difference((low + high) / 2, low, high)).outcome == outcome

@@ -1,34 +1,37 @@
 import pytest
 
+from spotimes.errors import LimitBrokenError
 from spotimes.evaluation import budgets
-from spotimes.params.evaluate import Budgets
+from spotimes.evaluation.budgets import Measure
+from spotimes.params.evaluate import BUDGETS, Budgets
 
-LIMITS = Budgets(
-    bytes=1000,
-    arena_bytes=500,
-    macs=100,
-    instructions=None,
-    peak_rss_bytes=None,
-    median_ms=0.5,
-    top1=0.9,
-    worst_class=0.8,
-    top1_loss=0.01,
+LIMITS = Budgets.model_validate(
+    dict.fromkeys(BUDGETS)
+    | {
+        "bytes": 1000,
+        "arena_bytes": 500,
+        "macs": 100,
+        "median_ms": 0.5,
+        "top1": 0.9,
+        "worst_class": 0.8,
+        "top1_loss": 0.01,
+    }
 )
 MEASURED = {
-    "bytes": 1000,
-    "arena_bytes": None,
-    "macs": 101,
-    "instructions": 3,
-    "peak_rss_bytes": 7,
-    "median_ms": 0.6,
-    "top1": 0.9,
-    "worst_class": 0.81,
-    "top1_loss": -0.001,
+    "bytes": Measure(1000),
+    "arena_bytes": Measure(None, "no wheel"),
+    "macs": Measure(101),
+    "instructions": Measure(3),
+    "peak_rss_bytes": Measure(7),
+    "median_ms": Measure(0.6),
+    "top1": Measure(0.9),
+    "worst_class": Measure(0.81),
+    "top1_loss": Measure(-0.001),
 }
 
 
 def test_limits_are_inclusive_and_null_sets_none() -> None:
-    found = budgets.verdicts(LIMITS, MEASURED, {"arena_bytes": "no wheel"}, {})
+    found = budgets.verdicts(LIMITS, MEASURED)
     assert {name: verdict.met for name, verdict in found.items()} == {
         "bytes": True,
         "arena_bytes": None,
@@ -42,34 +45,48 @@ def test_limits_are_inclusive_and_null_sets_none() -> None:
 
 
 @pytest.mark.parametrize(("name", "limit"), [("top1", 0.9), ("worst_class", 0.8)])
-@pytest.mark.parametrize(("beyond", "met"), [(-0.01, False), (0.01, True)])
+@pytest.mark.parametrize(("beyond", "met"), [(-0.01, False), (-1e-6, False), (0.01, True)])
 def test_an_accuracy_is_a_lower_limit(name: str, limit: float, beyond: float, met: bool) -> None:
-    measured = MEASURED | {name: limit + beyond}
-    assert budgets.verdicts(LIMITS, measured, {}, {})[name].met is met
+    measured = MEASURED | {name: Measure(limit + beyond)}
+    assert budgets.verdicts(LIMITS, measured)[name].met is met
+
+
+def test_a_share_that_the_metrics_file_rounds_meets_its_limit() -> None:
+    limits = LIMITS.model_copy(update={"worst_class": 2 / 3})
+    measured = MEASURED | {"worst_class": Measure(0.666667), "top1_loss": Measure(0.01 + 1e-17)}
+    found = budgets.verdicts(limits, measured)
+    assert found["worst_class"].met
+    assert found["top1_loss"].met
 
 
 @pytest.mark.parametrize(("low", "met"), [(0.5, True), (0.51, False)])
 def test_a_latency_exceeds_its_limit_as_a_whole_interval(low: float, met: bool) -> None:
-    found = budgets.verdicts(LIMITS, MEASURED, {}, {"median_ms": low})["median_ms"]
+    measured = MEASURED | {"median_ms": Measure(0.6, lower_bound=low)}
+    found = budgets.verdicts(LIMITS, measured)["median_ms"]
     assert (found.measured, found.met) == (0.6, met)
-    said = f"median_ms: at most 0.5 wanted, measured 0.6, surely {low:g}: "
-    assert budgets.sentence("median_ms", found) == said + ("met" if met else "NOT met")
+    said = f"median_ms: at most 0.5 wanted, measured 0.6, lower bound {low:g}: "
+    assert budgets.sentences({"median_ms": found}) == [said + ("met" if met else "NOT met")]
 
 
-def test_counts_are_told_in_full() -> None:
+def test_counts_are_given_in_full() -> None:
     limits = LIMITS.model_copy(update={"macs": 7_630_079})
-    found = budgets.verdicts(limits, MEASURED | {"macs": 7_630_080}, {}, {})["macs"]
-    assert budgets.sentence("macs", found) == (
+    found = budgets.verdicts(limits, MEASURED | {"macs": Measure(7_630_080)})["macs"]
+    assert budgets.sentences({"macs": found}) == [
         "macs: at most 7,630,079 wanted, measured 7,630,080: NOT met"
-    )
+    ]
 
 
 def test_sentences() -> None:
-    found = budgets.verdicts(LIMITS, MEASURED, {"arena_bytes": "no wheel"}, {})
-    assert [
-        budgets.sentence(name, found[name]) for name in ("median_ms", "top1", "arena_bytes")
-    ] == [
+    found = budgets.verdicts(LIMITS, MEASURED)
+    assert budgets.sentences({key: found[key] for key in ("median_ms", "top1", "arena_bytes")}) == [
         "median_ms: at most 0.5 wanted, measured 0.6: NOT met",
         "top1: at least 0.9 wanted, measured 0.9: met",
         "arena_bytes: at most 500 wanted, not measured: no wheel",
     ]
+
+
+def test_a_broken_budget_is_an_error_and_an_unknown_one_is_none() -> None:
+    found = budgets.verdicts(LIMITS, MEASURED)
+    with pytest.raises(LimitBrokenError, match=r"evaluate\.budgets: not met: macs, median_ms$"):
+        budgets.check(found)
+    budgets.check({"arena_bytes": found["arena_bytes"], "top1": found["top1"]})

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from spotimes.evaluation import statistics
+from spotimes.figures import ACCURACIES
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,7 @@ def test_mcnemar_exact(first: int, second: int, p_value: float) -> None:
     assert found.p_value == pytest.approx(p_value)
 
 
-def of_class(*counts: int) -> tuple[statistics.Right, statistics.Right]:
+def of_class(*counts: int) -> tuple[statistics.Correct, statistics.Correct]:
     one, other = answers(*counts)
     return np.array(one), np.array(other)
 
@@ -131,10 +132,23 @@ def test_one_bin_compares_the_means() -> None:
     assert found == pytest.approx(0.05)
 
 
-def test_confusion_and_class_accuracy_by_hand() -> None:
+def test_confusion_by_hand() -> None:
     labels, predicted = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 2, 1, 0])
     np.testing.assert_array_equal(
         statistics.confusion_matrix(predicted, labels, 3), [[2, 0, 1], [1, 1, 0], [0, 0, 0]]
     )
-    accuracy = statistics.class_accuracy(predicted, labels, 3)
-    np.testing.assert_allclose(accuracy, [2 / 3, 1 / 2, np.nan])
+
+
+def test_correct_by_class_by_hand() -> None:
+    labels, predicted = np.array([0, 0, 0, 1, 1, -1]), np.array([0, 0, 2, 1, 0, 0])
+    found = statistics.correct_by_class(predicted, labels, ["cat", "dog", "frog"])
+    assert {name: correct.tolist() for name, correct in found.items()} == {
+        "cat": [True, True, False],
+        "dog": [True, False],
+    }
+    assert statistics.top1([*found.values()]) == 3 / 5
+    assert statistics.worst_class([*found.values()]) == 1 / 2
+
+
+def test_every_accuracy_has_a_statistic() -> None:
+    assert set(statistics.ACCURACY_STATISTICS) == {figure.key for figure in ACCURACIES}

@@ -1,6 +1,7 @@
 import re
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from spotimes.dataset.prepared import Card
@@ -20,8 +21,6 @@ CARD = Card(
     citation="Doe, Two, 2020",
     homepage="https://two.example",
 )
-IMAGES = metrics.Images(train=1234, validation=90, test=2000)
-TRAINING = metrics.Training(val_accuracy=0.9, epochs=5)
 
 
 def size(file: int, arena: int | None, note: str | None = None) -> metrics.ModelSize:
@@ -36,19 +35,43 @@ def accuracy(top1: float) -> metrics.Accuracy:
         top1=top1,
         top1_low=top1 - 0.01,
         top1_high=top1 + 0.01,
+        worst_class=top1 - 0.05,
         calibration_error=0.0123,
         class_top1={"cat": top1 - 0.05, "dog": top1 + 0.05},
     )
 
 
+COST = metrics.ModelCost(
+    median_ms=0.0815,
+    median_low_ms=0.08,
+    median_high_ms=0.09,
+    p95_ms=0.1,
+    p99_ms=0.2,
+    first_inference_ms=3,
+    peak_rss_bytes=40_000_000,
+    rss_before_load_bytes=30_000_000,
+)
 FIGURES: dict[str, Any] = {
     "network": NETWORK,
     "image_shape": (9, 8, 3),
     "card": CARD,
-    "images": IMAGES,
-    "training": TRAINING,
-    "size": metrics.Quantization(
-        fp32=size(9000, 5000), int8=size(3000, 2500), ratio=3, parameters=4321, macs=1_500_000
+    "stages": metrics.StageMetrics(
+        preparation=metrics.Preparation(
+            images=metrics.Images(train=1234, validation=90, test=2000)
+        ),
+        training=metrics.Training(val_accuracy=0.9, epochs=5),
+        history=pd.DataFrame(),
+        size=metrics.Quantization(
+            fp32=size(9000, 5000), int8=size(3000, 2500), ratio=3, parameters=4321, macs=1_500_000
+        ),
+        cost=metrics.Benchmark(
+            fp32=COST,
+            int8=COST,
+            speedup=metrics.Speedup(median=1.25, low=1.2, high=1.3),
+            threads=1,
+            host={"cpu": "some CPU"},
+        ),
+        latency=pd.DataFrame(),
     ),
     "result": metrics.Evaluation(
         images=2000,
@@ -73,13 +96,13 @@ FIGURES: dict[str, Any] = {
         "- `model_int8.tflite`, the model to ship: 3,000 bytes,",
         "| image | uint8, RGB, 8 x 9, shape [1, 9, 8, 3] |",
         "| INT8 input | int8, exactly `pixel - 128` |",
-        "| FP32 | 85.00% | 84.00% to 86.00% | 0.0123 |",
-        "| INT8 | 84.00% | 83.00% to 85.00% | 0.0123 |",
+        "| FP32 | 85.00% | 84.00% to 86.00% | 80.00% | 0.0123 |",
+        "| INT8 | 84.00% | 83.00% to 85.00% | 79.00% | 0.0123 |",
         "| dog | 90.00% | 89.00% |",
         "| quantization | 300 | 300 |",
         "| **all** | 9,000 | 3,000 |",
-        "| RAM on a microcontroller (arena), bytes | 5,000 | 2,500 |",
-        "| file, bytes | at most 4000 | 3000 | yes |",
+        "| RAM on a microcontroller, bytes | 5,000 | 2,500 |",
+        "| file, bytes | at most 4,000 | 3,000 | yes |",
         "| top-1 | at least 0.9 | 0.84 | **no** |",
         "| 1 | 3x3 convolution | 1 | 9 x 8 x 8 |",
         "| 2 | 3x3 depthwise + 1x1 convolution | 2 | 5 x 4 x 24 |",
@@ -96,6 +119,8 @@ def test_nothing_in_it_depends_on_the_machine() -> None:
     text = render(**FIGURES)
     assert "0.0815" not in text
     assert " ms" not in text
+    assert "latency, median" not in text
+    assert "some CPU" not in text
 
 
 def test_the_pictures_are_those_that_evaluate_draws() -> None:
@@ -111,13 +136,14 @@ def test_tables_are_rectangular() -> None:
 
 
 def test_an_unknown_arena_says_why() -> None:
-    unknown = FIGURES["size"].model_copy(update={"int8": size(3000, None, "no wheel here")})
+    sizes = FIGURES["stages"].size.model_copy(update={"int8": size(3000, None, "no wheel here")})
     budget = {
         "arena_bytes": metrics.Verdict(limit=1, measured=None, met=None, reason="no wheel here")
     }
     judged = FIGURES["result"].model_copy(update={"budgets": budget})
-    text = render(**FIGURES | {"size": unknown, "result": judged})
-    assert "| RAM on a microcontroller (arena), bytes | 5,000 | - |" in text
+    stages = FIGURES["stages"]._replace(size=sizes)
+    text = render(**FIGURES | {"stages": stages, "result": judged})
+    assert "| RAM on a microcontroller, bytes | 5,000 | - |" in text
     assert "The arena: no wheel here." in text
     assert "| at most 1 | - | unknown: no wheel here |" in text
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from spotimes.dataset.prepared import Split
-from spotimes.evaluation.accuracy import compare
+from spotimes.evaluation.accuracy import Predictions, compare
 from spotimes.evaluation.layer_error import LayerError
 from spotimes.evaluation.metrics import (
     Accuracy,
@@ -22,13 +22,15 @@ from spotimes.evaluation.metrics import (
     Speedup,
 )
 from spotimes.reporting import plots
-from spotimes.tflite.activation_memory import Need
+from spotimes.tflite.activation_memory import OperatorMemory
 
 NAMES = ["US$ $", *(f"class {number}" for number in range(1, 10))]
 GENERATOR = np.random.default_rng(3)
 LABELS = np.arange(200) % 10
 PROBABILITIES = GENERATOR.dirichlet(np.ones(10), 200).astype(np.float32)
 TEST = Split(GENERATOR.integers(0, 256, (200, 32, 32, 3), np.uint8), LABELS)
+# Both models answer alike.
+SAME = Predictions(TEST, NAMES, PROBABILITIES, PROBABILITIES)
 
 PARTS = FileParts(file=100_000, weights=80_000, quantization=9_000, metadata=1_000, rest=10_000)
 SIZE = ModelSize(bytes=PARTS, arena_bytes=60_000, arena_note=None)
@@ -63,17 +65,15 @@ HISTORY = pd.DataFrame(
 PERCENTILES = pd.DataFrame(
     {"model": ["fp32", "fp32", "int8", "int8"], "percentile": [1, 99] * 2, "microseconds": range(4)}
 )
-NEEDS = [Need("CONV_2D", 20_000), Need("SOFTMAX", 40)]
+MEMORY = [OperatorMemory("CONV_2D", 20_000), OperatorMemory("SOFTMAX", 40)]
 
 PICTURES: dict[str, Callable[[Path], None]] = {
     "training": lambda path: plots.training_curves(HISTORY, path),
-    "confusion": lambda path: plots.confusion(np.eye(10, dtype=np.int64) * 7 + 1, NAMES, path),
-    "classes": lambda path: plots.class_accuracy(
-        compare(PROBABILITIES, PROBABILITIES, LABELS, NAMES, 10), path
-    ),
+    "confusion": lambda path: plots.confusion(SAME, path),
+    "classes": lambda path: plots.class_accuracy(compare(SAME, 10), path),
     "cost": lambda path: plots.cost(SIZES, COST, path),
     "latency": lambda path: plots.latency(PERCENTILES, path),
-    "memory": lambda path: plots.memory(NEEDS, NEEDS, ["one", "two"], path),
+    "memory": lambda path: plots.memory(MEMORY, MEMORY, ["one", "two"], path),
     "layers": lambda path: plots.layer_error(
         [LayerError("one", 30.0), LayerError("two", 20)], path
     ),
@@ -81,10 +81,10 @@ PICTURES: dict[str, Callable[[Path], None]] = {
         [LayerError("one", float("inf")), LayerError("two", 3), LayerError("three", -2)], path
     ),
     "lost": lambda path: plots.disagreements(
-        TEST, np.eye(10, dtype=np.float32)[LABELS], PROBABILITIES, NAMES, path
+        SAME._replace(fp32=np.eye(10, dtype=np.float32)[LABELS]), path
     ),
-    "none lost": lambda path: plots.disagreements(TEST, PROBABILITIES, PROBABILITIES, NAMES, path),
-    "examples": lambda path: plots.examples(TEST, PROBABILITIES, NAMES, path),
+    "none lost": lambda path: plots.disagreements(SAME, path),
+    "examples": lambda path: plots.examples(SAME, path),
 }
 
 
@@ -117,19 +117,19 @@ def test_ticks_of_accuracy_are_where_they_say(monkeypatch: pytest.MonkeyPatch) -
         yield drawing
         drawing.savefig(BytesIO())
         axis = drawing.axes[0].xaxis
-        places, labels = axis.get_majorticklocs(), axis.get_majorticklabels()
-        shown.extend((place, label.get_text()) for place, label in zip(places, labels, strict=True))
+        ticks, labels = axis.get_majorticklocs(), axis.get_majorticklabels()
+        shown.extend((tick, label.get_text()) for tick, label in zip(ticks, labels, strict=True))
 
     monkeypatch.setattr(plots, "figure", drawn)
     shares = dict(zip("abc", (0.771, 0.87, 0.957), strict=True))
     accuracy = Accuracy(
         top1=0.9, top1_low=0.89, top1_high=0.91, calibration_error=0, class_top1=shares
     )
-    result = compare(PROBABILITIES, PROBABILITIES, LABELS, NAMES, 10)
+    result = compare(SAME, 10)
     plots.class_accuracy(result.model_copy(update={"fp32": accuracy, "int8": accuracy}), Path())
-    assert any(place * 100 % 1 for place, _ in shown)  # else any rounding would do
+    assert any(tick * 100 % 1 for tick, _ in shown)  # else any rounding would do
     assert [float(label.rstrip("%")) for _, label in shown] == pytest.approx(
-        [100 * place for place, _ in shown]
+        [100 * tick for tick, _ in shown]
     )
 
 
@@ -140,16 +140,19 @@ def test_cost_without_an_arena(tmp_path: Path) -> None:
     assert (tmp_path / "with.png").read_bytes() != (tmp_path / "without.png").read_bytes()
 
 
-@pytest.mark.parametrize("right", [0, 3, 200])
-def test_examples_where_few_are_right_or_wrong(tmp_path: Path, right: int) -> None:
-    answers = np.where(np.arange(200) < right, LABELS, (LABELS + 1) % 10)
-    plots.examples(TEST, np.eye(10, dtype=np.float32)[answers], NAMES, tmp_path / "picture.png")
+@pytest.mark.parametrize("correct", [0, 3, 200])
+def test_examples_where_few_are_correct_or_wrong(tmp_path: Path, correct: int) -> None:
+    answers = np.where(np.arange(200) < correct, LABELS, (LABELS + 1) % 10)
+    answered = SAME._replace(int8=np.eye(10, dtype=np.float32)[answers])
+    plots.examples(answered, tmp_path / "picture.png")
     assert (tmp_path / "picture.png").is_file()
 
 
 def test_grey_images_and_classes_without_images(tmp_path: Path) -> None:
     grey = Split(TEST.images[:, :, :, :1], LABELS)
-    plots.examples(grey, PROBABILITIES, NAMES, tmp_path / "grey.png")
-    plots.confusion(np.zeros((2, 2), np.int64), ["a", "b"], tmp_path / "empty.png")
+    plots.examples(SAME._replace(test=grey), tmp_path / "grey.png")
+    one_class = Split(TEST.images[:1], np.zeros(1, np.int64))
+    answer = np.array([[0.6, 0.4]], np.float32)
+    plots.confusion(Predictions(one_class, ["a", "b"], answer, answer), tmp_path / "empty.png")
     assert (tmp_path / "grey.png").is_file()
     assert (tmp_path / "empty.png").is_file()

@@ -1,0 +1,176 @@
+"""The rows of a comparison: each figure of both models, how it changed, and a verdict."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from spotimes.compare import verdict
+from spotimes.compare.answers import Answers, common_classes
+from spotimes.compare.paired_latency import PairedLatency
+from spotimes.compare.verdict import Outcome, Verdict
+from spotimes.evaluation.statistics import ACCURACY_STATISTICS, ByClass, Correct, Difference
+from spotimes.figures import ACCURACIES, FIGURES, FILE_PARTS, Figure
+from spotimes.tflite import arena, instructions
+from spotimes.tflite.tflite_file import TFLiteFile
+
+ONE_MODEL = "there is one model only"
+NOTHING_IN_COMMON = "the models have no class in common"
+COUNTED = ("arena_bytes", "macs", "instructions")
+# How far counts of one model differ, as a share.
+SPREADS = {"instructions": instructions.SPREAD}
+
+
+class Row(NamedTuple):
+    """A row of the comparison.
+
+    Attributes:
+        figure: what was measured.
+        title: for people, with what it was measured on.
+        before: the value, or None.
+        after: likewise.
+        change: in words, with an interval where there is one.
+        verdict: what can be said.
+    """
+
+    figure: Figure
+    title: str
+    before: float | None
+    after: float | None
+    change: str
+    verdict: Verdict
+
+
+class Costs(NamedTuple):
+    """What a model costs on every machine alike.
+
+    Attributes:
+        parts: bytes of its file, by part; `file` is all of it.
+        counts: of `COUNTED`, by the figure's key; None where it could not be counted.
+        notes: why not, by the figure's key.
+    """
+
+    parts: Mapping[str, int]
+    counts: Mapping[str, int | None]
+    notes: Mapping[str, str]
+
+
+def measure_costs(path: Path) -> Costs:
+    """Measures what an image classifier's file costs."""
+    content = path.read_bytes()
+    file = TFLiteFile(content)
+    needed, counted = arena.measure(content), instructions.measure(path)
+    notes = {"arena_bytes": needed.note, "instructions": counted.note}
+    return Costs(
+        parts=file.bytes_by_part(),
+        counts={
+            "arena_bytes": needed.bytes,
+            "macs": file.macs(),
+            "instructions": counted.number,
+        },
+        notes={key: note for key, note in notes.items() if note is not None},
+    )
+
+
+def cost_rows(before: Costs | None, after: Costs | None) -> list[Row]:
+    """The rows of what is counted; None stands for a model that is not there."""
+    parts = {"file": FIGURES["bytes"]} | {
+        part: Figure(f"bytes.{part}", f"- {part}", "bytes") for part in FILE_PARTS
+    }
+    notes = {**(before.notes if before else {}), **(after.notes if after else {})}
+    return [
+        *(
+            _counted(figure, before and before.parts[part], after and after.parts[part])
+            for part, figure in parts.items()
+        ),
+        *(
+            _counted(
+                FIGURES[key],
+                before and before.counts[key],
+                after and after.counts[key],
+                notes.get(key, ONE_MODEL),
+            )
+            for key in COUNTED
+        ),
+    ]
+
+
+def latency_row(latency: PairedLatency | None, smallest: float) -> Row:
+    """The row of latency.
+
+    Args:
+        latency: of both models, or None where there is one model only.
+        smallest: the ratio from which on it is called better or worse.
+    """
+    figure = FIGURES["latency"]
+    if latency is None:
+        return _unknown(figure, None, None, ONE_MODEL)
+    ratio = latency.ratio
+    change = f"{ratio.median:.3f} times ({ratio.low:.3f} to {ratio.high:.3f})"
+    judged = verdict.of_latency(ratio, smallest)
+    return Row(figure, figure.heading, latency.first_us, latency.second_us, change, judged)
+
+
+def accuracy_rows(
+    before: Answers | None, after: Answers | None, reason: str = ONE_MODEL
+) -> list[Row]:
+    """The rows of accuracy, on the images whose class both models know.
+
+    Args:
+        before: the one model's answers, or None.
+        after: the other's.
+        reason: why there are none.
+    """
+    if before is None or after is None:
+        first, second = ([*each.by_class().values()] if each else [] for each in (before, after))
+        return [
+            _unknown(figure, _accuracy(figure, first), _accuracy(figure, second), reason)
+            for figure in ACCURACIES
+        ]
+    classes = common_classes(before, after)
+    if not classes:
+        return [_unknown(figure, None, None, NOTHING_IN_COMMON) for figure in ACCURACIES]
+    return [_accuracy_row(figure, classes) for figure in ACCURACIES]
+
+
+def _accuracy_row(figure: Figure, classes: Mapping[str, tuple[Correct, Correct]]) -> Row:
+    first, second = ([pair[side] for pair in classes.values()] for side in (0, 1))
+    difference = ACCURACY_STATISTICS[figure.key].difference(first, second)
+    change, judged = _points(difference), verdict.of_difference(difference)
+    title = figure.heading
+    if figure.key == "top1":
+        images = sum(map(len, first))
+        title += f", {images:,} images of {len(classes):,} classes"
+        paired = verdict.paired(np.concatenate(first), np.concatenate(second))
+        change += f", p = {paired.p_value:.2g}"
+        judged = verdict.of_accuracy(paired)
+    elif figure.key == "worst_class":
+        worst = [min(classes, key=lambda name: classes[name][side].mean()) for side in (0, 1)]
+        title += f" ({', then '.join(dict.fromkeys(worst))})"
+    return Row(figure, title, _accuracy(figure, first), _accuracy(figure, second), change, judged)
+
+
+def _accuracy(figure: Figure, classes: ByClass) -> float | None:
+    return ACCURACY_STATISTICS[figure.key].value(classes) if classes else None
+
+
+def _points(difference: Difference) -> str:
+    value, low, high = (100 * each for each in difference)
+    return f"{value:+.2f} points ({low:+.2f} to {high:+.2f})"
+
+
+def _counted(
+    figure: Figure, before: float | None, after: float | None, reason: str = ONE_MODEL
+) -> Row:
+    if before is None or after is None:
+        return _unknown(figure, before, after, reason)
+    change = "" if before == after else f"{after - before:+,}"
+    if before and before != after:
+        change += f" ({100 * (after / before - 1):+.1f}%)"
+    judged = verdict.of_cost(before, after, SPREADS.get(figure.key, 0))
+    return Row(figure, figure.heading, before, after, change, judged)
+
+
+def _unknown(figure: Figure, before: float | None, after: float | None, reason: str) -> Row:
+    return Row(figure, figure.heading, before, after, "", Verdict(Outcome.UNKNOWN, reason))

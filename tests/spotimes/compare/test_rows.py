@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+
+from spotimes.benchmarking.latency import Ratio
+from spotimes.compare import rows
+from spotimes.compare.answers import Answers
+from spotimes.compare.paired_latency import PairedLatency
+from spotimes.compare.rows import Costs, Row
+from spotimes.compare.verdict import Outcome
+from spotimes.figures import ACCURACIES
+from tests.project import ROOT
+
+INT8 = ROOT / "models/model_int8.tflite"
+COSTS = Costs(
+    {"file": 100, "weights": 60, "quantization": 20, "metadata": 10, "rest": 10},
+    {"arena_bytes": 7, "macs": 5, "instructions": 9},
+    {},
+)
+NAMES = ("cat", "dog")
+
+
+def made(labels: list[int], predicted: list[int], names: tuple[str, ...] = NAMES) -> Answers:
+    return Answers(np.array(labels), np.array(predicted), names)
+
+
+def by_key(found: list[Row]) -> dict[str, Row]:
+    return {row.figure.key: row for row in found}
+
+
+def counted(**counts: int | None) -> Costs:
+    return COSTS._replace(counts={**COSTS.counts, **counts})
+
+
+def test_costs_are_those_of_the_file() -> None:
+    found = rows.measure_costs(INT8)
+    assert found.parts["file"] == INT8.stat().st_size
+    macs = found.counts["macs"]
+    assert macs is not None
+    assert macs > 1e6
+    for key in ("arena_bytes", "instructions"):
+        assert (found.counts[key] is None) == (key in found.notes)
+
+
+def test_costs_line_by_line() -> None:
+    after = counted(macs=4)._replace(parts={**COSTS.parts, "file": 110, "rest": 20})
+    found = by_key(rows.cost_rows(COSTS, after))
+    assert (found["bytes"].before, found["bytes"].after) == (100, 110)
+    assert found["bytes"].change == "+10 (+10.0%)"
+    assert found["bytes"].verdict.outcome == Outcome.WORSE
+    assert found["bytes.rest"].verdict.outcome == Outcome.WORSE
+    assert found["macs"].verdict.outcome == Outcome.BETTER
+    assert (found["arena_bytes"].change, found["arena_bytes"].verdict.outcome) == ("", Outcome.SAME)
+
+
+def test_what_could_not_be_counted_says_why() -> None:
+    after = counted(instructions=None)._replace(notes={"instructions": "no valgrind"})
+    found = by_key(rows.cost_rows(COSTS, after))
+    assert found["instructions"].verdict == (Outcome.UNKNOWN, "no valgrind")
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_where_one_model_is_lacking_the_other_is_shown(side: int) -> None:
+    costs, answers = [None, COSTS], [None, made([0, 1], [0, 0])]
+    if side:
+        costs.reverse()
+        answers.reverse()
+    first, second = answers
+    for row in [*rows.cost_rows(*costs), *rows.accuracy_rows(first, second)]:
+        assert row.verdict == (Outcome.UNKNOWN, rows.ONE_MODEL)
+        assert [row.before, row.after][1 - side] is not None
+        assert [row.before, row.after][side] is None
+
+
+def test_latency_is_told_with_its_interval() -> None:
+    row = rows.latency_row(PairedLatency(Ratio(1.05, 1.04, 1.06), 60, 63), 1.01)
+    assert (row.before, row.after, row.change) == (60, 63, "1.050 times (1.040 to 1.060)")
+    assert row.verdict.outcome == Outcome.WORSE
+
+
+def test_accuracy_is_of_the_images_whose_class_both_know() -> None:
+    before = made([0, 0, 0, 1, 1, 1, -1], [0, 0, 1, 1, 1, 1, 0])
+    after = made([1, 1, 1, 0, 0, 0, 2], [1, 1, 1, 0, 0, 1, 2], ("dog", "cat", "bird"))
+    found = by_key(rows.accuracy_rows(before, after))
+    top1, worst = found["top1"], found["worst_class"]
+    assert top1.title == "top-1, 6 images of 2 classes"
+    assert (top1.before, top1.after) == (5 / 6, 5 / 6)
+    assert (worst.before, worst.after) == (2 / 3, 2 / 3)
+    assert worst.title == "top-1 in the worst class (cat, then dog)"
+    assert worst.change.startswith("+0.00 points (-")
+    assert worst.verdict.outcome == Outcome.NOISY
+
+
+def test_counts_of_instructions_may_spread_a_little() -> None:
+    before = counted(instructions=100_000)
+    for after, outcome in ((100_100, Outcome.SAME), (100_101, Outcome.WORSE)):
+        found = by_key(rows.cost_rows(before, counted(instructions=after)))
+        assert found["instructions"].verdict.outcome == outcome
+
+
+def test_why_accuracy_is_not_measured_is_told() -> None:
+    answers = made([0, 1], [0, 0])
+    found = by_key(rows.accuracy_rows(None, answers, "main: for a reason"))
+    assert (found["top1"].before, found["top1"].after) == (None, 0.5)
+    assert (found["worst_class"].before, found["worst_class"].after) == (None, 0)
+    assert {row.verdict for row in found.values()} == {(Outcome.UNKNOWN, "main: for a reason")}
+
+
+def test_a_model_that_knows_none_of_the_classes_has_no_accuracy() -> None:
+    found = by_key(rows.accuracy_rows(None, made([-1, -1], [0, 0])))
+    assert {row.after for row in found.values()} == {None}
+
+
+def test_models_without_a_class_in_common() -> None:
+    found = rows.accuracy_rows(made([0, -1], [0, 0]), made([-1, 0], [0, 0], ("fox",)))
+    assert [row.figure for row in found] == list(ACCURACIES)
+    assert {row.verdict for row in found} == {
+        (Outcome.UNKNOWN, "the models have no class in common")
+    }
