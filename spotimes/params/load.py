@@ -1,5 +1,6 @@
 """Reads and checks groups of params.yaml."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
 
@@ -7,6 +8,7 @@ from spotimes.errors import InputError
 from spotimes.system.validation import Frozen, load_yaml, validated
 
 PARAMS_FILE = Path("params.yaml")
+# In the order of params.yaml. `train` is the class Train of spotimes/params/train.py.
 GROUPS = (
     "versions",
     "runtime",
@@ -21,16 +23,27 @@ GROUPS = (
     "compare",
 )
 
-
 Group = TypeVar("Group", bound=Frozen)
+
+
+def schema(name: str) -> type[Frozen]:
+    """The type of one of `GROUPS`.
+
+    It is imported only here, so that a stage imports the groups alone that it reads, and depends on
+    what they import.
+    """
+    kind: type[Frozen] = getattr(import_module(f"spotimes.params.{name}"), name.title())
+    return kind
 
 
 def load_group(name: str, kind: type[Group], path: Path = PARAMS_FILE) -> Group:
     """Reads one group of params.yaml.
 
+        recipe = load_group("train", Train)
+
     Args:
         name: the group's key, one of `GROUPS`.
-        kind: what it must look like.
+        kind: its type, `schema(name)`.
         path: the params file.
 
     Returns:

@@ -6,15 +6,13 @@ params.yaml stays as it is, comments too; `git checkout params.yaml` takes it ba
 
 import argparse
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from spotimes.errors import InputError
-from spotimes.params.__main__ import KINDS
-from spotimes.params.load import PARAMS_FILE
+from spotimes.params.load import GROUPS, PARAMS_FILE, schema
 from spotimes.system import atomic, command
 from spotimes.system.validation import load_yaml, validated
 
@@ -25,8 +23,8 @@ def main() -> None:
     """Applies a preset to params.yaml and prints what changed.
 
     Raises:
-        InputError: there is no such preset, it names what params.yaml has not, or a value is not
-            allowed; params.yaml then stays as it is.
+        InputError: there is no such preset, it has a key that params.yaml lacks, or a value that is
+            not allowed; params.yaml then stays as it is.
     """
     parser = argparse.ArgumentParser(prog="preset", description=__doc__.partition("\n")[0])
     parser.add_argument("name", help="of a file of presets/, without .yaml")
@@ -39,33 +37,35 @@ def main() -> None:
         load_yaml(file)  # whose message is one line, for what is no YAML
     yaml = _round_trip()
     params, preset = yaml.load(PARAMS_FILE), yaml.load(path)
-    changes = list(merge(params, preset, str(path)))
+    changes = merge(params, preset, str(path))
     for group, value in _plain(params).items():
-        if group in KINDS:
-            validated(value, KINDS[group], f"{path}: {group}")
+        if group in GROUPS:
+            validated(value, schema(group), f"{path}: {group}")
     text = io.StringIO()
     yaml.dump(params, text)
     atomic.write_text(PARAMS_FILE, text.getvalue())
     print("\n".join(changes) or f"{PARAMS_FILE} has these values already")
 
 
-def merge(
-    params: dict[str, Any], preset: dict[str, Any], where: str, key: str = ""
-) -> Iterator[str]:
-    """Puts a preset's values into params, mapping by mapping; a list is taken whole.
+def merge(params: dict[str, Any], preset: dict[str, Any], where: str, key: str = "") -> list[str]:
+    """Puts a preset's values into params, mapping by mapping; a list is replaced whole.
+
+        merge({"train": {"epochs": 30}}, {"train": {"epochs": 7}}, "presets/nano.yaml")
+        # ["train.epochs: 30 -> 7"]
 
     Args:
         params: changed in place; its comments stay.
         preset: has keys of `params` only.
         where: the preset's name in an error's message.
-        key: where both lie in the whole, with a dot behind.
+        key: the path of both in the whole, with a dot behind.
 
-    Yields:
-        A line a value that is another than before.
+    Returns:
+        A line for each value that changed.
 
     Raises:
         InputError: `params` has no such key, or only one of both has a mapping there.
     """
+    changes: list[str] = []
     for name, value in preset.items():
         if name not in params:
             raise InputError(f"{where}: {key}{name}: unknown key; allowed are {', '.join(params)}")
@@ -73,10 +73,11 @@ def merge(
             kinds = "a value" if isinstance(value, dict) else "a mapping"
             raise InputError(f"{where}: {key}{name}: must be {kinds}, as in {PARAMS_FILE}")
         if isinstance(value, dict):
-            yield from merge(params[name], value, where, f"{key}{name}.")
+            changes += merge(params[name], value, where, f"{key}{name}.")
         elif _plain(params[name]) != _plain(value):
-            yield f"{key}{name}: {_plain(params[name])} -> {_plain(value)}"
+            changes.append(f"{key}{name}: {_plain(params[name])} -> {_plain(value)}")
             params[name] = value
+    return changes
 
 
 def _round_trip() -> YAML:
@@ -93,7 +94,7 @@ def _round_trip() -> YAML:
 
 
 def _plain(value: Any) -> Any:
-    """Values without the types that carry comments and places."""
+    """Values as plain types, not those that carry comments and line numbers."""
     if isinstance(value, dict):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list):

@@ -8,31 +8,30 @@ import pytest
 from pydantic import BaseModel
 
 from spotimes.errors import InputError
-from spotimes.params.__main__ import KINDS
-from spotimes.params.load import PARAMS_FILE, load_group
+from spotimes.params.load import GROUPS, PARAMS_FILE, load_group, schema
 from spotimes.system.validation import load_yaml, validated
 from tests.project import ROOT
 
 COMMITTED = load_yaml(ROOT / PARAMS_FILE)
 GONE = object()
 
-Place = str | int
+Key = str | int
 
 
-def changed(group: str, place: tuple[Place, ...], value: object) -> Any:
+def changed(group: str, keys: tuple[Key, ...], value: object) -> Any:
     """The committed group with one value put in, or taken out."""
     params = copy.deepcopy(COMMITTED[group])
-    inner = reduce(lambda mapping, key: mapping[key], place[:-1], params)
+    inner = reduce(lambda mapping, key: mapping[key], keys[:-1], params)
     if value is GONE:
-        del inner[place[-1]]
+        del inner[keys[-1]]
     else:
-        inner[place[-1]] = value
+        inner[keys[-1]] = value
     return params
 
 
-def refusal(group: str, place: tuple[Place, ...], value: object) -> str:
+def refusal(group: str, keys: tuple[Key, ...], value: object) -> str:
     with pytest.raises(InputError) as caught:
-        validated(changed(group, place, value), KINDS[group], group)
+        validated(changed(group, keys, value), schema(group), group)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -44,16 +43,16 @@ def models(value: object) -> list[BaseModel]:
     return [each for inner in value for each in models(inner)] if isinstance(value, list) else []
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", GROUPS)
 def test_the_committed_group_is_good_and_frozen(name: str) -> None:
-    group = load_group(name, KINDS[name], ROOT / PARAMS_FILE)
+    group = load_group(name, schema(name), ROOT / PARAMS_FILE)
     for model in models(group):
         for key, value in model:
             with pytest.raises(ValueError, match="frozen"):
                 setattr(model, key, value)
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", GROUPS)
 def test_every_key_is_needed_and_no_other_is_known(name: str) -> None:
     for key in COMMITTED[name]:
         assert refusal(name, (key,), GONE) == f"{name}.{key}: missing"
@@ -72,7 +71,7 @@ INFINITY = float("inf")
 
 
 @pytest.mark.parametrize(
-    ("group", "place", "value", "message"),
+    ("group", "keys", "value", "message"),
     [
         ("versions", ("numpy",), 2.2, "is not allowed: input should be a valid string"),
         ("prepare", ("source",), "", "is not allowed: string should have at least 1 character"),
@@ -173,30 +172,30 @@ INFINITY = float("inf")
         ("search", ("validation_fraction",), 1.0, f"{LESS} 1"),
     ],
 )
-def test_what_is_not_allowed_is_told(
-    group: str, place: tuple[Place, ...], value: object, message: str
+def test_what_is_not_allowed_is_reported(
+    group: str, keys: tuple[Key, ...], value: object, message: str
 ) -> None:
-    told = refusal(group, place, value)
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    said = refusal(group, keys, value)
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in keys)
     if value == [""]:
         key, value = f"{key}[0]", ""
-    assert told.startswith(f"{group}{key}: ")
-    assert message in told
+    assert said.startswith(f"{group}{key}: ")
+    assert message in said
     if "is not allowed" in message and value is not None and value != {}:
-        assert f": {value!r} is not allowed: " in told
+        assert f": {value!r} is not allowed: " in said
 
 
 def test_patience_needs_the_best_weights_to_be_kept() -> None:
     params = changed("train", ("patience",), 3) | {"keep": "last"}
     with pytest.raises(InputError) as caught:
-        validated(params, KINDS["train"], "train")
+        validated(params, schema("train"), "train")
     assert "patience needs keep: best" in str(caught.value)
     assert "\n" not in str(caught.value)
-    validated(params | {"keep": "best"}, KINDS["train"], "train")
+    validated(params | {"keep": "best"}, schema("train"), "train")
 
 
 @pytest.mark.parametrize(
-    ("group", "place", "value"),
+    ("group", "keys", "value"),
     [
         ("prepare", ("images_per_class",), 2),
         ("network", ("blocks", 0, "stride"), GONE),
@@ -207,8 +206,8 @@ def test_patience_needs_the_best_weights_to_be_kept() -> None:
         ("evaluate", ("budgets", "top1"), None),
     ],
 )
-def test_what_is_just_allowed_passes(group: str, place: tuple[Place, ...], value: object) -> None:
-    validated(changed(group, place, value), KINDS[group], group)
+def test_what_is_just_allowed_passes(group: str, keys: tuple[Key, ...], value: object) -> None:
+    validated(changed(group, keys, value), schema(group), group)
 
 
 def test_a_height_needs_a_width() -> None:
@@ -218,8 +217,8 @@ def test_a_height_needs_a_width() -> None:
 
 
 def test_a_row_with_a_stride_is_always_there() -> None:
-    told = refusal("search", ("space", 1, "repeats"), [0, 1])
-    assert "with a stride above 1, repeats cannot be 0" in told
+    said = refusal("search", ("space", 1, "repeats"), [0, 1])
+    assert "with a stride above 1, repeats cannot be 0" in said
 
 
 def test_some_row_of_the_space_is_always_there() -> None:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from spotimes.errors import InputError
-from spotimes.params.load import GROUPS, PARAMS_FILE, load_group
+from spotimes.params.load import GROUPS, PARAMS_FILE, load_group, schema
 from spotimes.params.quantize import Quantize
 from spotimes.system.validation import load_yaml
 from tests.project import ROOT
@@ -45,11 +45,11 @@ def test_a_good_group_is_read_and_cannot_be_changed(tmp_path: Path) -> None:
         group.seed = 2
 
 
-def test_every_group_that_may_be_there_is_checked_by_the_command() -> None:
-    from spotimes.params.__main__ import KINDS  # noqa: PLC0415  # a script, not a library
-
-    assert set(KINDS) == set(GROUPS)
-    assert set(load_yaml(ROOT / PARAMS_FILE)) == set(GROUPS)
+def test_every_group_of_params_yaml_has_a_schema_of_its_name() -> None:
+    assert tuple(load_yaml(ROOT / PARAMS_FILE)) == GROUPS
+    files = {path.stem for path in (ROOT / "spotimes/params").glob("[!_]*.py")}
+    assert files - set(GROUPS) == {"load", "preset"}
+    assert [schema(name).__name__.lower() for name in GROUPS] == [*GROUPS]
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_comments_and_layout_stay(apply: Any) -> None:
     assert all(line.startswith(("    - {kind: ", "  epochs: ")) for line in gone)
 
 
-def test_it_tells_what_changed(apply: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_prints_what_changed(apply: Any, capsys: pytest.CaptureFixture[str]) -> None:
     before, _ = apply("new", "train:\n  epochs: 7\n  seed: 1\n")
     assert capsys.readouterr().out == (
         f"train.epochs: {yaml.safe_load(before)['train']['epochs']} -> 7\n"
@@ -83,7 +83,7 @@ def test_a_bad_preset_changes_nothing(apply: Any, content: str, message: str) ->
     assert Path("params.yaml").read_bytes() == before
 
 
-def test_an_unknown_preset_is_told_those_that_there_are(apply: Any) -> None:
+def test_an_unknown_preset_is_answered_by_those_that_there_are(apply: Any) -> None:
     with pytest.raises(InputError) as caught:
         apply("huge")
     assert str(caught.value) == f"huge: no such preset; there are {', '.join(NAMES)}"
