@@ -1,9 +1,5 @@
 import io
-import json
-import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,11 +11,9 @@ from PIL import Image
 from app.__main__ import main
 from spotimes.dataset.prepared import Card, Split, SplitName
 from spotimes.inference.contract import Contract
-from spotimes.tflite.metadata import embedded
+from tests.app.models import with_contract
+from tests.app.serving import Server, serving
 from tests.folders import write_folder
-from tests.project import ROOT
-
-MODEL = ROOT / "models/model_int8.tflite"
 
 
 class Ended(NamedTuple):
@@ -48,11 +42,11 @@ def app(
 
 
 @pytest.fixture(params=["squash", "fit_shortest", "fit_longest"])
-def model(request: pytest.FixtureRequest, int8: bytes, card: Card, tmp_path: Path) -> Path:
-    """A model of the small network that wants its pictures in one of the ways."""
+def model(request: pytest.FixtureRequest, card: Card, tmp_path: Path) -> Path:
+    """The committed model, saying that it wants its pictures in one of the ways."""
     contract = Contract(tuple(card.class_names), 32, 32, "rgb", request.param, 255)
     path = tmp_path / "model.tflite"
-    path.write_bytes(embedded(int8, contract))
+    path.write_bytes(with_contract(contract))
     return path
 
 
@@ -80,84 +74,13 @@ def picture_pixels(cifar10: dict[SplitName, Split]) -> Any:
     return np.asarray(cifar10["test"].images[0])
 
 
-class Response(NamedTuple):
-    """What a server answered."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        """The body as JSON."""
-        return json.loads(self.body)
-
-
-class Server(NamedTuple):
-    """A server of its own process.
-
-    Attributes:
-        url: without a slash at its end.
-        process: it.
-    """
-
-    url: str
-    process: subprocess.Popen[str]
-
-    def get(self, path: str) -> Response:
-        """Asks for a path."""
-        return self.request(urllib.request.Request(self.url + path))
-
-    def post(self, path: str, body: bytes, **headers: str) -> Response:
-        """Sends a body; underscores in the headers' names stand for hyphens."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        named.setdefault("Content-Type", "application/octet-stream")
-        return self.request(urllib.request.Request(self.url + path, body, named))
-
-    def request(self, request: urllib.request.Request) -> Response:
-        """Sends a request; errors are answers, too."""
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return Response(answer.status, dict(answer.headers), answer.read())
-        except urllib.error.HTTPError as error:
-            return Response(error.code, dict(error.headers), error.read())
-
-
-def started(*arguments: object) -> Server:
-    """Starts a server at a free port."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app", "serve", "--port", "0", *map(str, arguments)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    line = process.stdout.readline().strip()
-    if not line.startswith("http://"):
-        raise AssertionError(process.communicate(timeout=10))
-    return Server(line.rstrip("/"), process)
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Server]]:
-    """Starts servers that are stopped at the end."""
-    servers = []
-
-    def start(*arguments: object) -> Server:
-        servers.append(started(*arguments))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.process.kill()
-        server.process.communicate()
-
-
 @pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    """A server of the committed model, with the usual limits, for all tests that do it no harm."""
-    running = started()
-    yield running
-    running.process.kill()
-    running.process.communicate()
+def server(tmp_path_factory: pytest.TempPathFactory, picture_bytes: bytes) -> Iterator[Server]:
+    """A server of the committed model, with the usual limits and a sample, for tests that only ask.
+
+    The sample is `a cat.png`.
+    """
+    samples = tmp_path_factory.mktemp("samples")
+    (samples / "a cat.png").write_bytes(picture_bytes)
+    with serving("--samples", samples) as running:
+        yield running

@@ -3,7 +3,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.app.conftest import MODEL, Ended
+from tests.app.conftest import Ended
+from tests.app.models import MODEL
 
 
 @pytest.mark.parametrize("kind", ["int8", "fp32"])

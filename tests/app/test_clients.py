@@ -8,7 +8,8 @@ import pytest
 import tritonclient.http as triton
 
 from spotimes.inference.classifier import Classifier
-from tests.app.conftest import MODEL, Server
+from tests.app.models import MODEL
+from tests.app.serving import Server
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@ import json
 from collections.abc import Callable
 
 from spotimes.inference.contract import read_contract
-from tests.app.conftest import MODEL, Ended
+from tests.app.conftest import Ended
+from tests.app.models import MODEL
 
 
 def test_it_tells_what_the_model_is(app: Callable[..., Ended]) -> None:

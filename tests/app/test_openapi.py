@@ -24,7 +24,8 @@ from app.server.limits import Limits
 from spotimes.inference.classifier import Classifier
 from spotimes.pixels import CHANNELS, RESIZE_MODES
 from spotimes.preprocessing.decode import FORMATS
-from tests.app.conftest import MODEL, Server
+from tests.app.models import MODEL
+from tests.app.serving import Server
 
 DOCUMENT: dict[str, Any] = json.loads(application.OPENAPI.read_text(encoding="utf-8"))
 PARAMETERS = DOCUMENT["components"]["parameters"]

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from spotimes.inference.classifier import Classifier
-from tests.app.conftest import MODEL, Server, started
+from tests.app.models import MODEL
+from tests.app.serving import Server, serving
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 # Where there is no browser, as on a developer's server, CI sees to it that these are run.
@@ -33,19 +34,8 @@ def browser() -> Iterator[Any]:
         running.close()
 
 
-@pytest.fixture(scope="module")
-def sampling(tmp_path_factory: pytest.TempPathFactory, picture_bytes: bytes) -> Iterator[Server]:
-    """A server with a sample picture."""
-    folder = tmp_path_factory.mktemp("samples")
-    (folder / "a cat.png").write_bytes(picture_bytes)
-    running = started("--samples", folder)
-    yield running
-    running.process.kill()
-    running.process.communicate()
-
-
 @pytest.fixture
-def page(browser: Any, sampling: Server) -> Iterator[Any]:
+def page(browser: Any, server: Server) -> Iterator[Any]:
     """The page as it opens; any error in its console fails the test."""
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     opened = context.new_page()
@@ -61,7 +51,7 @@ def page(browser: Any, sampling: Server) -> Iterator[Any]:
     )
     # Choosers are caught once Chromium has heard so, which a key pressed at once may overtake.
     opened.on("filechooser", lambda _: None)
-    opened.goto(sampling.url)
+    opened.goto(server.url)
     opened.get_by_alt_text("Sample: a cat").wait_for()
     yield opened
     context.close()
@@ -146,7 +136,7 @@ def test_paste_and_drop(page: Any, picture_bytes: bytes, prediction: str, kind: 
     assert page.locator("#answer").is_hidden()
 
 
-def test_a_bad_file_is_told_and_the_next_one_answered(
+def test_a_bad_file_is_reported_and_the_next_one_answered(
     page: Any, file: Path, tmp_path: Path, prediction: str
 ) -> None:
     (tmp_path / "bad.png").write_bytes(b"no picture")
@@ -195,12 +185,12 @@ def test_a_camera_that_is_not_allowed(page: Any) -> None:
         (503, '{"error": "try again"}', "try again"),
     ],
 )
-def test_what_a_proxy_answers_instead_is_told(
-    browser: Any, sampling: Server, file: Path, status: int, body: str, message: str
+def test_what_a_proxy_answers_instead_is_reported(
+    browser: Any, server: Server, file: Path, status: int, body: str, message: str
 ) -> None:
     context = browser.new_context()
     page = context.new_page()
-    page.goto(sampling.url)
+    page.goto(server.url)
     page.route("**/predict*", lambda route: route.fulfill(status=status, body=body))
     page.locator("#file").set_input_files(file)
     page.get_by_role("alert").filter(has_text=message).wait_for()
@@ -209,14 +199,12 @@ def test_what_a_proxy_answers_instead_is_told(
 
 @pytest.mark.parametrize("width", [320, 360])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phones_width(
-    browser: Any, sampling: Server, file: Path, scheme: Any, width: int
-) -> None:
+def test_a_phones_width(browser: Any, server: Server, file: Path, scheme: Any, width: int) -> None:
     context = browser.new_context(
         viewport={"width": width, "height": 740}, color_scheme=scheme, device_scale_factor=2
     )
     page = context.new_page()
-    page.goto(sampling.url)
+    page.goto(server.url)
     page.locator("#file").set_input_files(file)
     page.locator("#answer").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -227,22 +215,18 @@ def test_a_phones_width(
     context.close()
 
 
-def test_a_server_that_has_gone_is_told(browser: Any, file: Path, tmp_path: Path) -> None:
-    (tmp_path / "samples").mkdir()
-    (tmp_path / "samples/a cat.png").write_bytes(file.read_bytes())
-    running = started("--samples", tmp_path / "samples")
+def test_a_server_that_has_gone_is_reported(browser: Any, file: Path) -> None:
     context = browser.new_context()
     page = context.new_page()
-    page.goto(running.url)
-    page.get_by_alt_text("Sample: a cat").wait_for()
+    with serving("--samples", file.parent) as running:
+        page.goto(running.url)
+        page.get_by_alt_text("Sample: mine").wait_for()
+        page.locator("#file").set_input_files(file)
+        page.locator("#answer").wait_for()
+    unreachable = page.get_by_role("alert").filter(has_text="The server cannot be reached.")
     page.locator("#file").set_input_files(file)
-    page.locator("#answer").wait_for()
-    running.process.kill()
-    running.process.communicate()
-    told = page.get_by_role("alert").filter(has_text="The server cannot be reached.")
-    page.locator("#file").set_input_files(file)
-    told.wait_for()
+    unreachable.wait_for()
     page.evaluate("document.getElementById('problem').textContent = ''")
-    page.get_by_role("button", name="Sample: a cat").click()
-    told.wait_for()
+    page.get_by_role("button", name="Sample: mine").click()
+    unreachable.wait_for()
     context.close()

@@ -3,6 +3,7 @@ import errno
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,11 +20,10 @@ from spotimes.errors import InputError
 from spotimes.inference.classifier import Classifier
 from spotimes.inference.contract import Contract, read_contract
 from spotimes.ingestion import own_images
-from spotimes.nn.frameworks import keras
 from spotimes.params.prepare import Image as Fit
-from spotimes.quantization.convert import to_fp32
-from spotimes.tflite.metadata import embedded
-from tests.app.conftest import MODEL, Ended
+from tests.app.conftest import Ended
+from tests.app.models import MODEL, of_another_task, with_contract, without_contract
+from tests.programs import program
 from tests.project import ROOT
 
 App = Callable[..., Ended]
@@ -110,20 +110,16 @@ def test_tensors_are_taken_as_they_are(
     np.save(tmp_path / "batch.npy", tensors)
     lines = app("predict", "--json", "--model", model, tmp_path / "batch.npy").out.splitlines()
     assert [json.loads(line) for line in lines] == [
-        {"input": f"{tmp_path / 'batch.npy'}[{place}]", "predictions": expected(model, image)}
-        for place, image in enumerate(images)
+        {"input": f"{tmp_path / 'batch.npy'}[{index}]", "predictions": expected(model, image)}
+        for index, image in enumerate(images)
     ]
 
 
 def test_more_tensors_than_files_may_be_open(tmp_path: Path, picture_pixels: Any) -> None:
-    for place in range(150):
-        np.save(tmp_path / f"{place:03}.npy", picture_pixels)
-    code = (
-        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100));"
-        "from app.__main__ import main; main()"
-    )
+    for number in range(150):
+        np.save(tmp_path / f"{number:03}.npy", picture_pixels)
     done = subprocess.run(
-        [sys.executable, "-c", code, "predict", str(tmp_path)],
+        program("app_with_open_files", 100, 100, "predict", tmp_path),
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -144,18 +140,18 @@ def test_a_tensor_file_that_changes_while_it_is_read(
         second.load()
 
 
-@pytest.mark.parametrize("terminal", ["an error is told", "none"])
-def test_a_count_gives_way_to_what_is_told(
+@pytest.mark.parametrize("terminal", ["standard error", "none"])
+def test_a_count_gives_way_to_an_error(
     app: App, model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, terminal: str
 ) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal != "none", raising=False)
     picture = folder / "cat/00.png"
     err = app("predict", "--model", model, *[picture] * 19, folder / "gone.png").err
-    told = f"predict: {folder / 'gone.png'}: there is no such file\n"
+    error = f"predict: {folder / 'gone.png'}: there is no such file\n"
     if terminal == "none":
-        assert err == told
+        assert err == error
     else:
-        assert err.endswith(f"\r19 of 20\r\x1b[K{told}\r20 of 20\n")
+        assert err.endswith(f"\r19 of 20\r\x1b[K{error}\r20 of 20\n")
 
 
 @pytest.mark.parametrize("kind", ["picture", "tensor"])
@@ -193,7 +189,7 @@ def test_whoever_has_read_enough_may_go(tmp_path: Path, picture_bytes: bytes) ->
     assert (running.returncode, err) == (141, b"")
 
 
-def test_what_cannot_be_read_is_told_and_the_rest_is_done(
+def test_what_cannot_be_read_is_reported_and_the_rest_is_done(
     app: App, model: Path, folder: Path
 ) -> None:
     (folder / "broken.png").write_bytes(b"no picture")
@@ -231,7 +227,7 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_done(
         (np.array([{}], object), "cannot be read as .npy"),
     ],
 )
-def test_a_tensor_that_is_none_is_told(
+def test_a_tensor_that_is_none_is_reported(
     app: App, tmp_path: Path, content: Any, message: str
 ) -> None:
     path = tmp_path / "bad.npy"
@@ -246,7 +242,7 @@ def test_a_tensor_that_is_none_is_told(
     assert err.count("\n") == 1
 
 
-def test_a_model_that_is_none_is_told(app: App, folder: Path) -> None:
+def test_a_model_that_is_none_is_reported(app: App, folder: Path) -> None:
     picture = folder / "cat/00.png"
     status, out, err = app("predict", "--model", picture, picture)
     assert (status, out) == (2, "")
@@ -258,18 +254,17 @@ def test_a_model_that_is_none_is_told(app: App, folder: Path) -> None:
 
 @pytest.mark.parametrize("verb", ["predict", "info", "bench", "serve"])
 @pytest.mark.parametrize("kind", ["of another task", "cut off", "without a contract"])
-def test_a_model_that_is_no_image_classifier_of_ours_is_told(
-    app: App, int8: bytes, tmp_path: Path, picture_bytes: bytes, verb: str, kind: str
+def test_a_model_that_is_no_image_classifier_of_ours_is_reported(
+    app: App, tmp_path: Path, picture_bytes: bytes, verb: str, kind: str
 ) -> None:
-    kinds: dict[str, Callable[[], tuple[bytes, str]]] = {
-        "of another task": lambda: (
-            to_fp32(keras.Sequential([keras.Input((7,)), keras.layers.Dense(1)])),
+    content, message = {
+        "of another task": (
+            of_another_task(),
             "the input is float32 of shape [1, 7]; an image classifier's is ",
         ),
-        "cut off": lambda: (MODEL.read_bytes()[:40_000], "is no .tflite file that LiteRT can run"),
-        "without a contract": lambda: (int8, "holds no class names and input contract"),
-    }
-    content, message = kinds[kind]()
+        "cut off": (MODEL.read_bytes()[:40_000], "is no .tflite file that LiteRT can run"),
+        "without a contract": (without_contract(), "holds no class names and input contract"),
+    }[kind]
     path = tmp_path / "other.tflite"
     path.write_bytes(content)
     (tmp_path / "one.png").write_bytes(picture_bytes)
@@ -281,17 +276,17 @@ def test_a_model_that_is_no_image_classifier_of_ours_is_told(
 
 
 @pytest.mark.parametrize("classes", [9, 11])
-def test_a_contract_of_another_network_is_told(
-    app: App, int8: bytes, tmp_path: Path, folder: Path, classes: int
+def test_a_contract_of_another_network_is_reported(
+    app: App, tmp_path: Path, folder: Path, classes: int
 ) -> None:
     names = tuple(f"class {number}" for number in range(classes))
     path = tmp_path / "other.tflite"
-    path.write_bytes(embedded(int8, Contract(names, 32, 32, "rgb", "squash", 255)))
+    path.write_bytes(with_contract(Contract(names, 32, 32, "rgb", "squash", 255)))
     assert "are of another network" in app("predict", "--model", path, folder).err
 
 
 @pytest.mark.parametrize(("option", "value"), [("--top", 0), ("--top", 11), ("--threads", 0)])
-def test_an_option_that_is_not_allowed_is_told(
+def test_an_option_that_is_not_allowed_is_reported(
     app: App, folder: Path, option: str, value: int
 ) -> None:
     status, out, err = app("predict", option, value, folder)
@@ -299,7 +294,7 @@ def test_an_option_that_is_not_allowed_is_told(
     assert f"{value} is not allowed; give 1 to" in err
 
 
-def test_what_lies_hidden_or_is_no_file_is_passed_over(app: App, model: Path, folder: Path) -> None:
+def test_what_lies_hidden_or_is_no_file_is_ignored(app: App, model: Path, folder: Path) -> None:
     (folder / ".hidden").mkdir()
     (folder / ".hidden/a.png").write_bytes(b"no picture")
     (folder / "cat/.b.png").write_bytes(b"no picture")
@@ -318,7 +313,7 @@ def test_an_empty_path_is_not_the_current_folder(app: App, model: Path) -> None:
     )
 
 
-def test_a_folder_that_cannot_be_read_is_told(
+def test_a_folder_that_cannot_be_read_is_reported(
     app: App, model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As root, which reads everything, these tests cannot have a real one."""
@@ -336,7 +331,7 @@ def test_a_folder_that_cannot_be_read_is_told(
     assert len(out.splitlines()) > 3
 
 
-def test_a_name_that_is_too_long_is_told_and_the_rest_is_done(
+def test_a_name_that_is_too_long_is_reported_and_the_rest_is_done(
     app: App, model: Path, folder: Path
 ) -> None:
     status, out, err = app("predict", "--model", model, "x" * 300, folder / "cat/00.png")
@@ -344,7 +339,7 @@ def test_a_name_that_is_too_long_is_told_and_the_rest_is_done(
     assert err.startswith(f"predict: {'x' * 300}: cannot be opened (File name too long)")
 
 
-def test_a_batch_of_none_and_endless_input_are_told(
+def test_a_batch_of_none_and_endless_input_are_reported(
     app: App, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     np.save(tmp_path / "none.npy", np.zeros((0, 32, 32, 3), np.uint8))
@@ -363,13 +358,13 @@ def test_a_batch_of_none_and_endless_input_are_told(
 def test_closed_outputs_are_no_failure(layout: str, folder: Path) -> None:
     """As many pictures as a count is shown for."""
     pictures = [*folder.rglob("*.png")][:1] * 20
-    command = [sys.executable, "-m", "app", "predict", layout, *pictures]
-    words = " ".join(f"'{word}'" for word in command)
-    done = subprocess.run(["bash", "-c", f"{words} >&- 2>&-"], cwd=ROOT, check=False)
+    command = [sys.executable, "-m", "app", "predict", layout, *map(str, pictures)]
+    closed = f"{shlex.join(command)} >&- 2>&-"
+    done = subprocess.run(["bash", "-c", closed], cwd=ROOT, check=False)
     assert done.returncode == 0
 
 
-def test_a_model_whose_name_is_too_long_is_told(app: App) -> None:
+def test_a_model_whose_name_is_too_long_is_reported(app: App) -> None:
     status, _, err = app("predict", "--model", "m" * 300, "picture.png")
     assert (status, err.count("\n")) == (2, 1)
     assert "no such file; name a .tflite file" in err
