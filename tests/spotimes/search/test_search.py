@@ -17,10 +17,11 @@ import pytest
 import yaml
 
 from spotimes.errors import InputError
+from spotimes.nn.frameworks import keras
 from spotimes.params.network import Block, Network
 from spotimes.params.search import Choices, Limits
 from spotimes.search import __main__ as search
-from spotimes.search import objective
+from spotimes.search import objective, pareto
 from spotimes.search.architecture_cost import Cost, estimate
 from spotimes.search.space import choices_of, chosen, described
 from spotimes.system.validation import load_yaml
@@ -85,7 +86,10 @@ def recorded() -> pd.DataFrame:
 
 @pytest.fixture
 def pretended(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Trainings whose accuracy depends on the first block alone; which were begun."""
+    """Trainings whose accuracy depends on the first block alone; which were begun.
+
+    Neither the picture nor Keras, which takes as long as all else, is part of them.
+    """
     begun: list[str] = []
 
     def train(network: Network, recipe: Any, *others: Any) -> Any:
@@ -103,6 +107,8 @@ def pretended(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(objective, "train", train)
     monkeypatch.setattr(objective, "measure", measure)
+    monkeypatch.setattr(keras.utils, "clear_session", lambda: None)
+    monkeypatch.setattr(pareto, "draw", lambda table, path: path.write_text(f"{len(table)}"))
     return begun
 
 
@@ -120,7 +126,7 @@ def test_what_is_over_a_limit_is_recorded_and_not_trained(pretended: list[str]) 
 def test_no_architecture_is_trained_or_recorded_twice(pretended: list[str]) -> None:
     write_params(trials=40, proposals=40, limits=dict.fromkeys(LIMITS))
     search.main()
-    assert len(pretended) == len(set(pretended)) <= 4 * 2 * 3 * 2
+    assert len(pretended) == len(set(pretended)) < 40
     assert sorted(recorded()["architecture"]) == sorted(pretended)
 
 
@@ -149,7 +155,7 @@ def test_it_prints_the_front_and_the_best_as_params_have_it(
     blocks = [Block.model_validate(each) for each in document["network"]["blocks"]]
     assert described(blocks) == best["architecture"]
     assert f"trial {best['trial']}: {best['architecture']}: {best['bytes']:,} bytes" in printed
-    assert Path("metrics/search.png").stat().st_size > 5000
+    assert Path("metrics/search.png").read_text() == f"{len(table)}"
 
 
 def test_it_begins_with_the_network_of_params(pretended: list[str]) -> None:
@@ -294,6 +300,7 @@ def whole(
         write_params(**BRIEF)
         assert run(["-m", "spotimes.search"]) == 0
         table = deterministic(recorded())
+        assert Path("metrics/search.png").stat().st_size > 5000
     assert (table["epochs"][table["outcome"] != "over a limit"] == 2).sum() == 2
     yield table
 
