@@ -1,7 +1,7 @@
 """Measures how long the model takes for an image here.
 
 `bare` is the runtime alone (tensor in, invoke, tensor out), `classifier` what `predict` and `serve`
-call; both by turns, so that their ratio can be trusted where their times vary.
+call. The two are interleaved, so that their ratio holds where their times vary.
 """
 
 import argparse
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Measures and prints.
+    """Measures both and prints the figures.
 
     Raises:
         InputError: the model cannot be used, or `--seconds` is not allowed.

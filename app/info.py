@@ -8,9 +8,9 @@ from typing import Any
 from spotimes.inference.classifier import Classifier
 
 RESIZE = {
-    "squash": "stretched to it",
-    "fit_shortest": "scaled until it covers it, the middle cut out",
-    "fit_longest": "scaled until it fits in, black around it",
+    "squash": "stretched to this size",
+    "fit_shortest": "scaled to cover this size and cropped to its centre",
+    "fit_longest": "scaled to fit into this size and padded with black",
 }
 
 
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Prints it.
+    """Prints the facts.
 
     Raises:
         InputError: the model cannot be used.
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def about(classifier: Classifier) -> dict[str, Any]:
-    """A model's file, input and classes, as JSON has them."""
+    """A model's file, input and classes, as the keys and values of a JSON object."""
     content = classifier.path.read_bytes()
     contract = classifier.contract
     return {

@@ -1,4 +1,4 @@
-"""What is to be classified: picture files, .npy tensors, folders of both, and standard input."""
+"""The images to classify: picture files, .npy tensors, folders of both, and standard input."""
 
 import functools
 import io
@@ -14,7 +14,7 @@ import numpy as np
 
 from spotimes.errors import InputError
 from spotimes.inference.contract import Contract
-from spotimes.pixels import CHANNELS, Images
+from spotimes.pixels import Images
 from spotimes.preprocessing.decode import SUFFIXES
 from spotimes.preprocessing.resize import load_image
 
@@ -24,12 +24,12 @@ NPY = b"\x93NUMPY"
 
 
 class Item(NamedTuple):
-    """An image to be classified.
+    """An image to classify.
 
     Attributes:
-        name: what it is called in the answer.
-        load: reads it, as the model takes it: uint8 or int8, shape (height, width, channels).
-            Raises InputError.
+        name: of the image in the answer.
+        load: reads the image as the model takes it, uint8 or int8 of shape (height, width,
+            channels). Raises InputError if it cannot be read.
     """
 
     name: str
@@ -37,11 +37,11 @@ class Item(NamedTuple):
 
 
 def found(paths: list[str], contract: Contract) -> list[Item]:
-    """Finds the images that are meant by paths.
+    """Finds the images that paths stand for.
 
-    A folder stands for all pictures and .npy files in it and its sub-folders, but hidden ones, in
-    the order of their names; a .npy file of a batch for each image of the batch; `-` for standard
-    input.
+    A folder stands for all pictures and .npy files in it and its sub-folders, except hidden ones,
+    sorted by name; a .npy file of a batch for each image of the batch; `-` for standard input. What
+    cannot be read becomes an item whose `load` raises the error, so that the others are classified.
 
     Args:
         paths: files, folders or `-`.
@@ -52,29 +52,50 @@ def found(paths: list[str], contract: Contract) -> list[Item]:
 
 def _at(path: str, contract: Contract) -> Iterator[Item]:
     if path == STANDARD_INPUT:
-        try:
-            content = io.BytesIO(_standard_input())
-        except InputError as error:
-            yield Item("standard input", _refusal(str(error)))
-            return
-        if content.getvalue().startswith(NPY):
-            yield from _tensors(content, "standard input", contract)
-        else:
-            yield Item("standard input", _loader(content, "standard input", contract))
+        name = "standard input"
+        yield from _or_failing(name, _in_stream(name, contract))
     elif not path:
-        yield Item(path, _refusal("an empty path; give . for the current folder"))
-    elif os.path.isdir(path):  # noqa: PTH112, as Path's fails where it may not look
-        errors: list[OSError] = []
-        files = list(_files(Path(path), errors))
-        for unread in errors:
-            where = str(unread.filename)
-            yield Item(where, _refusal(f"{where}: cannot be read: {unread.strerror}"))
-        if not files and not errors:
-            yield Item(path, _refusal(f"{path}: no pictures and no .npy files in this folder"))
-        for file in files:
-            yield from _in_file(file, contract)
+        yield _failing(path, InputError("an empty path; give . for the current folder"))
+    elif os.path.isdir(path):  # noqa: PTH112  # Path's raises without permission
+        yield from _in_folder(path, contract)
     else:
         yield from _in_file(Path(path), contract)
+
+
+def _or_failing(name: str, items: Iterator[Item]) -> Iterator[Item]:
+    """Items, and if finding them fails, one whose `load` raises the error."""
+    try:
+        yield from items
+    except InputError as error:
+        yield _failing(name, error)
+
+
+def _failing(name: str, error: InputError) -> Item:
+    def load() -> Images:
+        raise error
+
+    return Item(name, load)
+
+
+def _in_stream(name: str, contract: Contract) -> Iterator[Item]:
+    content = io.BytesIO(_standard_input())
+    if content.getvalue().startswith(NPY):
+        yield from _tensors(content, name, contract)
+    else:
+        yield Item(name, functools.partial(load_image, content, name, contract))
+
+
+def _in_folder(folder: str, contract: Contract) -> Iterator[Item]:
+    errors: list[OSError] = []
+    files = list(_files(Path(folder), errors))
+    for error in errors:
+        name = str(error.filename)
+        yield _failing(name, InputError(f"{name}: cannot be read: {error.strerror}"))
+    if not files and not errors:
+        reason = "no pictures and no .npy files in this folder"
+        yield _failing(folder, InputError(f"{folder}: {reason}"))
+    for file in files:
+        yield from _in_file(file, contract)
 
 
 def _standard_input() -> bytes:
@@ -99,7 +120,7 @@ def _files(folder: Path, errors: list[OSError]) -> Iterator[Path]:
 
 
 def _would_block(path: Path) -> bool:
-    """Whether it is a pipe, say. What cannot be looked at is to be told when it is opened."""
+    """Whether it is a pipe, for example. Other errors are reported when the file is opened."""
     try:
         return not stat.S_ISREG(path.stat().st_mode)
     except OSError:
@@ -108,18 +129,13 @@ def _would_block(path: Path) -> bool:
 
 def _in_file(path: Path, contract: Contract) -> Iterator[Item]:
     if path.suffix.lower() == ".npy":
-        yield from _tensors(path, str(path), contract)
+        yield from _or_failing(str(path), _tensors(path, str(path), contract))
     else:
-        yield Item(str(path), _loader(path, str(path), contract))
+        yield Item(str(path), functools.partial(load_image, path, str(path), contract))
 
 
 def _tensors(source: Path | BinaryIO, name: str, contract: Contract) -> Iterator[Item]:
-    try:
-        images = _read_tensors(source, name, contract)
-    except InputError as error:
-        yield Item(name, _refusal(str(error)))
-        return
-
+    images = _read_tensors(source, name, contract)
     read: Callable[[], Images]
     if isinstance(source, Path):
         # A map of a file keeps it open, and a process may have a thousand open: so one at a time.
@@ -131,23 +147,23 @@ def _tensors(source: Path | BinaryIO, name: str, contract: Contract) -> Iterator
     if dimensions == 3:
         yield Item(name, functools.partial(_whole, read))
     else:
-        for place in range(count):
-            yield Item(f"{name}[{place}]", functools.partial(_one_of, read, place, name))
+        for index in range(count):
+            yield Item(f"{name}[{index}]", functools.partial(_one_of, read, index, name))
 
 
 def _whole(read: Callable[[], Images]) -> Images:
     return cast(Images, np.array(read()))  # a copy without the map
 
 
-def _one_of(read: Callable[[], Images], place: int, name: str) -> Images:
+def _one_of(read: Callable[[], Images], index: int, name: str) -> Images:
     images = read()
-    if images.ndim != 4 or place >= len(images):
+    if images.ndim != 4 or index >= len(images):
         raise InputError(f"{name}: has changed while it was read; try again")
-    return cast(Images, np.array(images[place]))
+    return cast(Images, np.array(images[index]))
 
 
 def _read_tensors(source: Path | BinaryIO, name: str, contract: Contract) -> Images:
-    """Images of a .npy file; those of a file on disk stay there until they are asked for."""
+    """Images of a .npy file; a file on disk is mapped, not read."""
     mapped = isinstance(source, Path)
     try:
         with warnings.catch_warnings():
@@ -161,7 +177,7 @@ def _read_tensors(source: Path | BinaryIO, name: str, contract: Contract) -> Ima
         raise InputError(
             f"{name}: cannot be read as .npy ({' '.join(str(error).split())})"
         ) from error
-    shape = (contract.height, contract.width, CHANNELS[contract.colour])
+    shape = contract.image_shape
     if (
         not isinstance(images, np.ndarray)
         or images.dtype not in (np.uint8, np.int8)
@@ -181,14 +197,3 @@ def _read_tensors(source: Path | BinaryIO, name: str, contract: Contract) -> Ima
     if not images.size:
         raise InputError(f"{name}: holds no images")
     return images
-
-
-def _loader(source: Path | BinaryIO, name: str, contract: Contract) -> Callable[[], Images]:
-    return lambda: load_image(source, name, contract)
-
-
-def _refusal(message: str) -> Callable[[], Images]:
-    def refuse() -> Images:
-        raise InputError(message)
-
-    return refuse

@@ -1,7 +1,7 @@
 """Prints the most probable classes of pictures, .npy tensors or folders of them.
 
-A line an input, in their order. What cannot be read is told on standard error, the rest is done,
-and the status is 1 in the end.
+Prints one line for each input, in their order. Inputs that cannot be read are reported on standard
+error and the others are classified; the exit status is then 1.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Classifies everything.
+    """Classifies all inputs and prints the answers.
 
     Raises:
         InputError: the model cannot be used, or `--top` is not allowed.
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise InputError(f"--top: {arguments.top} is not allowed; give 1 to {classifier.classes}")
     items = inputs.found(arguments.paths, classifier.contract)
     write = _writer(arguments)
-    # Counted on the terminal, unless the answers go there too.
+    # Progress is shown on the terminal, unless the answers go there too.
     counted = len(items) >= FEWEST_FOR_PROGRESS and not sys.stdout.isatty() and sys.stderr.isatty()
     unread = 0
     for done, item in enumerate(items):
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _writer(arguments: argparse.Namespace) -> Callable[[str, list[Prediction] | str], None]:
-    """What writes an input's name with its predictions, or why there are none."""
+    """The function that writes an input's name with its predictions, or with the error."""
     if arguments.json:
         return _write_json
     if arguments.csv:
@@ -90,7 +90,7 @@ def _csv_writer(top: int) -> Callable[[str, list[Prediction] | str], None]:
 
 
 def _write_text(name: str, found: list[Prediction] | str) -> None:
-    if not isinstance(found, str):  # what went wrong is on standard error
+    if not isinstance(found, str):  # the error is on standard error
         print(f"{name}: " + ", ".join(f"{each.label} {each.probability:.1%}" for each in found))
 
 

@@ -11,7 +11,7 @@ from spotimes.preprocessing.decode import MAX_PIXELS
 if TYPE_CHECKING:
     from app.server.limits import Limits
 
-SAMPLES = Path("data/samples")  # written by `prepare`; a device may be without
+SAMPLES = Path("data/samples")  # written by `prepare`; a device may have none
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,14 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Serves until SIGTERM or Ctrl-C; requests that are under way are then still answered.
+    """Serves until SIGTERM or Ctrl-C, and then answers the requests in progress.
 
     Raises:
-        InputError: the model cannot be used, an option is not allowed, or the address is not to be
-            had.
+        InputError: the model cannot be used, an option is not allowed, or the address is not
+            available.
     """
     _check(arguments)
-    # Only once the options are known to be good: these take longer to import than an answer.
+    # Only once the options are checked: importing these takes longer than an answer.
     from app.server.application import applications  # noqa: PLC0415
     from app.server.listening import serve  # noqa: PLC0415
 
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def chosen_limits(arguments: argparse.Namespace) -> "Limits":
-    """What the options let in."""
+    """The limits that the options set."""
     from app.server.limits import Limits  # noqa: PLC0415
 
     return Limits(
@@ -84,8 +84,8 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.max_buffered_mib < 2 * arguments.max_body_mib:
         raise InputError(
             f"--max-buffered-mib: {arguments.max_buffered_mib:g} is not allowed; give at least "
-            f"twice --max-body-mib, {2 * arguments.max_body_mib:g}, as a body may be held packed "
-            "and unpacked"
+            f"twice --max-body-mib, {2 * arguments.max_body_mib:g}, as a body may be held "
+            "compressed and decompressed"
         )
     if arguments.samples is not None and not _is_folder(arguments.samples):
         raise InputError(

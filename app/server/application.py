@@ -71,7 +71,7 @@ class Seen(NamedTuple):
 
 
 class Measures:
-    """What /metrics tells."""
+    """What /metrics reports."""
 
     def __init__(self, gate: Gate) -> None:
         self.registry = CollectorRegistry()
@@ -101,7 +101,7 @@ class Measures:
 
 
 class Observed:
-    """Middleware: counts and times requests by route, and sets the headers of every answer."""
+    """Middleware that counts and times requests by route, and sets the headers of every answer."""
 
     def __init__(self, app: ASGIApp, measures: Measures) -> None:
         self.app = app
@@ -124,7 +124,7 @@ class Observed:
         try:
             await self.app(scope, receive, sending)
         finally:
-            # The route's path as it is declared: what a client asks for would have no bound.
+            # The endpoint's name, since the paths that clients ask for are without bound.
             endpoint = scope.get("endpoint")
             route = getattr(endpoint, "__name__", "none")
             self.measures.requests.labels(route, status).inc()
@@ -132,7 +132,7 @@ class Observed:
 
 
 class Service:
-    """What the routes do with one classifier."""
+    """The routes of one classifier."""
 
     def __init__(self, classifier: Classifier, limits: Limits, samples: Path | None) -> None:
         self.classifier = classifier
@@ -161,7 +161,7 @@ class Service:
     async def sample(self, request: Request) -> Response:
         """A sample picture."""
         path = self.samples.get(request.path_params["name"])
-        if path is None or not os.access(path, os.R_OK):  # which it was when this began
+        if path is None or not os.access(path, os.R_OK):  # it could be read at the start
             raise HTTPException(HTTPStatus.NOT_FOUND)
         return FileResponse(path)
 
@@ -293,11 +293,11 @@ class Service:
 
 
 class Applications(NamedTuple):
-    """What answers a connection.
+    """The applications that answer connections.
 
     Attributes:
-        all_routes: the application.
-        full: sends away those that are too many.
+        all_routes: answers connections within the limit.
+        full: answers those beyond it by 503.
     """
 
     all_routes: Starlette
@@ -307,11 +307,11 @@ class Applications(NamedTuple):
 def applications(
     classifier: Classifier, limits: Limits, samples: Path | None = None
 ) -> Applications:
-    """Makes the application, and what stands in for it when there are too many connections.
+    """Makes the application, and the one for when there are too many connections.
 
     Args:
         classifier: answers all requests.
-        limits: what is let in.
+        limits: the most that is admitted.
         samples: a folder of pictures that the page offers to try.
     """
     service = Service(classifier, limits, samples)
@@ -373,7 +373,7 @@ def openapi(model: protocol.Model, limits: Limits) -> dict[str, Any]:
 
 
 def _pictures(folder: Path) -> Iterator[Path]:
-    """Those that can be read, and whose names can be told."""
+    """The pictures that can be read and whose names are valid Unicode."""
     for path in folder.iterdir():
         is_named = os.fsencode(path.name).decode(errors="ignore") == path.name
         readable = os.path.isfile(path) and os.access(path, os.R_OK)  # noqa: PTH113  # never raises

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2, over REST: its requests and answers, as bytes.
+"""The Open Inference Protocol, version 2, over REST: its requests and responses, as bytes.
 
 With the extensions `binary_tensor_data` and `classification`. Sources: the protocol's
 specification (github.com/kserve/open-inference-protocol) and the extensions' at
@@ -39,10 +39,10 @@ class Model(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """How the output is wanted.
+    """The form of output that a request asks for.
 
     Attributes:
-        binary: behind the JSON, rather than in it.
+        binary: as bytes after the JSON, rather than in it.
         classes: how many of the most probable classes, as text; 0 for all probabilities.
     """
 
@@ -51,12 +51,12 @@ class Wanted(NamedTuple):
 
 
 class InferenceRequest(NamedTuple):
-    """A request that was understood.
+    """A valid request.
 
     Attributes:
-        identifier: to be given back, or None.
+        identifier: returned with the answer, or None.
         images: uint8 or int8, shape (images, height, width, channels).
-        wanted: how the output is wanted.
+        wanted: the form of the output.
     """
 
     identifier: str | None
@@ -65,7 +65,7 @@ class InferenceRequest(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A response's body, and the length of its JSON if there is something behind it."""
+    """A response's body, and the length of its JSON if bytes follow it."""
 
     body: bytes
     header_length: int | None
@@ -77,13 +77,13 @@ def parse(
     """Reads a request.
 
     Args:
-        body: JSON, or JSON with tensors behind it.
-        header_length: the header `HEADER_LENGTH`, the length of the JSON; None if it is all.
+        body: JSON, or JSON followed by tensors.
+        header_length: the header `HEADER_LENGTH`, the length of the JSON; None if that is all.
         contract: of the model that is to answer.
         batch: how many images are allowed.
 
     Raises:
-        RefusalError: naming what is wrong.
+        RefusalError: the request is not valid; the message names what is wrong.
     """
     length = _length(header_length, len(body))
     document = _mapping(_json(body[:length]), "the request")
@@ -103,7 +103,7 @@ def render(
     """Writes the answer to a request.
 
     Args:
-        request: what was asked.
+        request: the valid request.
         probabilities: float32, shape (images, classes).
         model: that answered.
     """
@@ -170,7 +170,7 @@ def _json(content: bytes) -> object:
 
 
 def _given(document: dict[str, Any], name: str, default: object) -> Any:
-    """What many serializers write for a member that is not there, null, is none."""
+    """A member's value; null, which many serializers write for a missing one, is the default."""
     value = document.get(name)
     return default if value is None else value
 
@@ -223,9 +223,9 @@ def _images(tensor: dict[str, Any], behind: bytes, contract: Contract, batch: in
 
 
 def _values(data: object, dtype: Any, count: int) -> Images:
-    """Numbers of a list, flat or nested; an array is made once it is known that they are some.
+    """Numbers of a list, flat or nested; they are checked before an array is made of them.
 
-    Of texts of unlike lengths NumPy would make one that takes a multiple of the body.
+    Of strings of unequal lengths NumPy would make an array many times the size of the body.
     """
     limits = np.iinfo(dtype)
     allowed = f"inputs[0].data: must be a list of whole numbers from {limits.min} to {limits.max}"

@@ -1,4 +1,4 @@
-"""What a server lets in: how much, how many, and for how long."""
+"""The server's limits: bytes, requests, pixels and seconds, and the gate that holds to them."""
 
 import asyncio
 import zlib
@@ -13,16 +13,16 @@ Result = TypeVar("Result")
 
 ENCODINGS = ("gzip", "deflate")
 MOST_MEMBERS = 100  # of a gzip file; each costs a copy of the rest
-LARGEST_RATIO = 1032  # of what is unpacked to what was packed: zlib.net/zlib_tech.html
+LARGEST_RATIO = 1032  # of decompressed to compressed bytes: zlib.net/zlib_tech.html
 
 
 class Limits(NamedTuple):
-    """The most that is let in.
+    """The most that the server admits.
 
     Attributes:
-        body_bytes: of a request, also after it is unpacked.
+        body_bytes: of a request, also after decompression.
         buffered_bytes: of all requests together that are being read or answered.
-        connections: at once.
+        connections: open at once.
         requests: being read or answered at once.
         pixels: of an uploaded picture.
         batch: images in a request.
@@ -39,14 +39,14 @@ class Limits(NamedTuple):
 
 
 class Gate:
-    """Lets requests in up to the limits, and has one thread work on them in their order.
+    """Admits requests up to the limits, and has one thread work on them in order.
 
     What a request holds counts until the thread is done with it, even if its answer came too late.
 
     Attributes:
-        limits: what is let in.
-        requests: how many are in.
-        buffered: how many bytes of them.
+        limits: the most that it admits.
+        requests: how many requests are admitted now.
+        buffered: how many bytes they hold.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -57,10 +57,10 @@ class Gate:
 
     @contextmanager
     def entered(self) -> Iterator["Entry"]:
-        """Lets a request in.
+        """Admits a request for as long as the block runs, or the thread works on it.
 
         Raises:
-            RefusalError: there are too many.
+            RefusalError: there are too many requests.
         """
         if self.requests >= self.limits.requests:
             raise busy(f"{self.requests} requests are being answered already; try again")
@@ -72,15 +72,15 @@ class Gate:
             entry.leave()
 
     def close(self) -> None:
-        """Ends the thread once it has done what it is at."""
+        """Ends the thread once it is done with the request that it works on."""
         self._worker.shutdown(cancel_futures=True)
 
 
 class Entry:
-    """A request that was let in.
+    """A request that was admitted.
 
     Attributes:
-        buffered: how many of its bytes are held.
+        buffered: how many bytes it holds.
     """
 
     def __init__(self, gate: Gate, worker: ThreadPoolExecutor) -> None:
@@ -92,16 +92,16 @@ class Entry:
         self.buffered = 0
 
     def leave(self) -> None:
-        """Lets go of what it holds, as soon as the thread does."""
+        """Releases what it holds, as soon as the thread is done with it."""
         self._left = True
         if self._work is None or self._work.done():
-            self._let_go()
+            self._release()
         else:
-            self._work.add_done_callback(self._let_go)
+            self._work.add_done_callback(self._release)
 
-    def _let_go(self, late: "asyncio.Future[Any] | None" = None) -> None:
+    def _release(self, late: "asyncio.Future[Any] | None" = None) -> None:
         if late is not None and not late.cancelled():
-            late.exception()  # nobody waits for it any more
+            late.exception()  # its answer came too late
         self._gate.requests -= 1
         self._gate.buffered -= self.buffered
 
@@ -128,7 +128,7 @@ class Entry:
     async def body(
         self, chunks: AsyncIterator[bytes], announced: str | None, encoding: str | None
     ) -> bytes:
-        """Reads a request's body, and unpacks it.
+        """Reads a request's body, and decompresses it.
 
         Args:
             chunks: the body as it arrives.
@@ -136,7 +136,7 @@ class Entry:
             encoding: the header Content-Encoding.
 
         Raises:
-            RefusalError: it is too large, does not arrive in time, or cannot be unpacked.
+            RefusalError: it is too large, does not arrive in time, or cannot be decompressed.
         """
         limits = self._gate.limits
         if announced is not None and announced.isdecimal():
@@ -150,12 +150,12 @@ class Entry:
         content = await _in_time(self._all(chunks), limits.seconds, late)
         if encoding == "identity":
             return content
-        # Held before it is known how much it is, as the thread cannot ask for more.
+        # The most that it may grow to is reserved first, as the thread cannot ask for more.
         most = min(limits.body_bytes, LARGEST_RATIO * len(content))
         self._hold(most)
-        unpacked = await self.work(lambda: _unpacked(content, limits.body_bytes))
-        self._hold(len(unpacked) - most)
-        return unpacked
+        decompressed = await self.work(lambda: _decompressed(content, limits.body_bytes))
+        self._hold(len(decompressed) - most)
+        return decompressed
 
     async def _all(self, chunks: AsyncIterator[bytes]) -> bytes:
         parts, size = [], 0
@@ -177,23 +177,23 @@ class Entry:
             raise _too_large(self._gate.limits.body_bytes)
 
 
-def _unpacked(content: bytes, most: int) -> bytes:
+def _decompressed(content: bytes, most: int) -> bytes:
     parts: list[bytes] = []
     size, rest = 0, content
     while rest or not parts:  # gzip files may be joined (RFC 1952, section 2.2)
-        unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # either format, by its header
+        stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # either format, by its header
         try:
-            parts.append(unpacking.decompress(rest, most - size + 1))
+            parts.append(stream.decompress(rest, most - size + 1))
         except zlib.error as error:
-            raise RefusalError(400, f"the body cannot be unpacked: {error}") from error
+            raise RefusalError(400, f"the body cannot be decompressed: {error}") from error
         size += len(parts[-1])
         if size > most:
             raise _too_large(most)
-        if not unpacking.eof:
-            raise RefusalError(400, "the body cannot be unpacked: it ends before its end")
-        rest = unpacking.unused_data
+        if not stream.eof:
+            raise RefusalError(400, "the body cannot be decompressed: it is truncated")
+        rest = stream.unused_data
         if len(parts) > MOST_MEMBERS:
-            raise RefusalError(400, f"the body cannot be unpacked: over {MOST_MEMBERS} parts")
+            raise RefusalError(400, f"the body cannot be decompressed: over {MOST_MEMBERS} parts")
     return b"".join(parts)
 
 

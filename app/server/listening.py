@@ -1,4 +1,4 @@
-"""Listens at an address, until the process is told to stop."""
+"""Listens at an address until the process gets a signal to stop."""
 
 import asyncio
 import json
@@ -17,23 +17,23 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from app.server.limits import Limits
 from spotimes.errors import InputError
 
-BACKLOG = 128  # connections that are accepted at once, before any can be turned away
+BACKLOG = 128  # connections that are accepted at once, before any can be refused
 OTHER_FILES = 64
 
 
 def serve(app: ASGIApp, full: ASGIApp, host: str, port: int, limits: Limits) -> None:
-    """Serves until SIGTERM or SIGINT; what is under way is then still answered.
+    """Serves until SIGTERM or SIGINT, and then answers the requests in progress.
 
     Args:
         app: the application.
-        full: answers the connections that are more than the limit.
+        full: answers the connections beyond the limit.
         host: the address.
         port: 0 for a free one.
         limits: how many connections there may be, and how long they may be idle, without a whole
             request's head, or without reading what they are sent.
 
     Raises:
-        InputError: the address is not to be had, or so many connections are not.
+        InputError: the address is not available, or the system allows fewer connections.
     """
     _allow_files(2 * limits.connections + BACKLOG + OTHER_FILES)
     try:
@@ -51,7 +51,7 @@ def serve(app: ASGIApp, full: ASGIApp, host: str, port: int, limits: Limits) -> 
         milliseconds = math.ceil(1000 * limits.seconds)
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
     with listening:
-        place = f"[{host}]" if family == socket.AF_INET6 else host
+        shown = f"[{host}]" if family == socket.AF_INET6 else host
         config = uvicorn.Config(
             app,
             http=_protocol(full, limits),
@@ -64,23 +64,23 @@ def serve(app: ASGIApp, full: ASGIApp, host: str, port: int, limits: Limits) -> 
             # A request that has begun may take so long to arrive, and again to be answered.
             timeout_graceful_shutdown=math.ceil(2 * limits.seconds) + 1,
         )
-        server = _Server(config, f"http://{place}:{listening.getsockname()[1]}/")
+        server = _Server(config, f"http://{shown}:{listening.getsockname()[1]}/")
         try:
             server.run(sockets=[listening])
         except (SystemExit, KeyboardInterrupt):
-            # Once all is answered, the signal comes again; to have been told to stop is no failure.
+            # uvicorn raises the signal again once all is answered; being stopped is no failure.
             if not server.started:
                 raise
 
 
 def _allow_files(count: int) -> None:
-    """Raises the process' limit of open files: over it, asyncio accepts again and again in vain."""
+    """Raises the process' limit of open files; beyond it, asyncio retries to accept in a loop."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft >= count or soft == resource.RLIM_INFINITY:
         return
     if hard != resource.RLIM_INFINITY and hard < count:
         raise InputError(
-            f"so many connections need {count:,} open files, and the system allows {hard:,}; "
+            f"so many connections need {count:,} open files, but the system allows {hard:,}; "
             "give a smaller --max-connections or raise the limit (ulimit -n)"
         )
     resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
@@ -99,14 +99,14 @@ class _Server(uvicorn.Server):
 
 
 class _Lingering:
-    """A transport that is closed without a reset to a client which is still sending.
+    """A transport whose closing does not reset a client that is still sending.
 
-    Bytes that were sent and not read make the system reset a connection that is closed, and the
-    reset may overtake the answer (RFC 9112, section 9.6). So only this side is ended at first, and
-    what still comes is to be dropped until the client ends its own.
+    If bytes that were sent are not read, the system resets the connection when it is closed, and
+    the reset may overtake the answer (RFC 9112, section 9.6). So at first only this side is closed,
+    and what still arrives is dropped until the client closes its own.
 
     Attributes:
-        ending: whether that is awaited.
+        ending: whether this side is closed and the client's is awaited.
 
     Args:
         transport: the connection's.
@@ -130,7 +130,7 @@ class _Lingering:
         return self.ending or self._transport.is_closing()
 
     def close(self) -> None:
-        """Ends this side, or where that is done or the client is, the connection."""
+        """Closes this side; or the connection, if this side or the client has ended."""
         if self.is_closing() or not self._is_sending():
             self._transport.close()
             return
@@ -141,7 +141,7 @@ class _Lingering:
 
 
 def _protocol(full: ASGIApp, limits: Limits) -> type[H11Protocol]:
-    """uvicorn's, but for connections that are too many, or never end a head or a refused body."""
+    """Uvicorn's protocol, with limits of connections and of the wait for a request's end."""
 
     class Protocol(H11Protocol):
         _late: asyncio.TimerHandle | None = None

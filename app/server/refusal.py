@@ -1,14 +1,16 @@
-"""What a request is refused with."""
+"""The error that a request is refused with."""
 
 from collections.abc import Mapping
 
 
 class RefusalError(Exception):
-    """A request that is answered by a 4xx or 503 and one line that says why.
+    """A request is answered by a status 4xx or 503 and one line that says why.
+
+    It does not leave the server, so it is none of `spotimes.errors`.
 
     Attributes:
         status: of the response.
-        message: what is wrong, and what would be right.
+        message: what is wrong, and what would be correct.
         headers: further ones of the response.
     """
 
@@ -20,5 +22,5 @@ class RefusalError(Exception):
 
 
 def busy(message: str) -> RefusalError:
-    """503, to be tried again in a second."""
+    """A refusal with 503, to retry in a second."""
     return RefusalError(503, message, {"Retry-After": "1"})

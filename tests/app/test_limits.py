@@ -179,7 +179,7 @@ def test_too_much_at_once_is_refused_for_a_second(
 def test_packed_requests_do_not_hold_more_than_they_are(
     limited: Server, picture_pixels: Any
 ) -> None:
-    """What one may grow to is held while it is unpacked, and no longer."""
+    """What one may grow to is held while it is decompressed, and no longer."""
     until(lambda: idle(limited))
     body = gzip.compress(inference(picture_pixels))
     assert len(body) > 1500
@@ -285,7 +285,7 @@ def test_few_files_may_be_open() -> None:
 
     refused = subprocess.run(command(300), cwd=ROOT, capture_output=True, text=True, check=False)
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert refused.stderr.startswith("serve: so many connections need 392 open files, and the ")
+    assert refused.stderr.startswith("serve: so many connections need 392 open files, but the ")
     server = announced(command(400))
     with ExitStack() as stack:
         stack.callback(server.process.communicate)

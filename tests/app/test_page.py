@@ -178,20 +178,23 @@ def test_a_camera_that_is_not_allowed(page: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "message"),
+    ("answer", "message"),
     [
-        (502, "<html>", "The server answers with status 502 and gives no reason."),
-        (200, "<html>", "The server's answer cannot be read."),
-        (503, '{"error": "try again"}', "try again"),
+        (
+            {"status": 502, "body": "<html>"},
+            "The server answers with status 502 and gives no reason.",
+        ),
+        ({"status": 200, "body": "<html>"}, "The server's answer cannot be read."),
+        ({"status": 503, "body": '{"error": "try again"}'}, "try again"),
     ],
 )
 def test_what_a_proxy_answers_instead_is_reported(
-    browser: Any, server: Server, file: Path, status: int, body: str, message: str
+    browser: Any, server: Server, file: Path, answer: dict[str, Any], message: str
 ) -> None:
     context = browser.new_context()
     page = context.new_page()
     page.goto(server.url)
-    page.route("**/predict*", lambda route: route.fulfill(status=status, body=body))
+    page.route("**/predict*", lambda route: route.fulfill(**answer))
     page.locator("#file").set_input_files(file)
     page.get_by_role("alert").filter(has_text=message).wait_for()
     context.close()

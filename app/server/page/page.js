@@ -61,7 +61,7 @@ async function classify(read, name) {
 }
 
 function refuse(message) {
-  latest++; // an answer that is still to come is none to this
+  latest++; // a pending answer is not to replace this message
   at("answer").hidden = true;
   at("status").textContent = "";
   at("problem").textContent = message;
@@ -138,7 +138,7 @@ document.addEventListener("drop", (event) => {
   event.preventDefault();
   at("drop").classList.remove("over");
   if (event.dataTransfer.files.length) given(event.dataTransfer.files);
-  else refuse("That was no file. Drop a picture that is a file of its own.");
+  else refuse("That was not a file. Drop a picture file.");
 });
 document.addEventListener("paste", (event) => {
   const { files } = event.clipboardData;
@@ -149,7 +149,7 @@ document.addEventListener("paste", (event) => {
 let stream = null;
 at("camera").addEventListener("click", async () => {
   if (!navigator.mediaDevices) {
-    refuse("The browser gives the camera to pages over HTTPS or from this machine only.");
+    refuse("Browsers allow the camera only to pages over HTTPS or from this machine.");
     return;
   }
   at("camera").disabled = true;
@@ -199,5 +199,5 @@ function endFilming() {
 }
 
 describe().catch((error) => {
-  if (latest === 0) refuse(error.message); // else there is an answer to be seen, or a reason
+  if (latest === 0) refuse(error.message); // else an answer or an error is shown already
 });
