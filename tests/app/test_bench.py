@@ -8,7 +8,7 @@ from tests.app.models import MODEL
 
 
 @pytest.mark.parametrize("kind", ["int8", "fp32"])
-def test_it_times_both_by_turns(app: Callable[..., Ended], kind: str) -> None:
+def test_it_times_both_interleaved(app: Callable[..., Ended], kind: str) -> None:
     model = MODEL.with_name(f"model_{kind}.tflite")
     status, out, err = app("bench", "--model", model, "--seconds", 0.3, "--json")
     assert (status, err) == (0, "")

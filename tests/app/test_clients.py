@@ -70,7 +70,7 @@ def test_it_gets_the_most_probable_classes(client: Any, picture_pixels: Any, bin
     )
 
 
-def test_it_is_told_what_is_wrong(client: Any, picture_pixels: Any) -> None:
+def test_it_gets_the_reason_of_a_refusal(client: Any, picture_pixels: Any) -> None:
     tensor = triton.InferInput("picture", [1, *picture_pixels.shape], "UINT8")
     tensor.set_data_from_numpy(picture_pixels[None])
     with pytest.raises(triton.InferenceServerException, match=r"inputs\[0\].name: must be image"):

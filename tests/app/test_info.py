@@ -7,7 +7,7 @@ from tests.app.conftest import Ended
 from tests.app.models import MODEL
 
 
-def test_it_tells_what_the_model_is(app: Callable[..., Ended]) -> None:
+def test_it_says_what_the_model_is(app: Callable[..., Ended]) -> None:
     content, contract = MODEL.read_bytes(), read_contract(MODEL)
     facts = json.loads(app("info", "--json", "--model", MODEL).out)
     assert facts == {
