@@ -78,6 +78,8 @@ _ROWS = (
     # Beside another model's, both interleaved; broken where its whole 95% interval is beyond.
     Figure("latency", "latency", "us", machine_dependent=True, budgeted=False),
     Figure("top1", "top-1", "share", higher_is_better=True),
+    # The mean of the classes' accuracies, of those that have test images: each class counts alike.
+    Figure("balanced_accuracy", "balanced accuracy", "share", higher_is_better=True),
     # Of the class that fares worst, of those that have test images.
     Figure("worst_class", "top-1 in the worst class", "share", higher_is_better=True),
     # FP32's top-1 less INT8's.

@@ -121,6 +121,7 @@ class Accuracy(Metrics):
 
     Attributes:
         top1: of the images, with `top1_low` and `top1_high`, the ends of its 95% interval.
+        balanced_accuracy: the mean over the classes that have images.
         worst_class: of the images of the class that fares worst.
         calibration_error: expected, of the highest probability.
         class_top1: by class name, where a class has images.
@@ -129,6 +130,7 @@ class Accuracy(Metrics):
     top1: float
     top1_low: float
     top1_high: float
+    balanced_accuracy: float | None = None
     worst_class: float | None = None
     calibration_error: float
     class_top1: dict[str, float]

@@ -1,6 +1,8 @@
 """How well two classifiers do on the same images, and how sure that is."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
@@ -110,6 +112,27 @@ def top1_difference(first: ByClass, second: ByClass) -> Difference:
     return paired_difference(np.concatenate(first), np.concatenate(second))
 
 
+def balanced_accuracy(classes: ByClass) -> float:
+    """The mean of the classes' accuracies (Brodersen et al. 2010, ICPR, p. 3121)."""
+    return fmean(float(correct.mean()) for correct in classes)
+
+
+def balanced_accuracy_difference(first: ByClass, second: ByClass) -> Difference:
+    """How much larger the second classifier's balanced accuracy is, on the same images.
+
+    The classes are strata, whose images are drawn apart: so the squares of their intervals' margins
+    add up (Cochran 1977, Sampling Techniques, chapter 5), each the interval of `paired_difference`.
+
+    Args:
+        first: what the first classifies correctly of each class.
+        second: the same of the second.
+    """
+    pairs = [paired_difference(one, other) for one, other in zip(first, second, strict=True)]
+    middle = fmean((pair.low + pair.high) / 2 for pair in pairs)
+    margin = math.hypot(*((pair.high - pair.low) / 2 for pair in pairs)) / len(pairs)
+    return Difference(fmean(pair.value for pair in pairs), middle - margin, middle + margin)
+
+
 def worst_class(classes: ByClass) -> float:
     """The accuracy of the class that fares worst."""
     return min(float(correct.mean()) for correct in classes)
@@ -213,5 +236,6 @@ class AccuracyStatistic(NamedTuple):
 
 ACCURACY_STATISTICS: Mapping[str, AccuracyStatistic] = {
     "top1": AccuracyStatistic(top1, top1_difference),
+    "balanced_accuracy": AccuracyStatistic(balanced_accuracy, balanced_accuracy_difference),
     "worst_class": AccuracyStatistic(worst_class, worst_class_difference),
 }

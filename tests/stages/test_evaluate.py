@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
-from spotimes.dataset.prepared import PREPARED, Card, Split, write_prepared
+from spotimes.dataset.prepared import PREPARED, Card, Split, SplitName, write_prepared
 from spotimes.errors import InputError, LimitBrokenError
 from spotimes.inference.classifier import Classifier
 from spotimes.tflite import instructions
-from stages import evaluate
+from stages import evaluate, prepare
 from tests.project import ROOT
 from tests.repository import save_params
 
@@ -26,6 +27,7 @@ BUDGETS: dict[str, float | None] = {
     "peak_rss_bytes": None,
     "median_ms": 1,
     "top1": 0,
+    "balanced_accuracy": 0,
     "worst_class": 0,
     "top1_loss": 1,
 }
@@ -166,6 +168,7 @@ def test_check_exits_with_3_where_a_budget_is_not_met(
             "median_ms: at most 0.39 wanted, measured 0.5, lower bound 0.4: NOT met",
         ),
         ({"top1": 1}, "top1: at least 1 wanted, measured"),
+        ({"balanced_accuracy": 1}, "balanced_accuracy: at least 1 wanted, measured"),
         ({"worst_class": 1}, "worst_class: at least 1 wanted, measured"),
         ({"instructions": 1000}, "instructions: at most 1,000 wanted, measured 2,000: NOT met"),
     ],
@@ -226,3 +229,68 @@ def test_check_before_the_evaluation_says_what_to_run(
 ) -> None:
     with pytest.raises(InputError, match="dvc repro evaluate"):
         run(monkeypatch, "--check")
+
+
+def test_on_an_uneven_folder_of_pictures_balanced_accuracy_is_not_top1(
+    repository: Path,
+    cifar10: dict[SplitName, Split],
+    card: Card,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Five test pictures of a cat, a deer and a dog each, one of all other classes."""
+    many = {"cat": 5, "deer": 5, "dog": 5}
+    write_uneven(Path("pictures/train"), cifar10["train"], card.class_names, many, least=2)
+    write_uneven(Path("pictures/test"), cifar10["test"], card.class_names, many, least=1)
+    write_params()
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    save_params(
+        params
+        | {
+            "decoder": {"pillow": version("pillow")},
+            "prepare": yaml.safe_load((ROOT / "params.yaml").read_text())["prepare"]
+            | {"source": "pictures", "validation_fraction": 0.5},
+        }
+    )
+    prepare.main()
+    run(monkeypatch)
+    found = json.loads(evaluate.METRICS.read_text())
+    for model in ("fp32", "int8"):
+        accuracy = found[model]
+        by_class = accuracy["class_top1"].values()
+        assert accuracy["balanced_accuracy"] == pytest.approx(np.mean([*by_class]), abs=1e-6)
+        assert abs(accuracy["balanced_accuracy"] - accuracy["top1"]) > 0.01
+    written = found["int8"]["balanced_accuracy"]
+    assert f"{written:.2%}" in evaluate.MODEL_CARD.read_text()
+    assert f"<td>{written:.2%}</td>" in evaluate.REPORT.read_text()
+
+    limit = (written + found["int8"]["top1"]) / 2
+    broken = "balanced_accuracy" if written < limit else "top1"
+    params["evaluate"]["budgets"] |= {"top1": limit, "balanced_accuracy": limit}
+    save_params(params)
+    with pytest.raises(LimitBrokenError, match=f"not met: {broken}$"):
+        run(monkeypatch, "--check")
+
+
+def write_uneven(
+    root: Path, split: Split, class_names: list[str], many: dict[str, int], least: int
+) -> None:
+    for label, name in enumerate(class_names):
+        (root / name).mkdir(parents=True)
+        images = split.images[split.labels == label]
+        for number, image in enumerate(images[: many.get(name, least)]):
+            Image.fromarray(image).save(root / name / f"{number}.png")
+
+
+def test_an_older_evaluation_without_balanced_accuracy_is_still_checked(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_data(classes=10)
+    run(monkeypatch)
+    older = json.loads(evaluate.METRICS.read_text())
+    for model in ("fp32", "int8"):
+        del older[model]["balanced_accuracy"]
+    evaluate.METRICS.write_text(json.dumps(older))
+    capsys.readouterr()
+    run(monkeypatch, "--check")
+    assert "balanced_accuracy: at least 0 wanted, not measured: " in capsys.readouterr().out

@@ -17,6 +17,7 @@ BEFORE = {
     "macs": 1000.0,
     "instructions": 1000.0,
     "top1": 0.9,
+    "balanced_accuracy": 0.85,
     "worst_class": 0.8,
     "latency": 50.0,
 }
@@ -77,7 +78,7 @@ def test_a_cost_may_grow_as_far_as_allowed(
     assert gate.sentence.endswith("kept" if passed else "BROKEN")
 
 
-@pytest.mark.parametrize("name", ["top1", "worst_class"])
+@pytest.mark.parametrize("name", ["top1", "balanced_accuracy", "worst_class"])
 @pytest.mark.parametrize(("lost", "passed"), [(-0.1, True), (0.005, True), (0.0051, False)])
 def test_an_accuracy_may_fall_as_far_as_allowed(name: str, lost: float, passed: bool) -> None:
     allowed = regressions(**{name: Allowed(absolute=0.005, relative=None)})

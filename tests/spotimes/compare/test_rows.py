@@ -116,3 +116,16 @@ def test_models_without_a_class_in_common() -> None:
     assert {row.verdict for row in found} == {
         (Outcome.UNKNOWN, "the models have no class in common")
     }
+
+
+def test_balanced_accuracy_counts_each_class_alike() -> None:
+    """Nine cats and a dog: the first is wrong on a cat, the second on the dog."""
+    labels = [0] * 9 + [1]
+    before, after = made(labels, [*[0] * 8, 1, 1]), made(labels, [0] * 10)
+    found = by_key(rows.accuracy_rows(before, after))
+    assert (found["top1"].before, found["top1"].after) == (0.9, 0.9)
+    balanced = found["balanced_accuracy"]
+    assert balanced.before == pytest.approx((8 / 9 + 1) / 2)
+    assert balanced.after == 0.5
+    assert balanced.change.startswith("-44.44 points (-")
+    assert balanced.title == "balanced accuracy"

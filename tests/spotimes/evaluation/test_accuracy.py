@@ -24,6 +24,7 @@ def test_two_models_on_four_images() -> None:
         "p_value": 1.0,
     }
     assert found.fp32.class_top1 == {"cat": 1.0, "dog": 0.5}
+    assert found.fp32.balanced_accuracy == 0.75
     assert found.fp32.worst_class == 0.5
     assert found.int8.top1_low < 0.5 < found.int8.top1_high
     assert found.int8.calibration_error == pytest.approx(
@@ -34,6 +35,7 @@ def test_two_models_on_four_images() -> None:
 def test_a_class_without_images_is_ignored() -> None:
     found = compare(predictions(2), bins=10)
     assert found.int8.class_top1 == {"cat": 0.5}
+    assert found.int8.balanced_accuracy == 0.5
     assert found.int8.worst_class == 0.5
 
 

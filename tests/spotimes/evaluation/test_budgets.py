@@ -13,6 +13,7 @@ LIMITS = Budgets.model_validate(
         "macs": 100,
         "median_ms": 0.5,
         "top1": 0.9,
+        "balanced_accuracy": 0.85,
         "worst_class": 0.8,
         "top1_loss": 0.01,
     }
@@ -25,6 +26,7 @@ MEASURED = {
     "peak_rss_bytes": Measure(7),
     "median_ms": Measure(0.6),
     "top1": Measure(0.9),
+    "balanced_accuracy": Measure(0.86),
     "worst_class": Measure(0.81),
     "top1_loss": Measure(-0.001),
 }
@@ -38,13 +40,16 @@ def test_limits_are_inclusive_and_null_sets_none() -> None:
         "macs": False,
         "median_ms": False,
         "top1": True,
+        "balanced_accuracy": True,
         "worst_class": True,
         "top1_loss": True,
     }
     assert found["arena_bytes"].reason == "no wheel"
 
 
-@pytest.mark.parametrize(("name", "limit"), [("top1", 0.9), ("worst_class", 0.8)])
+@pytest.mark.parametrize(
+    ("name", "limit"), [("top1", 0.9), ("balanced_accuracy", 0.85), ("worst_class", 0.8)]
+)
 @pytest.mark.parametrize(("beyond", "met"), [(-0.01, False), (-1e-6, False), (0.01, True)])
 def test_an_accuracy_is_a_lower_limit(name: str, limit: float, beyond: float, met: bool) -> None:
     measured = MEASURED | {name: Measure(limit + beyond)}

@@ -110,6 +110,41 @@ def test_no_flip_of_few_images_is_not_taken_for_none_ever() -> None:
     assert high > 0.05
 
 
+def balanced(*classes: tuple[int, int, int, int]) -> statistics.Difference:
+    pairs = [of_class(*counts) for counts in classes]
+    return statistics.balanced_accuracy_difference(
+        [one for one, _ in pairs], [other for _, other in pairs]
+    )
+
+
+def test_of_one_class_balanced_accuracy_differs_as_top1_does() -> None:
+    counts = (800, 20, 60, 120)
+    assert balanced(counts) == pytest.approx(statistics.paired_difference(*of_class(*counts)))
+
+
+def test_a_balanced_difference_of_two_classes_by_hand() -> None:
+    """8 of 98 gained and 3 of 38 lost; Agresti and Min's standard errors of both, added."""
+    value, low, high = balanced((90, 0, 8, 0), (35, 3, 0, 0))
+    assert value == pytest.approx((8 / 98 - 3 / 38) / 2)
+    errors = [np.sqrt(9 - 8**2 / 100) / 100, np.sqrt(4 - 3**2 / 40) / 40]
+    assert (low + high) / 2 == pytest.approx((8 / 100 - 3 / 40) / 2)
+    assert (high - low) / 2 == pytest.approx(1.959964 * np.hypot(*errors) / 2)
+
+
+@pytest.mark.parametrize("sizes", [[200] * 5, [5, 40, 400], [4] * 20])
+def test_intervals_of_a_balanced_difference_hold_it_as_often_as_they_say(sizes: list[int]) -> None:
+    """400 times; 95% - 3 standard errors. A tenth of the images are lost, a twentieth gained."""
+    rng = np.random.default_rng(7)
+    held = 0
+    for _ in range(400):
+        drawn = [rng.random(size) for size in sizes]
+        found = statistics.balanced_accuracy_difference(
+            [each > 0.05 for each in drawn], [(each < 0.9) for each in drawn]
+        )
+        held += found.low <= -0.05 <= found.high
+    assert held / 400 > 0.917
+
+
 def test_calibration_error_by_hand() -> None:
     # Bin (0.5, 0.75]: confidence 0.6 and 0.7, one of two right: |0.5 - 0.65| = 0.15.
     # Bin (0.75, 1]: confidence 0.9 and 1.0, both right: |1 - 0.95| = 0.05.
@@ -147,6 +182,7 @@ def test_correct_by_class_by_hand() -> None:
         "dog": [True, False],
     }
     assert statistics.top1([*found.values()]) == 3 / 5
+    assert statistics.balanced_accuracy([*found.values()]) == pytest.approx((2 / 3 + 1 / 2) / 2)
     assert statistics.worst_class([*found.values()]) == 1 / 2
 
 
