@@ -2,8 +2,8 @@
 
     python -m benchmarks.cold_start
 
-It installs app/requirements.txt into a new virtual environment, then by turns has `app predict`
-classify a picture there, and TensorFlow's own interpreter in this environment; from the start of
+It installs app/requirements.txt into a new virtual environment, then has `app predict` classify a
+picture there, interleaved with TensorFlow's own interpreter in this environment; from the start of
 the process to its end. Takes two minutes, and what it installs is downloaded or from pip's cache.
 """
 
@@ -20,43 +20,10 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from benchmarks.project import MODEL, PICTURE, ROOT
 from spotimes.errors import InputError
 from spotimes.system import command
 
-ROOT = Path(__file__).parents[1]
-MODEL = Path("models/model_int8.tflite")
-PICTURE = ROOT / "data/samples/cat.png"
-BY_TENSORFLOW = """
-import sys
-import numpy as np
-import tensorflow as tf
-from PIL import Image
-model = tf.lite.Interpreter(sys.argv[1])
-model.allocate_tensors()
-(source,), (target,) = model.get_input_details(), model.get_output_details()
-image = Image.open(sys.argv[2]).convert("RGB").resize(source["shape"][2:0:-1])
-model.set_tensor(source["index"], (np.asarray(image)[None] ^ np.uint8(128)).view(np.int8))
-model.invoke()
-print(model.get_tensor(target["index"])[0].argmax())
-"""
-# Of packages and all that they require: names in, bytes out.
-INSTALLED = """
-import re, sys
-from importlib.metadata import PackageNotFoundError, distribution
-names, seen, size = sys.argv[1:], set(), 0
-while names:
-    name = re.sub(r"[-_.]+", "-", re.match(r"[\\w.-]+", names.pop())[0]).lower()
-    if name in seen:
-        continue
-    seen.add(name)
-    try:
-        found = distribution(name)
-    except PackageNotFoundError:  # of another system
-        continue
-    size += sum(file.locate().stat().st_size for file in found.files if file.locate().is_file())
-    names += [each for each in found.requires or [] if "extra ==" not in each]
-print(size)
-"""
 PIPELINES = ("tensorflow", "pillow")
 DEVICES = ("ai-edge-litert", "numpy", "pillow", "starlette", "uvicorn", "prometheus-client")
 
@@ -69,7 +36,7 @@ class Cost(NamedTuple):
 
 
 def main() -> None:
-    """Measures both by turns; prints a Markdown table."""
+    """Measures both interleaved; prints a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=15, help="of each (15)")
     parser.add_argument("--picture", type=Path, default=PICTURE, help="what is classified")
@@ -82,7 +49,12 @@ def main() -> None:
         install(device)
         commands = {
             "`app predict`": [str(device / ".venv/bin/python"), "-m", "app", "predict", picture],
-            "TensorFlow": [sys.executable, "-c", BY_TENSORFLOW, str(MODEL), picture],
+            "TensorFlow": [
+                sys.executable,
+                str(ROOT / "benchmarks/by_tensorflow.py"),
+                str(MODEL),
+                picture,
+            ],
         }
         disk = {
             "`app predict`": installed(device / ".venv/bin/python", *DEVICES),
@@ -108,7 +80,7 @@ def install(device: Path) -> None:
     for name in ("app", "spotimes"):
         shutil.copytree(ROOT / name, device / name, ignore=shutil.ignore_patterns("__pycache__"))
     (device / "models").mkdir()
-    shutil.copy(ROOT / MODEL, device / MODEL)
+    shutil.copy(MODEL, device / MODEL.relative_to(ROOT))
     subprocess.run([sys.executable, "-m", "venv", device / ".venv"], check=True)
     python, requirements = str(device / ".venv/bin/python"), str(device / "app/requirements.txt")
     pip = [python, "-m", "pip", "install", "--quiet", "--requirement", requirements]
@@ -134,7 +106,8 @@ def run(words: list[str], folder: Path) -> Cost:
 
 def installed(python: Path, *packages: str) -> float:
     """MiB that packages and what they require take in an environment."""
-    size = subprocess.check_output([python, "-c", INSTALLED, *packages], text=True)
+    program = ROOT / "benchmarks/installed_size.py"
+    size = subprocess.check_output([python, program, *packages], text=True)
     return int(size) / 2**20
 
 

@@ -23,11 +23,11 @@ import yaml
 from PIL import Image
 from tqdm import tqdm
 
+from benchmarks.project import ROOT
 from spotimes.dataset.prepared import load_card, load_split
 from spotimes.errors import InputError
 from spotimes.system import command
 
-ROOT = Path(__file__).parents[1]
 SIDE = 96
 NETWORK = {
     "largest_side": 96,
@@ -37,17 +37,7 @@ NETWORK = {
         {"kind": "separable", "channels": 32, "stride": 2},
     ],
 }
-
-
 FEWEST = 1000
-# Of the process that wait4 tells of, the peak is at least that of the one which started it.
-SCRIPT = """
-import pathlib, runpy, sys
-try:
-    runpy.run_module(sys.argv[1], run_name="__main__", alter_sys=True)
-finally:
-    pathlib.Path("status").write_text(pathlib.Path("/proc/self/status").read_text())
-"""
 
 
 def main() -> None:
@@ -81,11 +71,11 @@ def make_pictures(folder: Path, images: int) -> None:
         (folder / name).mkdir(parents=True)
     pixels, rng = split.images[:], np.random.default_rng(1)
     for number in tqdm(range(images), desc="making pictures", unit="img", unit_scale=True):
-        places = rng.integers(len(pixels), size=4)
-        rows = pixels[places].reshape(2, 2, *pixels.shape[1:]).transpose(0, 2, 1, 3, 4)
+        chosen = rng.integers(len(pixels), size=4)
+        rows = pixels[chosen].reshape(2, 2, *pixels.shape[1:]).transpose(0, 2, 1, 3, 4)
         height, width = 2 * pixels.shape[1], 2 * pixels.shape[2]
         picture = Image.fromarray(rows.reshape(height, width, -1).squeeze())
-        target = folder / names[split.labels[places[0]]] / f"{number}.jpg"
+        target = folder / names[split.labels[chosen[0]]] / f"{number}.jpg"
         picture.resize((SIDE, SIDE)).save(target, quality=90)
 
 
@@ -102,7 +92,7 @@ def run(stage: str, folder: Path) -> tuple[float, float]:
     """Runs a stage there; peak RSS in MiB, and seconds."""
     began = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, f"stages.{stage}"],
+        [sys.executable, "-m", "benchmarks.peak_memory", f"stages.{stage}"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,

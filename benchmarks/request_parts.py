@@ -4,8 +4,8 @@
 
 The same request is answered by more and more: the runtime alone, `Classifier`, the same steps from
 body to answer that the server takes, the application without a connection, and the server over
-one connection on loopback. All by turns; a part is what the next answer takes longer than the one
-before it. Takes half a minute; prints a Markdown table.
+one connection on loopback. All are interleaved; a part is what the next answer takes longer than
+the one before it. Takes half a minute; prints a Markdown table.
 """
 
 import argparse
@@ -13,7 +13,6 @@ import asyncio
 import io
 import json
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPResponse
@@ -23,13 +22,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from starlette.types import ASGIApp, Message
-from tqdm import tqdm
 
 from app import serve
 from app.server import inference_protocol as protocol
 from app.server.application import applications
 from app.server.limits import Limits
-from benchmarks.serving import MODEL, PICTURE, Sent, sent_requests, serving
+from benchmarks.parts import check_rounds, medians
+from benchmarks.project import MODEL, PICTURE
+from benchmarks.serving import Sent, sent_requests, serving
 from spotimes.benchmarking import timing
 from spotimes.errors import InputError
 from spotimes.inference.classifier import Classifier, top_k
@@ -49,8 +49,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=100, help="of each kind (100)")
     parser.add_argument("--picture", type=Path, default=PICTURE, help="what is sent")
     arguments = parser.parse_args()
-    if arguments.rounds < 1:
-        raise InputError(f"--rounds: {arguments.rounds} is not allowed; give at least 1")
+    check_rounds(arguments.rounds)
     requests = sent_requests(arguments.picture)
     pixels = decoded(Classifier(MODEL), requests["picture"].body)
     columns = {
@@ -58,8 +57,8 @@ def main() -> None:
     }
     print(f"| microseconds | {' | '.join(columns)} |")
     print(f"| --- |{' ---: |' * len(columns)}")
-    for place, part in enumerate(PARTS):
-        row = (f"{column[place]:,.0f}" for column in columns.values())
+    for number, part in enumerate(PARTS):
+        row = (f"{column[number]:,.0f}" for column in columns.values())
         print(f"| {part} | {' | '.join(row)} |")
     print(f"| all | {' | '.join(f'{sum(column):,.0f}' for column in columns.values())} |")
 
@@ -76,11 +75,9 @@ def measured(kind: str, sent: Sent, pixels: npt.NDArray[np.uint8], rounds: int) 
     with answering(kind, sent, pixels) as answers:
         for answer in answers.values():
             timing.timed(answer, WARMUP_MS * 10**6)
-        endless = timing.interleaved(answers, ROUND_MS, np.random.default_rng(0))
-        progress = tqdm(range(rounds), desc=kind, unit="round", file=sys.stderr)
-        taken = [next(endless) for _ in progress]
-    medians = np.array([[np.median(each[part]) for part in PARTS] for each in taken]) / 1e3
-    found: list[float] = np.median(np.diff(medians, axis=1, prepend=0), axis=0).tolist()
+        taken = medians(answers, ROUND_MS, rounds, kind)
+    parts = np.diff([taken[part] / 1e3 for part in PARTS], axis=0, prepend=0)
+    found: list[float] = np.median(parts, axis=1).tolist()
     return found
 
 

@@ -21,25 +21,12 @@ from typing import Any
 import psutil
 from tqdm import tqdm
 
-from benchmarks.serving import PICTURE, Sent, sent_requests, serving
+from benchmarks.project import PICTURE, ROOT
+from benchmarks.serving import Sent, sent_requests, serving
 from spotimes.errors import InputError
 from spotimes.system import command
 
 CONNECTIONS = (1, 8, 64)
-SCRIPT = """
-local file = io.open({body}, "rb")
-wrk.method, wrk.body = "POST", file:read("*a")
-file:close()
-{headers}
-function done(summary, latency)
-  local errors = summary.errors
-  io.stderr:write(string.format(
-    '{{"requests": %d, "microseconds": %d, "refused": %d, "failed": %d, "p50": %f, "p99": %f}}',
-    summary.requests, summary.duration, errors.status,
-    errors.connect + errors.read + errors.write + errors.timeout,
-    latency:percentile(50), latency:percentile(99)))
-end
-"""
 
 
 def main() -> None:
@@ -71,16 +58,15 @@ def measured(sent: Sent, connections: int, seconds: int) -> dict[str, Any]:
         tempfile.TemporaryDirectory() as folder,
         serving() as server,
     ):
-        (Path(folder) / "body").write_bytes(sent.body)
-        script = Path(folder) / "script.lua"
-        lines = [f"wrk.headers[{json.dumps(k)}] = {json.dumps(v)}" for k, v in sent.headers.items()]
-        script.write_text(
-            SCRIPT.format(body=json.dumps(f"{folder}/body"), headers="\n".join(lines))
-        )
+        body = Path(folder) / "body"
+        body.write_bytes(sent.body)
+        headers = [word for header in sent.headers.items() for word in header]
+        script = str(ROOT / "benchmarks/wrk.lua")
+        options = ["-t1", f"-c{connections}", f"-d{seconds}s", "-s", script]
         url = f"http://127.0.0.1:{server.port}{sent.path}"
         process = psutil.Process(server.pid)
         with subprocess.Popen(
-            ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), url],
+            ["wrk", *options, url, "--", str(body), *headers],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

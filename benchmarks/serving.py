@@ -10,13 +10,10 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from app.server import inference_protocol as protocol
+from benchmarks.project import MODEL, ROOT
 from spotimes.errors import InputError
 from spotimes.inference.classifier import Classifier
 from spotimes.preprocessing.resize import load_image
-
-ROOT = Path(__file__).parents[1]
-MODEL = ROOT / "models/model_int8.tflite"
-PICTURE = ROOT / "data/samples/cat.png"
 
 
 class Sent(NamedTuple):

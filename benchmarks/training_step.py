@@ -3,7 +3,7 @@
     python -m benchmarks.training_step
 
 One batch of params.yaml's recipe goes through more and more of a step: forward, backward, the
-optimizer; by turns, so a part is what the next takes longer than the one before it. Beside them:
+optimizer; interleaved, so a part is what the next takes longer than the one before it. Beside them:
 
 - a batch being made, which training does in the background, on the same cores;
 - forward and backward without batch norm, which is what the convolutions need;
@@ -14,13 +14,11 @@ Takes half a minute; prints a Markdown table.
 """
 
 import argparse
-import sys
 from collections.abc import Callable
 
 import numpy as np
-from tqdm import tqdm
 
-from spotimes.benchmarking import timing
+from benchmarks.parts import check_rounds, medians
 from spotimes.dataset.prepared import load_card, load_split
 from spotimes.errors import InputError
 from spotimes.nn import network as networks
@@ -37,7 +35,7 @@ from spotimes.training.determinism import make_deterministic
 
 PARTS = ("forward", "backward", "optimizer")
 BATCH, BARE, PRODUCT = "batch", "without batch norm", "product"
-STEPS = 1000  # of the schedule; what a step takes does not hang on it
+STEPS = 1000  # of the schedule; what a step takes does not depend on it
 SIDE = 2048  # of the matrices
 ROUND_MS = 200
 
@@ -47,8 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=20, help="how many (20)")
     rounds = parser.parse_args().rounds
-    if rounds < 1:
-        raise InputError(f"--rounds: {rounds} is not allowed; give at least 1")
+    check_rounds(rounds)
     network, recipe = load_group("network", Network), load_group("train", Train)
     make_deterministic(recipe.seed, recipe.threads)
     split, classes = load_split("train"), len(load_card().class_names)
@@ -67,29 +64,25 @@ def main() -> None:
     }
     for function in functions.values():
         function()  # traces it
-    endless = timing.interleaved(functions, ROUND_MS, np.random.default_rng(0))
-    progress = tqdm(range(rounds), desc="rounds", unit="round", file=sys.stderr)
-    taken = [next(endless) for _ in progress]
-    medians = {
-        name: np.array([np.median(each[name]) for each in taken]) / 1e6 for name in functions
-    }
-    parts = np.diff([medians[part] for part in PARTS], axis=0, prepend=0)
-    whole = float(np.median(medians[PARTS[-1]]))
+    taken = medians(functions, ROUND_MS, rounds, "rounds")
+    milliseconds = {name: times / 1e6 for name, times in taken.items()}
+    parts = np.diff([milliseconds[part] for part in PARTS], axis=0, prepend=0)
+    whole = float(np.median(milliseconds[PARTS[-1]]))
     height, width, channels = split.images.shape[1:]
     shape = (height, width, channels)
     macs = 3 * recipe.batch_size * architecture_cost.estimate(network, shape, classes).macs
-    per_ms = SIDE**3 / float(np.median(medians[PRODUCT]))
+    per_ms = SIDE**3 / float(np.median(milliseconds[PRODUCT]))
     rows = {
         **dict(zip(PARTS, np.median(parts, axis=1).tolist(), strict=True)),
         "a step": whole,
-        "a batch, made beside it": float(np.median(medians[BATCH])),
-        "forward and backward without batch norm": float(np.median(medians[BARE])),
+        "a batch, made beside it": float(np.median(milliseconds[BATCH])),
+        "forward and backward without batch norm": float(np.median(milliseconds[BARE])),
         f"{macs / 1e6:,.0f} M MACs at {per_ms / 1e6:.0f} G a second": macs / per_ms,
     }
     print(f"| a batch of {recipe.batch_size}, {recipe.threads} threads | ms | of a step |")
     print("| --- | ---: | ---: |")
-    for name, milliseconds in rows.items():
-        print(f"| {name} | {milliseconds:.1f} | {milliseconds / whole:.0%} |")
+    for name, each in rows.items():
+        print(f"| {name} | {each:.1f} | {each / whole:.0%} |")
 
 
 def steps(
@@ -134,7 +127,7 @@ def steps(
 
     @tf.function  # type: ignore[untyped-decorator]
     def backward(of: keras.Model) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        return gradients(of)  # given back, as TensorFlow leaves out what nobody reads
+        return gradients(of)  # given back, as TensorFlow omits what nobody reads
 
     @tf.function  # type: ignore[untyped-decorator]
     def step() -> tf.Tensor:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.project import MODEL
 from benchmarks.request_parts import PARTS, READING, answering, decoded, main
-from benchmarks.serving import MODEL, sent_requests
+from benchmarks.serving import sent_requests
 from spotimes.benchmarking import timing
 from spotimes.dataset.prepared import Split, SplitName
 from spotimes.inference.classifier import Classifier
