@@ -2,7 +2,7 @@
 
 Compares this machine with metrics/fingerprint.json, what is installed with requirements.txt, and
 looks for missing tools and a CPU on which no timing can be believed. Exits 1 if the bytes of a
-rebuild would differ, or its versions do; what only disturbs a measurement is told and passes.
+rebuild would differ, or its versions do; what only disturbs a measurement is reported and passes.
 """
 
 import json
@@ -75,7 +75,7 @@ def fingerprint(path: Path = FINGERPRINT) -> Iterator[Finding]:
         if not isinstance(committed, dict):
             raise ValueError("no mapping")
     except (OSError, ValueError) as error:
-        yield _lost(path, error)
+        yield _unreadable(path, error)
         return
     machine = host.describe()
     versions = load_group("versions", Versions).model_dump()
@@ -93,7 +93,7 @@ def fingerprint(path: Path = FINGERPRINT) -> Iterator[Finding]:
         else:
             yield Finding(
                 Kind.DIFFERS,
-                f"{key}: {_said(value)} here, {_said(committed.get(key))} where the model was "
+                f"{key}: {_shown(value)} here, {_shown(committed.get(key))} where the model was "
                 "trained: training gives other weights, as another seed would",
             )
 
@@ -104,7 +104,7 @@ def packages(path: Path = REQUIREMENTS) -> Iterator[Finding]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
-        yield _lost(path, error)
+        yield _unreadable(path, error)
         return
     for line in lines:
         try:
@@ -126,11 +126,11 @@ def changes() -> Iterator[Finding]:
     """Whether code or params are those of the commit."""
     asked = ["git", "status", "--porcelain", "--", *INPUTS]
     try:
-        told = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+        status = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
-        yield Finding(Kind.DISTURBS, "changes: Git cannot tell what was changed here")
+        yield Finding(Kind.DISTURBS, "changes: Git does not say what was changed here")
         return
-    names = [line[3:] for line in told.splitlines()]
+    names = [line[3:] for line in status.splitlines()]
     if names:
         yield Finding(
             Kind.DIFFERS, f"changes: not those of the commit: {', '.join(names)}: git diff HEAD"
@@ -176,7 +176,7 @@ def cpu(seconds: float = 1) -> Iterator[Finding]:
         yield Finding(Kind.DISTURBS, f"cpu: other virtual machines take {stolen:.0f}% of it")
 
 
-def _lost(path: Path, error: Exception) -> Finding:
+def _unreadable(path: Path, error: Exception) -> Finding:
     return Finding(Kind.DIFFERS, f"{path}: cannot be read ({error}): git checkout {path}")
 
 
@@ -187,7 +187,7 @@ def _installed(name: str) -> str | None:
         return None
 
 
-def _said(value: object) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {each}" for key, each in value.items())
     return str(value)

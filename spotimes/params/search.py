@@ -48,7 +48,7 @@ class Limits(Frozen):
         bytes: of its file.
         arena_bytes: of RAM on a microcontroller.
         macs: multiply-accumulates an image.
-        latency_ratio: its latency over that of `Search.reference`, both timed by turns.
+        latency_ratio: its latency over that of `Search.reference`, both timed interleaved.
     """
 
     bytes: Limit | None
@@ -64,10 +64,10 @@ class Search(Frozen):
         space: the network's blocks, in their order, with what can be chosen of each.
         limits: an architecture above one of them is not trained.
         reference: the .tflite file that latencies are compared with.
-        trials: how many architectures are trained, those that are given up early among them.
+        trials: how many architectures are trained, those that are pruned among them.
         proposals: how many are looked at, at most.
         random_proposals: so many are drawn at random before the search learns from what it found.
-        unpruned_trials: none is given up early before so many were trained to the end.
+        unpruned_trials: none is pruned before so many were trained to the end.
         epochs: how long each is trained, by the recipe in `train`.
         validation_fraction: the share of each class' training images that accuracy is measured on
             and no architecture is trained on. (`prepare`'s validation split is small.)

@@ -45,8 +45,8 @@ class Revision:
         """A file's content, or None if the revision has no such file.
 
         Raises:
-            InputError: DVC cannot tell, or it has one whose content neither Git nor DVC's cache or
-            remotes hold.
+            InputError: DVC cannot read the revision, or neither Git nor DVC's cache or remotes hold
+                the file's content.
         """
         try:
             self._files.info(path)
