@@ -63,7 +63,7 @@ def evaluate(params: Evaluate) -> None:
     verdicts = budgets.judge(params.budgets, INT8, stages.size, stages.cost, result)
     result = result.model_copy(update={"budgets": verdicts})
 
-    layers = layer_error.layer_names(network, *image_shape[:2])
+    layers = layer_error.layer_names(network, image_shape)
     errors = layer_error.measure(FP32, INT8, test.images[:LAYER_IMAGES], layers)
     memory = activation_memory.of_file(FP32), activation_memory.of_file(INT8)
     sections = report.sections(stages, result, predictions, errors, memory)

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spotimes.blocks import Block
 from spotimes.dataset.prepared import Card, Split, SplitName, write_prepared
 from spotimes.ingestion import readers
 from spotimes.ingestion.catalog import load_catalog
 from spotimes.ingestion.download import fetch_any
 from spotimes.ingestion.split import first_of_each_class, set_aside
-from spotimes.params.network import Block, Network
+from spotimes.params.network import Network
 from spotimes.system import command
 from tests.project import ROOT
 from tests.repository import link_data

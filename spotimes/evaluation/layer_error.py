@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from spotimes.blocks import layers
 from spotimes.errors import InputError
 from spotimes.inference.interpreter import as_input, fill_inputs, invoke, load_interpreter
 from spotimes.params.network import Network
@@ -74,12 +75,14 @@ def to_blame(errors: Sequence[LayerError]) -> LayerError | None:
     return layer if fall > 0 else None
 
 
-def layer_names(network: Network, height: int, width: int) -> list[str]:
-    """Names the layers that become an operator each, in order, as `spotimes.nn.network` does."""
-    names = []
-    for number, block in enumerate(network.blocks_for(height, width), start=1):
-        parts = ("conv",) if block.kind == "conv" else ("depthwise", "pointwise")
-        names += [f"block{number}_{part}" for part in parts]
+def layer_names(network: Network, image_shape: Sequence[int]) -> list[str]:
+    """Names the layers that become an operator each, in order, as `spotimes.nn.network` does.
+
+    Args:
+        network: the architecture.
+        image_shape: (height, width, channels) of an image.
+    """
+    names = [layer.name for layer in layers(network, image_shape)]
     return [*names, "pool", "logits", "probabilities"]
 
 

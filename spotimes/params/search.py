@@ -1,14 +1,13 @@
 """`search`: which architectures are tried, what they may cost, and how long each is trained."""
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from spotimes.params.network import Kernel
+from spotimes.blocks import Channels, Kernel, KindName, Stride, fields
 from spotimes.system.validation import Frozen
 
-Channels = Annotated[int, Field(ge=1, le=4096)]
 Repeats = Annotated[int, Field(ge=0, le=16)]
 Limit = Annotated[int, Field(gt=0)]
 
@@ -24,21 +23,36 @@ class Choices(Frozen):
         repeats: how many there are; 0 leaves them out, so it needs the stride 1.
     """
 
-    kind: Annotated[list[Literal["conv", "separable"]], Field(min_length=1)]
+    kind: Annotated[list[KindName], Field(min_length=1)]
     channels: Annotated[list[Channels], Field(min_length=1)]
-    stride: Annotated[int, Field(ge=1, le=4)]
+    stride: Stride
     kernel: Annotated[list[Kernel], Field(min_length=1)]
     repeats: Annotated[list[Repeats], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _each_choice_is_one(self) -> "Choices":
-        for name in ("kind", "channels", "kernel", "repeats"):
-            values = getattr(self, name)
+        for name, values in self.lists.items():
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} has a value twice")
         if self.stride > 1 and 0 in self.repeats:
             raise ValueError("with a stride above 1, repeats cannot be 0")
         return self
+
+    @property
+    def lists(self) -> dict[str, list[Any]]:
+        """What can be chosen, by the names of it."""
+        return {name: values for name, values in self if isinstance(values, list)}
+
+    @property
+    def size(self) -> int:
+        """How many different rows of blocks there are."""
+        blocks = sum(
+            math.prod(
+                len(self.lists[name]) for name in (fields(kind) - {"kind"}) & self.lists.keys()
+            )
+            for kind in self.kind
+        )
+        return blocks * sum(count > 0 for count in self.repeats) + (0 in self.repeats)
 
 
 class Limits(Frozen):
@@ -94,8 +108,4 @@ class Search(Frozen):
     @property
     def size(self) -> int:
         """How many architectures the space has."""
-        sizes = []
-        for each in self.space:
-            blocks = len(each.kind) * len(each.channels) * len(each.kernel)
-            sizes.append(blocks * sum(n > 0 for n in each.repeats) + (0 in each.repeats))
-        return math.prod(sizes)
+        return math.prod(row.size for row in self.space)

@@ -7,6 +7,7 @@ computes the square root by the CPU's approximation. NumPy's is IEEE 754's, corr
 import numpy as np
 import numpy.typing as npt
 
+from spotimes.blocks import Layer, layers
 from spotimes.errors import InputError
 from spotimes.nn import network as networks
 from spotimes.nn.frameworks import keras
@@ -31,14 +32,15 @@ def folded(trained: keras.Model, network: Network) -> keras.Model:
             "models/model.keras: is not the network in params.yaml; run `dvc repro train`"
         )
     model = networks.build(network, shape, classes, norm=None)
-    for layer in model.layers:
+    for layer in layers(network, shape):
         if layer.weights:
-            layer.set_weights(_folded_weights(trained, layer.name))
+            model.get_layer(layer.name).set_weights(_folded_weights(trained, layer))
+    model.get_layer("logits").set_weights(trained.get_layer("logits").get_weights())
     return model
 
 
 def fold(
-    kernel: Array, gamma: Array, beta: Array, mean: Array, variance: Array, epsilon: float
+    kernel: Array, *, gamma: Array, beta: Array, mean: Array, variance: Array, epsilon: float
 ) -> tuple[Array, Array]:
     """Folds y = gamma (conv(x) - mean) / sqrt(variance + epsilon) + beta into conv's weights.
 
@@ -68,14 +70,13 @@ def _architecture(model: keras.Model) -> list[tuple[str, object, object]]:
     ]
 
 
-def _folded_weights(trained: keras.Model, name: str) -> list[Array]:
-    layer = trained.get_layer(name)
-    if layer.use_bias:
-        return list(layer.get_weights())
-    norm = trained.get_layer(name + networks.NORM)
-    kernel = layer.get_weights()[0]
-    if depthwise := isinstance(layer, keras.layers.DepthwiseConv2D):
+def _folded_weights(trained: keras.Model, layer: Layer) -> list[Array]:
+    (kernel,) = trained.get_layer(layer.name).get_weights()
+    norm = trained.get_layer(layer.name + networks.NORM)
+    if layer.operation == "depthwise":
         kernel = kernel.swapaxes(2, 3)  # (height, width, channels, multiplier): channels last
     gamma, beta, mean, variance = norm.get_weights()
-    kernel, bias = fold(kernel, gamma, beta, mean, variance, norm.epsilon)
-    return [kernel.swapaxes(2, 3) if depthwise else kernel, bias]
+    kernel, bias = fold(
+        kernel, gamma=gamma, beta=beta, mean=mean, variance=variance, epsilon=norm.epsilon
+    )
+    return [kernel.swapaxes(2, 3) if layer.operation == "depthwise" else kernel, bias]

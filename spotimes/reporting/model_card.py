@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from spotimes.blocks import layers_by_block
 from spotimes.dataset.prepared import Card
 from spotimes.evaluation.metrics import (
     Accuracy,
@@ -210,27 +211,22 @@ def _budgets(result: Evaluation) -> str:
 def _architecture(
     network: Network, image_shape: Sequence[int], classes: int, size: Quantization
 ) -> str:
-    height, width, channels = image_shape
-    layers = {"conv": "convolution", "separable": "depthwise + 1x1 convolution"}
-    rows = []
-    for number, block in enumerate(network.blocks_for(height, width), start=1):
-        # "same" padding: a stride halves odd sides upwards.
-        height, width, channels = (
-            -(-height // block.stride),
-            -(-width // block.stride),
-            block.channels,
-        )
-        output = f"{height} x {width} x {channels}"
-        layer = f"{block.kernel}x{block.kernel} {layers[block.kind]}"
-        rows.append((str(number), layer, str(block.stride), output))
-    rows.append(("", "global average pooling", "", str(channels)))
+    rows, activations = [], []
+    for number, (block, layers) in enumerate(layers_by_block(network, image_shape), start=1):
+        output = " x ".join(str(side) for side in layers[-1].output_shape)
+        described = " + ".join(layer.description for layer in layers)
+        rows.append((str(number), described, str(block.stride), output))
+        activations += [layer.activation.title for layer in layers]
+    rows.append(("", "global average pooling", "", output.split()[-1]))
     rows.append(("", "dense, softmax", "", str(classes)))
     return f"""
 ## Architecture
 
 {_table(("block", "layers", "stride", "output"), rows)}
 
-Each convolution has batch norm, folded into its weights, and ReLU behind it.
+Each convolution has batch norm, folded into its weights, and {
+        " or ".join(dict.fromkeys(activations))
+    } behind it.
 {_thousands(size.parameters)} parameters, {size.macs / 1e6:.3g} million multiplications an image.
 """
 

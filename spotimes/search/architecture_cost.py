@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from spotimes.benchmarking import latency
+from spotimes.blocks import Shape, layers
 from spotimes.inference.contract import Contract
 from spotimes.nn import network as networks
-from spotimes.params.network import Block, Network
+from spotimes.params.network import Network
 from spotimes.pixels import CHANNELS
 from spotimes.quantization import convert
 from spotimes.system import atomic
@@ -55,7 +56,7 @@ class Cost(NamedTuple):
     latency_ratio: float
 
 
-def estimate(network: Network, image_shape: tuple[int, int, int], classes: int) -> Estimate:
+def estimate(network: Network, image_shape: Shape, classes: int) -> Estimate:
     """Counts an architecture's costs in microseconds, so that thousands can be sifted.
 
     Args:
@@ -63,27 +64,14 @@ def estimate(network: Network, image_shape: tuple[int, int, int], classes: int) 
         image_shape: (height, width, channels) of an image.
         classes: how many there are.
     """
-    height, width, inputs = image_shape
-    weights = macs = outputs = 0
-    widths = {classes}
-    layers = 1
-    for block in network.blocks_for(height, width):
-        height, width = -(-height // block.stride), -(-width // block.stride)
-        for kernel, channels in _kernels(block, inputs):
-            weights += kernel
-            macs += kernel * height * width
-            outputs += channels
-            widths.add(channels)
-            layers += 1
-        inputs = block.channels
-    weights, macs, outputs = (
-        weights + inputs * classes,
-        macs + inputs * classes,
-        outputs + classes,
-    )
-    quantization = BYTES_A_CHANNEL * outputs + BYTES_A_ZERO_POINT * sum(widths)
-    size = weights + quantization + BYTES_AN_OPERATOR * layers + BYTES_A_FILE
-    return Estimate(size, macs)
+    found = layers(network, image_shape)
+    dense = found[-1].output_shape[2] * classes
+    weights = dense + sum(layer.weights for layer in found)
+    biases = classes + sum(layer.biases for layer in found)
+    widths = {classes, *(layer.output_shape[2] for layer in found)}
+    quantization = BYTES_A_CHANNEL * biases + BYTES_A_ZERO_POINT * sum(widths)
+    size = weights + quantization + BYTES_AN_OPERATOR * (len(found) + 1) + BYTES_A_FILE
+    return Estimate(size, dense + sum(layer.macs for layer in found))
 
 
 def measure(network: Network, contract: Contract, reference: Path) -> Cost:
@@ -142,11 +130,3 @@ def untrained(network: Network, contract: Contract) -> bytes:
             layer.set_weights([kernel, generator.normal(0, 0.1, bias.shape)])
     images = generator.integers(0, 256, (4, *shape), np.uint8)
     return embedded(convert.to_int8(model, images), contract)
-
-
-def _kernels(block: Block, inputs: int) -> list[tuple[int, int]]:
-    """Of each convolution its weights and output channels."""
-    window = block.kernel**2
-    if block.kind == "conv":
-        return [(window * inputs * block.channels, block.channels)]
-    return [(window * inputs, inputs), (inputs * block.channels, block.channels)]

@@ -9,6 +9,7 @@ import optuna
 from optuna.trial import Trial
 from pooch import file_hash
 
+from spotimes.blocks import Block
 from spotimes.dataset.image_file import Selected
 from spotimes.dataset.prepared import PREPARED, LazySplit, load_card, load_split
 from spotimes.errors import InputError
@@ -16,7 +17,7 @@ from spotimes.inference.contract import Contract
 from spotimes.ingestion.split import set_aside
 from spotimes.nn import network as networks
 from spotimes.nn.frameworks import keras
-from spotimes.params.network import Block, Network
+from spotimes.params.network import Network
 from spotimes.params.search import Limits, Search
 from spotimes.params.train import Train
 from spotimes.params.versions import Versions

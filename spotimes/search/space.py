@@ -3,9 +3,11 @@
 Optuna's parameters are named by the row of `search.space` and the choice: `0 kind`, `0 channels`.
 """
 
+from typing import Any
+
 from optuna.trial import BaseTrial
 
-from spotimes.params.network import Block
+from spotimes.blocks import Block, fields
 from spotimes.params.search import Choices
 
 
@@ -13,12 +15,11 @@ def chosen(trial: BaseTrial, space: list[Choices]) -> list[Block]:
     """The blocks that a trial takes from the space."""
     blocks: list[Block] = []
     for row, choices in enumerate(space):
-        kind, channels, kernel, repeats = (
-            trial.suggest_categorical(f"{row} {name}", getattr(choices, name))
-            for name in ("kind", "channels", "kernel", "repeats")
-        )
-        one = Block(kind=kind, channels=channels, kernel=kernel)
-        blocks += _repeated(one, choices.stride, repeats)
+        taken = {
+            name: trial.suggest_categorical(f"{row} {name}", values)
+            for name, values in choices.lists.items()
+        }
+        blocks += _repeated(taken, choices.stride)
     return blocks
 
 
@@ -34,30 +35,29 @@ def choices_of(
         return None if blocks else {}
     choices = space[row]
     for repeats in choices.repeats:
-        one = blocks[0] if repeats and blocks else _first_of(choices)
-        taken = {**one.model_dump(exclude={"stride"}), "repeats": repeats}
-        if any(value not in getattr(choices, name) for name, value in taken.items()):
+        taken = {name: values[0] for name, values in choices.lists.items()} | {"repeats": repeats}
+        if repeats and blocks:
+            has = fields(blocks[0].kind)
+            taken |= {name: value for name, value in blocks[0] if name in taken and name in has}
+        if any(taken[name] not in values for name, values in choices.lists.items()):
             continue
-        if blocks[:repeats] == _repeated(one, choices.stride, repeats):
+        if blocks[:repeats] == _repeated(taken, choices.stride):
             others = choices_of(blocks[repeats:], space, row + 1)
             if others is not None:
                 return {**{f"{row} {name}": value for name, value in taken.items()}, **others}
     return None
 
 
-def _first_of(choices: Choices) -> Block:
-    return Block(kind=choices.kind[0], channels=choices.channels[0], kernel=choices.kernel[0])
-
-
-def _repeated(block: Block, stride: int, repeats: int) -> list[Block]:
-    return [block.model_copy(update={"stride": 1 if place else stride}) for place in range(repeats)]
+def _repeated(taken: dict[str, Any], stride: int) -> list[Block]:
+    """A row's blocks, from what is taken of its choices."""
+    has = fields(taken["kind"])
+    block = Block(**{name: value for name, value in taken.items() if name in has})
+    return [
+        block.model_copy(update={"stride": 1 if number else stride})
+        for number in range(taken["repeats"])
+    ]
 
 
 def described(blocks: list[Block]) -> str:
     """Blocks in short, such as `conv 16, conv 48/2, separable 96 5x5`."""
-    return ", ".join(
-        f"{block.kind} {block.channels}"
-        + (f"/{block.stride}" if block.stride > 1 else "")
-        + (f" {block.kernel}x{block.kernel}" if block.kernel != 3 else "")
-        for block in blocks
-    )
+    return ", ".join(str(block) for block in blocks)

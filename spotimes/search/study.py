@@ -13,8 +13,8 @@ from typing import NamedTuple
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from spotimes.blocks import Block
 from spotimes.errors import InputError
-from spotimes.params.network import Block
 from spotimes.params.search import Search
 from spotimes.search.space import chosen, described
 

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spotimes.blocks import Block
 from spotimes.dataset.prepared import PREPARED, Card, Split, SplitName, write_prepared
 from spotimes.evaluation import metrics
 from spotimes.inference.classifier import Classifier
 from spotimes.inference.contract import Contract, read_contract
 from spotimes.nn.network import build
-from spotimes.params.network import Block, Network
+from spotimes.params.network import Network
 from spotimes.system.validation import load_yaml
 from spotimes.tflite.arena import NO_WHEEL
 from spotimes.tflite.tflite_file import TFLiteFile

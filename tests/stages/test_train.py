@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from spotimes.blocks import Block
 from spotimes.dataset.prepared import PREPARED, Split, SplitName
 from spotimes.errors import InputError
 from spotimes.nn.frameworks import keras
-from spotimes.params.network import Block, Network
+from spotimes.params.network import Network
 from spotimes.system.validation import load_yaml
 from spotimes.training.batches import EvaluationBatches
 from stages import train as stage

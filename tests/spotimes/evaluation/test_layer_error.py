@@ -13,7 +13,7 @@ FP32, INT8 = ROOT / "models/model_fp32.tflite", ROOT / "models/model_int8.tflite
 
 @pytest.fixture
 def layers() -> list[str]:
-    return layer_names(load_group("network", Network, ROOT / "params.yaml"), 32, 32)
+    return layer_names(load_group("network", Network, ROOT / "params.yaml"), (32, 32, 3))
 
 
 @pytest.mark.usefixtures("reseed")
@@ -21,8 +21,8 @@ def test_layers_are_named_as_in_the_keras_network(network: Network) -> None:
     from spotimes.nn.network import build  # noqa: PLC0415  # TensorFlow
 
     model = build(network, (32, 32, 3), 10, norm=None)
-    kept = [layer.name for layer in model.layers if layer.name in layer_names(network, 32, 32)]
-    assert kept == layer_names(network, 32, 32)
+    kept = [layer.name for layer in model.layers if layer.name in layer_names(network, (32, 32, 3))]
+    assert kept == layer_names(network, (32, 32, 3))
 
 
 def test_a_layers_error_is_that_of_its_output(

@@ -3,11 +3,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spotimes.blocks import Block
 from spotimes.dataset.prepared import Split, SplitName
 from spotimes.errors import InputError
 from spotimes.nn.frameworks import keras
 from spotimes.nn.network import build
-from spotimes.params.network import Block, Network
+from spotimes.params.network import Network
 from spotimes.pixels import to_float32
 
 pytestmark = pytest.mark.usefixtures("reseed")

@@ -4,10 +4,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spotimes.blocks import Block
 from spotimes.dataset.prepared import Split, SplitName
 from spotimes.errors import InputError
 from spotimes.nn.network import build
-from spotimes.params.network import Block, Network
+from spotimes.params.network import Network
 from spotimes.pixels import to_float32
 from spotimes.quantization.fold import fold, folded
 
@@ -24,7 +25,14 @@ def floats(*values: float) -> Any:
 def test_the_formula_by_hand() -> None:
     """Channel 1: 2 (w x - 3) / sqrt(3 + 1) + 5 = w x + 2; channel 2: -(w x - 0) / 2 + 1."""
     kernel = floats(10, 20, 30, 40).reshape(1, 1, 2, 2)
-    kernel, bias = fold(kernel, floats(2, -1), floats(5, 1), floats(3, 0), floats(3, 3), 1.0)
+    kernel, bias = fold(
+        kernel,
+        gamma=floats(2, -1),
+        beta=floats(5, 1),
+        mean=floats(3, 0),
+        variance=floats(3, 3),
+        epsilon=1.0,
+    )
     assert [str(each.dtype) for each in (kernel, bias)] == ["float32", "float32"]
     assert kernel.tolist() == [[[[10, -10], [30, -20]]]]
     assert bias.tolist() == [2, 1]
@@ -38,7 +46,9 @@ def test_it_is_rounded_once() -> None:
     exact = np.longdouble
     scale = gamma.astype(exact) / np.sqrt(variance.astype(exact) + exact(1e-3))
     wide_kernel, wide_bias = kernel * scale, beta - mean * scale
-    new_kernel, new_bias = fold(kernel, gamma, beta, mean, variance, 1e-3)
+    new_kernel, new_bias = fold(
+        kernel, gamma=gamma, beta=beta, mean=mean, variance=variance, epsilon=1e-3
+    )
     for new, wide in ((new_kernel, wide_kernel), (new_bias, wide_bias)):
         # Half of the last place, and a trace of float64's own error.
         assert (abs(new - wide) <= 0.5001 * np.spacing(abs(new)) + 1e-15).all()

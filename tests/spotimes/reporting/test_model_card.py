@@ -4,9 +4,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from spotimes.blocks import Block
 from spotimes.dataset.prepared import Card
 from spotimes.evaluation import metrics
-from spotimes.params.network import Block, Network
+from spotimes.params.network import Network
 from spotimes.reporting.model_card import render
 from tests.project import ROOT
 

@@ -16,9 +16,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from spotimes.blocks import Block
 from spotimes.errors import InputError
 from spotimes.nn.frameworks import keras
-from spotimes.params.network import Block, Network
+from spotimes.params.network import Network
 from spotimes.params.search import Choices, Limits
 from spotimes.search import __main__ as search
 from spotimes.search import objective, pareto

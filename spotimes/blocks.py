@@ -1,0 +1,219 @@
+"""The kinds of blocks that a network is made of, in one table: `KINDS`.
+
+    conv        convolution
+    separable   depthwise convolution, 1x1 convolution
+
+A kind says which layers its blocks consist of. The Keras network, the folding of batch norm, the
+estimate of costs, the names in the layer report and the model card are all made from these layers,
+so a new kind is an entry here. None of it needs TensorFlow.
+
+    >>> from spotimes.params.network import Network
+    >>> network = Network(largest_side=48, blocks=[Block(kind="separable", channels=8, stride=2)])
+    >>> [(layer.name, layer.output_shape) for layer in layers(network, (32, 32, 3))]
+    [('block1_depthwise', (16, 16, 3)), ('block1_pointwise', (16, 16, 8))]
+
+Separable convolutions after Howard et al., MobileNets, 2017 (arXiv:1704.04861).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Literal, NamedTuple, Protocol
+
+from pydantic import Field
+
+from spotimes.errors import InputError
+from spotimes.system.validation import Frozen
+
+KindName = Literal["conv", "separable"]
+Channels = Annotated[int, Field(ge=1, le=4096)]
+Stride = Annotated[int, Field(ge=1, le=4)]
+Kernel = Literal[3, 5, 7]
+Shape = tuple[int, int, int]  # height, width, channels
+
+
+class Block(Frozen):
+    """One block, as `network.blocks` in params.yaml has it.
+
+    Attributes:
+        kind: a key of `KINDS`.
+        channels: the block's output channels.
+        stride: how many times smaller its output is on each side.
+        kernel: height and width of its largest kernel.
+    """
+
+    kind: KindName
+    channels: Channels
+    stride: Stride = 1
+    kernel: Kernel = 3
+
+    def __str__(self) -> str:
+        """In short, such as `conv 48/2` or `separable 96 5x5`."""
+        stride = f"/{self.stride}" if self.stride > 1 else ""
+        kernel = f" {self.kernel}x{self.kernel}" if self.kernel != 3 else ""
+        return f"{self.kind} {self.channels}{stride}{kernel}"
+
+
+class Architecture(Protocol):
+    """What `spotimes.params.network.Network` is, which lies on a higher floor."""
+
+    @property
+    def largest_side(self) -> int:
+        """Images whose shorter side is longer are halved first."""
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The blocks, in their order."""
+
+
+class Activation(NamedTuple):
+    """A rectifier.
+
+    Attributes:
+        title: its name in the field.
+        maximum: what larger outputs are cut to; None leaves them.
+    """
+
+    title: str
+    maximum: float | None
+
+
+RELU = Activation("ReLU", None)
+
+
+class Layer(NamedTuple):
+    """A layer that becomes an operator of the .tflite file.
+
+    Attributes:
+        name: of the Keras layer, unique in a network.
+        operation: `conv`, a convolution over all channels, or `depthwise`, of each channel alone.
+            Both have batch norm behind them, which is folded into their weights, and padding that
+            keeps the sides at a stride of 1.
+        input_shape: (height, width, channels) of an input.
+        output_shape: likewise.
+        activation: behind the batch norm.
+        kernel: height and width.
+        stride: on each side.
+    """
+
+    name: str
+    operation: Literal["conv", "depthwise"]
+    input_shape: Shape
+    output_shape: Shape
+    activation: Activation
+    kernel: int
+    stride: int
+
+    @property
+    def weights(self) -> int:
+        """How many there are, without the biases."""
+        window = self.kernel**2 * self.input_shape[2]
+        return window if self.operation == "depthwise" else window * self.output_shape[2]
+
+    @property
+    def biases(self) -> int:
+        """How many there are once batch norm is folded."""
+        return self.output_shape[2]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates an image."""
+        height, width, _ = self.output_shape
+        return self.weights * height * width
+
+    @property
+    def description(self) -> str:
+        """Such as `3x3 convolution`."""
+        operation = {"conv": "convolution", "depthwise": "depthwise"}[self.operation]
+        return f"{self.kernel}x{self.kernel} {operation}"
+
+
+class Kind(NamedTuple):
+    """A kind of block.
+
+    Attributes:
+        layers: makes a block's layers, from the block, its name and the shape of its input.
+        options: what such a block needs beside what all blocks have, by `Block`'s names.
+    """
+
+    layers: Callable[[Block, str, Shape], list[Layer]]
+    options: tuple[str, ...] = ()
+
+
+def layers_by_block(
+    network: Architecture, image_shape: Sequence[int]
+) -> list[tuple[Block, list[Layer]]]:
+    """Each block of a network with its layers, for images of this shape.
+
+    Blocks that halve large images come first, as many as `network.largest_side` asks for.
+
+    Args:
+        network: the architecture.
+        image_shape: (height, width, channels) of an image.
+
+    Raises:
+        InputError: the strides shrink the image below one pixel.
+    """
+    height, width, channels = image_shape
+    halvings = _halvings(network, min(height, width))
+    shape: Shape = (height, width, channels)
+    found = []
+    for number, block in enumerate([*halvings, *network.blocks]):
+        if min(shape[:2]) == 1 and block.stride > 1:
+            raise InputError(
+                f"params.yaml: network.blocks[{number - len(halvings)}].stride: {block.stride} is "
+                f"not allowed: {height}x{width} images are down to one pixel there; use 1"
+            )
+        made = KINDS[block.kind].layers(block, f"block{number + 1}", shape)
+        found.append((block, made))
+        shape = made[-1].output_shape
+    return found
+
+
+def layers(network: Architecture, image_shape: Sequence[int]) -> list[Layer]:
+    """All layers of a network's blocks, in their order; as `layers_by_block`."""
+    return [layer for _, made in layers_by_block(network, image_shape) for layer in made]
+
+
+def fields(kind: KindName) -> set[str]:
+    """The names of what a block of this kind has: `Block`'s, less the options of other kinds."""
+    options = {option for each in KINDS.values() for option in each.options}
+    return set(Block.model_fields) - options | set(KINDS[kind].options)
+
+
+def _halvings(network: Architecture, side: int) -> list[Block]:
+    """Convolutions as wide as the first block, before it, that halve images of a longer side."""
+    found = []
+    while side > network.largest_side:
+        found.append(Block(kind="conv", channels=network.blocks[0].channels, stride=2))
+        side = -(-side // 2)
+    return found
+
+
+def _conv_block(block: Block, name: str, shape: Shape) -> list[Layer]:
+    return [
+        _conv(f"{name}_conv", shape, block.channels, kernel=block.kernel, stride=block.stride),
+    ]
+
+
+def _separable_block(block: Block, name: str, shape: Shape) -> list[Layer]:
+    depthwise = _depthwise(f"{name}_depthwise", shape, block)
+    return [depthwise, _conv(f"{name}_pointwise", depthwise.output_shape, block.channels)]
+
+
+def _conv(name: str, shape: Shape, channels: int, *, kernel: int = 1, stride: int = 1) -> Layer:
+    return Layer(name, "conv", shape, _strided(shape, stride, channels), RELU, kernel, stride)
+
+
+def _depthwise(name: str, shape: Shape, block: Block) -> Layer:
+    output = _strided(shape, block.stride, shape[2])
+    return Layer(name, "depthwise", shape, output, RELU, block.kernel, block.stride)
+
+
+def _strided(shape: Shape, stride: int, channels: int) -> Shape:
+    # "same" padding: a stride halves odd sides upwards.
+    return -(-shape[0] // stride), -(-shape[1] // stride), channels
+
+
+KINDS: dict[KindName, Kind] = {
+    "conv": Kind(_conv_block),
+    "separable": Kind(_separable_block),
+}
