@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install repro test check compare doctor rebuild preset search serve lint lock
+.PHONY: help install repro quick test proof check compare doctor rebuild preset search serve lint lock
 .DEFAULT_GOAL := help
 
 help: ## list these verbs
@@ -14,8 +14,17 @@ repro: .venv/pipeline ## set up, then run every stage whose inputs changed
 	@python -m spotimes.params
 	dvc repro
 
+quick: .venv/tests ## the tests that need no dataset, network or DVC: less than a minute
+	python -m pytest -n 2 -m 'not slow and not proof'
+
+# What shares an expensive fixture stays on one worker; the largest groups go first.
 test: .venv/tests ## set up, then run the tests
-	python -m pytest
+	python -m pytest -n 2 --dist loadgroup
+
+proof: .venv/tests ## what takes hours: an emulated CPU, and a rebuild that must give what is committed
+	python -m pytest -m proof
+	$(MAKE) rebuild
+	python -m spotimes.reproducibility.reproduced
 
 check: .venv/pipeline ## fail if the INT8 model exceeds a budget, or with REV=main loses more than allowed
 	@status=0; python -m stages.evaluate --check || status=$$?; \

@@ -1,6 +1,7 @@
 """What several test modules share. TensorFlow is imported only by the fixtures that need it."""
 
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,25 @@ from tests.project import ROOT
 from tests.repository import link_data
 
 CATALOG = load_catalog(ROOT / "data/catalog/cifar10.yaml")
+DATASETS = {"cifar10", "canonical", "mnist", "fashion_mnist_path"}  # fixtures that fetch
+EXPENSIVE = ("small", "fresh", "whole", "device")  # fixtures of one module each
 THREADS = 2  # TensorFlow's pools are made once a process, so all tests share the count
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks tests by their fixtures.
+
+    What uses a real dataset is slow, since that may have to be downloaded. What shares an
+    expensive fixture is run by one of pytest-xdist's workers.
+    """
+    for item in items:
+        used = item.fixturenames if isinstance(item, pytest.Function) else []
+        if not DATASETS.isdisjoint(used):
+            item.add_marker("slow")
+        for name in EXPENSIVE:
+            if name in used:
+                item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(autouse=True)
@@ -28,6 +47,26 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Servers of these tests are on loopback, where no proxy leads."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+
+
+@pytest.fixture(autouse=True)
+def _quick_tests_stay_here(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They reach no other host, and no dataset that an earlier run fetched."""
+    if request.node.get_closest_marker("slow"):
+        return
+    monkeypatch.setenv("SPOTIMES_CACHE", str(tmp_path_factory.getbasetemp() / "no-dataset"))
+    look_up = socket.getaddrinfo
+
+    def loopback(host: Any, *others: Any, **named: Any) -> Any:
+        if host not in {"127.0.0.1", "localhost", "::1", None}:
+            raise socket.gaierror(socket.EAI_FAIL, f"a quick test asks for {host}")
+        return look_up(host, *others, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", loopback)
 
 
 @pytest.fixture(scope="session")

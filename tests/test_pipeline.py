@@ -21,6 +21,8 @@ from tests.project import ROOT
 from tests.repository import commit, git, init, save_params
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
+
 # What must come out the same bytes each time; the rest holds timings.
 REPEATABLE = (
     "models/README.md",
@@ -328,8 +330,11 @@ def test_quantize_makes_the_committed_bytes(fresh: Path) -> None:
     assert git("status", "--porcelain", folder=fresh) == ""
 
 
-@pytest.mark.skipif(shutil.which("qemu-x86_64") is None, reason="Debian's qemu-user has it")
-@pytest.mark.skipif("SPOTIMES_EMULATE" not in os.environ, reason="takes minutes; set it to run")
+@pytest.mark.proof
+@pytest.mark.skipif(
+    shutil.which("qemu-x86_64") is None and "CI" not in os.environ,
+    reason="needs qemu-x86_64: apt-get install qemu-user",
+)
 def test_quantize_makes_the_committed_bytes_on_another_cpu(fresh: Path) -> None:
     subprocess.run(
         ["qemu-x86_64", "-cpu", "Haswell", sys.executable, "-m", "stages.quantize"],

@@ -13,6 +13,8 @@ import pytest
 
 from tests.project import ROOT
 
+pytestmark = pytest.mark.slow
+
 ABSENT = ("tensorflow", "keras", "dvc", "pandas", "scipy", "pydantic", "yaml", "psutil")
 
 

@@ -15,9 +15,13 @@ from tests.app.serving import Server, serving
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 # Where there is no browser, as on a developer's server, CI sees to it that these are run.
-pytestmark = pytest.mark.skipif(
-    BROWSER is None and "CI" not in os.environ, reason="needs chromium: apt-get install chromium"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        BROWSER is None and "CI" not in os.environ,
+        reason="needs chromium: apt-get install chromium",
+    ),
+]
 SCREENSHOTS = os.environ.get("SPOTIMES_SCREENSHOTS")
 
 

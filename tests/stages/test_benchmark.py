@@ -14,6 +14,8 @@ from stages import benchmark
 from tests.project import ROOT
 from tests.repository import save_params
 
+pytestmark = pytest.mark.slow
+
 QUICK = {
     "threads": 1,
     "warmup_seconds": 0,

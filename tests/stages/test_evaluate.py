@@ -19,6 +19,8 @@ from stages import evaluate, prepare
 from tests.project import ROOT
 from tests.repository import save_params
 
+pytestmark = pytest.mark.slow
+
 BUDGETS: dict[str, float | None] = {
     "bytes": 4000,
     "arena_bytes": 100,

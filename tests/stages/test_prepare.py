@@ -25,6 +25,8 @@ from tests.folders import write_folder
 from tests.project import ROOT
 from tests.repository import save_params
 
+pytestmark = pytest.mark.slow
+
 CIFAR10 = ROOT / "data/catalog/cifar10.yaml"
 BATCHES = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
 GROUP = {

@@ -26,7 +26,7 @@ VERSIONS = load_yaml(ROOT / "params.yaml")["versions"]
 RUNTIME = load_yaml(ROOT / "params.yaml")["runtime"]
 OneLine = Callable[[str, Callable[[], None]], str]
 
-pytestmark = pytest.mark.usefixtures("reseed")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("reseed")]
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.repository import save_params
 VERSIONS = load_yaml(ROOT / "params.yaml")["versions"]
 OneLine = Callable[[str, Callable[[], None]], str]
 
-pytestmark = pytest.mark.usefixtures("reseed")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("reseed")]
 
 
 @pytest.fixture

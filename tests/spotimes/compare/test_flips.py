@@ -6,6 +6,8 @@ from PIL import Image
 
 from spotimes.compare.flips import Flip, draw
 
+pytestmark = pytest.mark.slow
+
 IMAGES = np.random.default_rng(3).integers(0, 256, (20, 32, 32, 3), np.uint8)
 MANY = [Flip(index, "US$ $", "cat") for index in range(20)]
 

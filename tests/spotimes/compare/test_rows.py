@@ -31,6 +31,7 @@ def counted(**counts: int | None) -> Costs:
     return COSTS._replace(counts={**COSTS.counts, **counts})
 
 
+@pytest.mark.slow
 def test_costs_are_those_of_the_file() -> None:
     found = rows.measure_costs(INT8)
     assert found.parts["file"] == INT8.stat().st_size

@@ -18,6 +18,8 @@ from spotimes.preprocessing.resize import Target, resize_image
 from tests.folders import write_folder
 from tests.project import ROOT
 
+pytestmark = pytest.mark.slow
+
 CIFAR10 = ROOT / "data/catalog/cifar10.yaml"
 
 

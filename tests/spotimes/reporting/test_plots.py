@@ -24,6 +24,8 @@ from spotimes.evaluation.metrics import (
 from spotimes.reporting import plots
 from spotimes.tflite.activation_memory import OperatorMemory
 
+pytestmark = pytest.mark.slow
+
 NAMES = ["US$ $", *(f"class {number}" for number in range(1, 10))]
 GENERATOR = np.random.default_rng(3)
 LABELS = np.arange(200) % 10

@@ -8,6 +8,8 @@ from spotimes.errors import InputError
 from spotimes.reproducibility.revision import Revision
 from tests.repository import commit, git, init
 
+pytestmark = pytest.mark.slow
+
 
 def dvc(*words: str) -> None:
     subprocess.run([sys.executable, "-m", "dvc", *words, "--quiet"], check=True)

@@ -15,7 +15,7 @@ from tests.project import ROOT
 COMMITTED = ROOT / "models/model_int8.tflite"
 SMALL = Contract.of([f"class {number}" for number in range(10)], (32, 32, 3), "squash")
 
-pytestmark = pytest.mark.usefixtures("reseed")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("reseed")]
 
 
 @pytest.fixture(scope="module")

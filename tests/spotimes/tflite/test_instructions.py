@@ -6,6 +6,8 @@ import pytest
 from spotimes.tflite import instructions
 from tests.project import ROOT
 
+pytestmark = pytest.mark.slow
+
 INT8 = ROOT / "models/model_int8.tflite"
 
 

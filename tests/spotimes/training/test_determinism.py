@@ -17,6 +17,8 @@ from spotimes.system import host
 from spotimes.training.determinism import code_digest, fingerprint, make_deterministic
 from tests.project import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 def test_it_seeds_all_generators(reseed: Callable[[], None]) -> None:
     drawn = []
