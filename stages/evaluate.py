@@ -1,4 +1,4 @@
-"""Measures what the models get right on the test split, and whether the budgets are met.
+"""Measures the models' accuracy on the test split, and whether the budgets are met.
 
 In: models/model_fp32.tflite, models/model_int8.tflite, the test split of data/prepared, which no
 other stage reads, and the metrics of the other stages.

@@ -98,7 +98,7 @@ def run_once(path: Path, threads: int) -> dict[str, float]:
 
 def _memory_bytes(line: str) -> int:
     """This process' memory, by a line of Linux's /proc/self/status; elsewhere the peak so far."""
-    # Linux keeps ru_maxrss across exec, so there it would tell the parent's peak.
+    # Linux keeps ru_maxrss across exec, so there it would be the parent's peak.
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
         return 1024 * next(int(text.split()[1]) for text in status.splitlines() if line in text)

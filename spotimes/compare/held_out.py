@@ -1,7 +1,7 @@
 """Whether the images that are tested on here were kept from a model's training.
 
-Where a source is divided at random, what is a test image today may have been trained on before, and
-who has seen the answers looks better than he is.
+Where a source is divided at random, today's test images may have been training images before, and a
+model that was trained on them looks better than it is.
 """
 
 from pathlib import Path
@@ -43,7 +43,7 @@ class Origin(NamedTuple):
 
 
 def check_prepared(test: LabelledImages) -> None:
-    """Checks that data/prepared holds the test images that metrics/prepare.json tells of.
+    """Checks that data/prepared holds the test images whose digest metrics/prepare.json has.
 
     Raises:
         InputError: they are others.

@@ -1,4 +1,4 @@
-"""How much slower one model is than another, so that noise cannot fool whoever reads it.
+"""How much slower one model is than another, whatever the noise.
 
 A model's latency depends on where its memory happens to lie, by a per cent or two for as long as it
 is loaded. So both are loaded anew many times and timed interleaved, and it is over these loads that
@@ -150,5 +150,5 @@ def until_narrow(
         if len(taken) >= check:
             if ratio(taken).interval_width <= timing.interval_width:
                 break
-            check = 2 * len(taken)  # few looks: each is another chance for a lucky one
+            check = 2 * len(taken)  # few checks: each may end it by chance
     return taken

@@ -1,7 +1,7 @@
 """The test images at the size that another model takes, made of the source's own pictures.
 
-Fitting what `prepare` has fitted already would blur it twice, and cost a model points that it does
-not lack.
+To fit again what `prepare` has fitted already would blur it twice, which lowers the accuracy
+through no fault of the model.
 """
 
 import tempfile
@@ -38,8 +38,8 @@ def for_model(contract: Contract, prepared: LabelledImages) -> Split:
     )
     with tempfile.TemporaryDirectory() as folder:
         found = source.read(Path(params.source), image, Path(folder) / "images.npy")
-        places = np.flatnonzero(select(found, params).split_of == TEST)
-        split = Split(found.images[places], found.labels[places])
+        indices = np.flatnonzero(select(found, params).split_of == TEST)
+        split = Split(found.images[indices], found.labels[indices])
     if not np.array_equal(split.labels, prepared.labels):
         raise InputError(f"{params.source}: its test images at that size are others")
     return split

@@ -1,4 +1,4 @@
-"""What can be said of a figure that was one thing and is another."""
+"""What can be said of a figure that had one value and has another: better, worse, or neither."""
 
 from enum import Enum
 from typing import NamedTuple

@@ -31,7 +31,7 @@ class Classifier:
         contract: its class names and how a picture is to be fitted
             (`spotimes.preprocessing.resize`).
         image_shape: (height, width, channels) of the images that it takes.
-        classes: how many it tells apart.
+        classes: how many there are.
         dtype: of the network's input, float32 or int8.
     """
 

@@ -81,7 +81,7 @@ from with images of your own.
 - It always answers with one of these classes, whatever the picture shows; its highest probability
   is no detector of foreign pictures.
 - The figures below hold for pictures drawn like the test images. Other cameras, light, crops or
-  scaling from larger pictures lower them by an amount that only your own labelled images tell.
+  scaling from larger pictures lower them by an amount that only your own labelled images show.
 - Not for decisions that affect people's safety or rights.
 
 ## Input and output

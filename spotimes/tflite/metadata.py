@@ -2,7 +2,8 @@
 
 The format is TensorFlow's: a flatbuffer of `ModelMetadata` in a buffer that the model names
 `TFLITE_METADATA`, and the files that it mentions as a zip archive behind the model
-(tensorflow.org/lite/models/metadata; the numbers below are places in its metadata_schema.fbs).
+(tensorflow.org/lite/models/metadata; the numbers below are fields' indices in
+metadata_schema.fbs).
 MediaPipe's tools read it. Its own writer was tried: it adds 440 MB of packages, one of which needs
 the system's libGL, and stamps the archive with the time, so that no two files are equal.
 """
@@ -108,7 +109,7 @@ def _normalization(builder: flatbuffers.Builder, scale: int) -> int:
 def _table(
     builder: flatbuffers.Builder, offsets: dict[int, int], bytes_: dict[int, int] | None = None
 ) -> int:
-    """Ends a table: offsets of what was built before, and one-byte fields, each by its place."""
+    """Ends a table: offsets of what was built before, and one-byte fields, each by its index."""
     builder.StartObject(8)
     for slot, offset in offsets.items():
         builder.PrependUOffsetTRelativeSlot(slot, offset, 0)

@@ -69,7 +69,7 @@ class TFLiteFile:
             math.prod(_shape(tensor))
             for name, operator in self._operators()
             if name in MACS_OF_KERNEL
-            for tensor in (self.graph.tensors[place] for place in operator.inputs[1:])
+            for tensor in (self.graph.tensors[index] for index in operator.inputs[1:])
         )
 
     def macs(self) -> int:
@@ -94,10 +94,10 @@ class TFLiteFile:
                 converts between types, convolution whose weights have one scale for all channels,
                 or input or output that is not INT8.
         """
-        for place, tensor in enumerate(self.graph.tensors):
+        for index, tensor in enumerate(self.graph.tensors):
             if tensor.type not in INTEGER_TYPES:
                 raise InputError(
-                    f"INT8 audit: tensor {place} of shape {_shape(tensor)} is "
+                    f"INT8 audit: tensor {index} of shape {_shape(tensor)} is "
                     f"{TYPE_NAMES[tensor.type]}, not INT8 or INT32"
                 )
         for name, operator in self._operators():
@@ -108,11 +108,11 @@ class TFLiteFile:
                 kernel.shape[kernel.quantization.quantizedDimension], 1
             ):
                 raise InputError(f"INT8 audit: a {name}'s weights are not quantized per channel")
-        for place in [*self.graph.inputs, *self.graph.outputs]:
-            if self.graph.tensors[place].type != schema.TensorType.INT8:
+        for index in [*self.graph.inputs, *self.graph.outputs]:
+            if self.graph.tensors[index].type != schema.TensorType.INT8:
                 raise InputError(
-                    f"INT8 audit: the model's input or output {place} is "
-                    f"{TYPE_NAMES[self.graph.tensors[place].type]}, not INT8"
+                    f"INT8 audit: the model's input or output {index} is "
+                    f"{TYPE_NAMES[self.graph.tensors[index].type]}, not INT8"
                 )
 
     def _operators(self) -> Iterator[tuple[str, schema.OperatorT]]:
@@ -130,8 +130,8 @@ class TFLiteFile:
     def _quantization_bytes(self) -> int:
         graph = schema.Model.GetRootAs(self.content).Subgraphs(0)
         vectors = {}
-        for place in range(graph.TensorsLength()):
-            if quantization := graph.Tensors(place).Quantization():
+        for index in range(graph.TensorsLength()):
+            if quantization := graph.Tensors(index).Quantization():
                 for vector in (quantization.ScaleAsNumpy(), quantization.ZeroPointAsNumpy()):
                     if isinstance(vector, np.ndarray):  # 0 stands for none
                         vectors[vector.ctypes.data] = vector.nbytes
