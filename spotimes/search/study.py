@@ -102,7 +102,9 @@ class Study:
             trial.set_user_attr("architecture", name)
             same = [each for each in self.finished() if each.user_attrs["architecture"] == name]
             if not same:
-                trial.set_user_attr("blocks", [block.model_dump() for block in blocks])
+                trial.set_user_attr(
+                    "blocks", [block.model_dump(exclude_defaults=True) for block in blocks]
+                )
                 return Proposal(trial, blocks)
             trial.set_user_attr("repeats", same[0].number)
             self._study.tell(trial, state=TrialState.FAIL)  # nothing new to learn from
