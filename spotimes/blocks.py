@@ -1,7 +1,9 @@
 """The kinds of blocks that a network is made of, in one table: `KINDS`.
 
-    conv        convolution
-    separable   depthwise convolution, 1x1 convolution
+    conv                convolution
+    separable           depthwise convolution, 1x1 convolution
+    inverted_residual   1x1 convolution that widens, depthwise convolution, linear 1x1 convolution
+                        that narrows, addition of the input where the shapes are equal
 
 A kind says which layers its blocks consist of. The Keras network, the folding of batch norm, the
 estimate of costs, the names in the layer report and the model card are all made from these layers,
@@ -12,21 +14,24 @@ so a new kind is an entry here. None of it needs TensorFlow.
     >>> [(layer.name, layer.output_shape) for layer in layers(network, (32, 32, 3))]
     [('block1_depthwise', (16, 16, 3)), ('block1_pointwise', (16, 16, 8))]
 
-Separable convolutions after Howard et al., MobileNets, 2017 (arXiv:1704.04861).
+Separable convolutions after Howard et al., MobileNets, 2017 (arXiv:1704.04861); inverted residuals
+after Sandler et al., MobileNetV2, 2018 (arXiv:1801.04381), table 1 and figure 4.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, Literal, NamedTuple, Protocol
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from spotimes.errors import InputError
 from spotimes.system.validation import Frozen
 
-KindName = Literal["conv", "separable"]
+KindName = Literal["conv", "separable", "inverted_residual"]
+ActivationName = Literal["relu", "relu6"]
 Channels = Annotated[int, Field(ge=1, le=4096)]
 Stride = Annotated[int, Field(ge=1, le=4)]
 Kernel = Literal[3, 5, 7]
+Expansion = Annotated[int, Field(ge=1, le=16)]
 Shape = tuple[int, int, int]  # height, width, channels
 
 
@@ -38,18 +43,35 @@ class Block(Frozen):
         channels: the block's output channels.
         stride: how many times smaller its output is on each side.
         kernel: height and width of its largest kernel.
+        expansion: of an inverted residual, how many times wider than its input it is inside; at 1
+            it does not widen.
+        activation: of its convolutions, but for linear ones.
     """
 
     kind: KindName
     channels: Channels
     stride: Stride = 1
     kernel: Kernel = 3
+    expansion: Annotated[Expansion | None, Field(validate_default=True)] = None
+    activation: ActivationName = "relu"
+
+    @field_validator("expansion")
+    @classmethod
+    def _is_of_the_kind(cls, value: int | None, info: ValidationInfo) -> int | None:
+        kind = info.data.get("kind")  # None if it is not allowed itself
+        if kind and value is None and "expansion" in KINDS[kind].options:
+            raise ValueError(f"{kind} needs a number from 1 to 16")
+        if kind and value is not None and "expansion" not in KINDS[kind].options:
+            raise ValueError(f"{kind} has no expansion; remove it")
+        return value
 
     def __str__(self) -> str:
-        """In short, such as `conv 48/2` or `separable 96 5x5`."""
+        """In short, such as `conv 48/2`, `separable 96 5x5` or `inverted_residual 24 x6 relu6`."""
         stride = f"/{self.stride}" if self.stride > 1 else ""
         kernel = f" {self.kernel}x{self.kernel}" if self.kernel != 3 else ""
-        return f"{self.kind} {self.channels}{stride}{kernel}"
+        expansion = f" x{self.expansion}" if self.expansion else ""
+        activation = f" {self.activation}" if self.activation != "relu" else ""
+        return f"{self.kind} {self.channels}{stride}{kernel}{expansion}{activation}"
 
 
 class Architecture(Protocol):
@@ -76,7 +98,11 @@ class Activation(NamedTuple):
     maximum: float | None
 
 
-RELU = Activation("ReLU", None)
+ACTIVATIONS: dict[ActivationName, Activation] = {
+    "relu": Activation("ReLU", None),
+    "relu6": Activation("ReLU6", 6.0),
+}
+LINEAR = Activation("no activation", None)
 
 
 class Layer(NamedTuple):
@@ -86,7 +112,7 @@ class Layer(NamedTuple):
         name: of the Keras layer, unique in a network.
         operation: `conv`, a convolution over all channels, or `depthwise`, of each channel alone.
             Both have batch norm behind them, which is folded into their weights, and padding that
-            keeps the sides at a stride of 1.
+            keeps the sides at a stride of 1. `add` adds the block's input, and has no weights.
         input_shape: (height, width, channels) of an input.
         output_shape: likewise.
         activation: behind the batch norm.
@@ -95,23 +121,25 @@ class Layer(NamedTuple):
     """
 
     name: str
-    operation: Literal["conv", "depthwise"]
+    operation: Literal["conv", "depthwise", "add"]
     input_shape: Shape
     output_shape: Shape
     activation: Activation
-    kernel: int
-    stride: int
+    kernel: int = 1
+    stride: int = 1
 
     @property
     def weights(self) -> int:
         """How many there are, without the biases."""
+        if self.operation == "add":
+            return 0
         window = self.kernel**2 * self.input_shape[2]
         return window if self.operation == "depthwise" else window * self.output_shape[2]
 
     @property
     def biases(self) -> int:
         """How many there are once batch norm is folded."""
-        return self.output_shape[2]
+        return self.output_shape[2] if self.weights else 0
 
     @property
     def macs(self) -> int:
@@ -122,8 +150,11 @@ class Layer(NamedTuple):
     @property
     def description(self) -> str:
         """Such as `3x3 convolution`."""
+        if self.operation == "add":
+            return "addition"
+        linear = "linear " if self.activation is LINEAR else ""
         operation = {"conv": "convolution", "depthwise": "depthwise"}[self.operation]
-        return f"{self.kernel}x{self.kernel} {operation}"
+        return f"{linear}{self.kernel}x{self.kernel} {operation}"
 
 
 class Kind(NamedTuple):
@@ -181,31 +212,49 @@ def fields(kind: KindName) -> set[str]:
 
 def _halvings(network: Architecture, side: int) -> list[Block]:
     """Convolutions as wide as the first block, before it, that halve images of a longer side."""
-    found = []
+    found, first = [], network.blocks[0]
     while side > network.largest_side:
-        found.append(Block(kind="conv", channels=network.blocks[0].channels, stride=2))
+        found.append(
+            Block(kind="conv", channels=first.channels, stride=2, activation=first.activation)
+        )
         side = -(-side // 2)
     return found
 
 
 def _conv_block(block: Block, name: str, shape: Shape) -> list[Layer]:
-    return [
-        _conv(f"{name}_conv", shape, block.channels, kernel=block.kernel, stride=block.stride),
-    ]
+    output = _strided(shape, block.stride, block.channels)
+    activation = ACTIVATIONS[block.activation]
+    return [Layer(f"{name}_conv", "conv", shape, output, activation, block.kernel, block.stride)]
 
 
 def _separable_block(block: Block, name: str, shape: Shape) -> list[Layer]:
     depthwise = _depthwise(f"{name}_depthwise", shape, block)
-    return [depthwise, _conv(f"{name}_pointwise", depthwise.output_shape, block.channels)]
+    activation = ACTIVATIONS[block.activation]
+    pointwise = f"{name}_pointwise"
+    return [depthwise, _pointwise(pointwise, depthwise.output_shape, block.channels, activation)]
 
 
-def _conv(name: str, shape: Shape, channels: int, *, kernel: int = 1, stride: int = 1) -> Layer:
-    return Layer(name, "conv", shape, _strided(shape, stride, channels), RELU, kernel, stride)
+def _inverted_residual_block(block: Block, name: str, shape: Shape) -> list[Layer]:
+    made, wide = [], shape
+    if block.expansion is not None and block.expansion > 1:
+        activation = ACTIVATIONS[block.activation]
+        made.append(_pointwise(f"{name}_expand", shape, shape[2] * block.expansion, activation))
+        wide = made[-1].output_shape
+    made.append(_depthwise(f"{name}_depthwise", wide, block))
+    made.append(_pointwise(f"{name}_project", made[-1].output_shape, block.channels, LINEAR))
+    if block.stride == 1 and block.channels == shape[2]:
+        made.append(Layer(f"{name}_add", "add", shape, shape, LINEAR))
+    return made
+
+
+def _pointwise(name: str, shape: Shape, channels: int, activation: Activation) -> Layer:
+    return Layer(name, "conv", shape, (*shape[:2], channels), activation)
 
 
 def _depthwise(name: str, shape: Shape, block: Block) -> Layer:
     output = _strided(shape, block.stride, shape[2])
-    return Layer(name, "depthwise", shape, output, RELU, block.kernel, block.stride)
+    activation = ACTIVATIONS[block.activation]
+    return Layer(name, "depthwise", shape, output, activation, block.kernel, block.stride)
 
 
 def _strided(shape: Shape, stride: int, channels: int) -> Shape:
@@ -216,4 +265,5 @@ def _strided(shape: Shape, stride: int, channels: int) -> Shape:
 KINDS: dict[KindName, Kind] = {
     "conv": Kind(_conv_block),
     "separable": Kind(_separable_block),
+    "inverted_residual": Kind(_inverted_residual_block, ("expansion",)),
 }

@@ -6,7 +6,7 @@ Each convolution of a block (`spotimes.blocks` has the kinds) has batch norm and
 behind it.
 """
 
-from spotimes.blocks import Layer, Shape, layers_by_block
+from spotimes.blocks import LINEAR, Layer, Shape, layers_by_block
 from spotimes.nn.frameworks import keras
 from spotimes.params.network import Network
 
@@ -47,8 +47,12 @@ def build(
 
 
 def _block(x: keras.KerasTensor, layers: list[Layer], norm: Norm) -> keras.KerasTensor:
+    block_input = x
     for layer in layers:
-        x = _convolved(x, layer, norm)
+        if layer.operation == "add":
+            x = keras.layers.Add(name=layer.name)([block_input, x])
+        else:
+            x = _convolved(x, layer, norm)
     return x
 
 
@@ -68,5 +72,7 @@ def _convolved(x: keras.KerasTensor, layer: Layer, norm: Norm) -> keras.KerasTen
     if norm is not None:
         # At the default momentum, 0.99, the statistics lag behind the falling learning rate.
         x = norm(momentum=0.95, name=layer.name + NORM)(x)
+    if layer.activation is LINEAR:
+        return x
     name = f"{layer.name}_{layer.activation.title.lower()}"
     return keras.layers.ReLU(layer.activation.maximum, name=name)(x)

@@ -5,7 +5,16 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from spotimes.blocks import Channels, Kernel, KindName, Stride, fields
+from spotimes.blocks import (
+    KINDS,
+    ActivationName,
+    Channels,
+    Expansion,
+    Kernel,
+    KindName,
+    Stride,
+    fields,
+)
 from spotimes.system.validation import Frozen
 
 Repeats = Annotated[int, Field(ge=0, le=16)]
@@ -20,6 +29,8 @@ class Choices(Frozen):
         channels: of each of the blocks.
         stride: of the first of them; the others' is 1.
         kernel: likewise.
+        expansion: of the kinds that have one, and only with one of them.
+        activation: as `network.blocks` has it; null is its default.
         repeats: how many there are; 0 leaves them out, so it needs the stride 1.
     """
 
@@ -27,6 +38,8 @@ class Choices(Frozen):
     channels: Annotated[list[Channels], Field(min_length=1)]
     stride: Stride
     kernel: Annotated[list[Kernel], Field(min_length=1)]
+    expansion: Annotated[list[Expansion], Field(min_length=1)] | None = None
+    activation: Annotated[list[ActivationName], Field(min_length=1)] | None = None
     repeats: Annotated[list[Repeats], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -34,6 +47,11 @@ class Choices(Frozen):
         for name, values in self.lists.items():
             if len(set(values)) < len(values):
                 raise ValueError(f"{name} has a value twice")
+        widening = [kind for kind in self.kind if "expansion" in KINDS[kind].options]
+        if widening and self.expansion is None:
+            raise ValueError(f"{widening[0]} needs a list of expansions")
+        if self.expansion is not None and not widening:
+            raise ValueError(f"{self.kind[0]} has no expansion; remove it")
         if self.stride > 1 and 0 in self.repeats:
             raise ValueError("with a stride above 1, repeats cannot be 0")
         return self

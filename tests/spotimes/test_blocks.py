@@ -4,7 +4,7 @@ from typing import get_args
 
 import pytest
 
-from spotimes.blocks import KINDS, Block, KindName, fields, layers, layers_by_block
+from spotimes.blocks import KINDS, LINEAR, Block, KindName, fields, layers, layers_by_block
 from spotimes.errors import InputError
 from spotimes.params.network import Network
 
@@ -71,10 +71,47 @@ def test_strides_below_one_pixel_are_refused() -> None:
     )
 
 
+WIDE = Block(kind="inverted_residual", channels=3, expansion=6, activation="relu6")
+
+
+def test_an_inverted_residual_widens_narrows_and_adds_its_input() -> None:
+    made = layers(of(WIDE), SHAPE)
+    assert [layer.name for layer in made] == [
+        "block1_expand",
+        "block1_depthwise",
+        "block1_project",
+        "block1_add",
+    ]
+    assert [layer.output_shape[2] for layer in made] == [18, 18, 3, 3]
+    assert [layer.activation.title for layer in made[:2]] == ["ReLU6", "ReLU6"]
+    assert [layer.activation for layer in made[2:]] == [LINEAR, LINEAR]
+    assert [layer.weights for layer in made] == [3 * 18, 9 * 18, 18 * 3, 0]
+    assert (made[3].biases, made[3].macs) == (0, 0)
+    assert [layer.description for layer in made[2:]] == ["linear 1x1 convolution", "addition"]
+
+
+@pytest.mark.parametrize("change", [{"stride": 2}, {"channels": 4}])
+def test_it_adds_only_what_has_the_same_shape(change: dict[str, int]) -> None:
+    made = layers(of(WIDE.model_copy(update=change)), SHAPE)
+    assert made[-1].name == "block1_project"
+
+
+def test_at_expansion_1_it_does_not_widen() -> None:
+    made = layers(of(WIDE.model_copy(update={"expansion": 1})), SHAPE)
+    assert [layer.name for layer in made] == ["block1_depthwise", "block1_project", "block1_add"]
+
+
 def test_in_short() -> None:
     assert str(Block(kind="conv", channels=48, stride=2)) == "conv 48/2"
     assert str(Block(kind="separable", channels=96, kernel=5)) == "separable 96 5x5"
+    assert str(WIDE) == "inverted_residual 3 x6 relu6"
 
 
 def test_a_kind_has_no_options_of_others() -> None:
-    assert fields("conv") == {"kind", "channels", "stride", "kernel"}
+    assert fields("conv") == {"kind", "channels", "stride", "kernel", "activation"}
+    assert fields("inverted_residual") == fields("conv") | {"expansion"}
+
+
+def test_an_inverted_residual_needs_an_expansion() -> None:
+    with pytest.raises(ValueError, match="inverted_residual needs a number from 1 to 16"):
+        Block(kind="inverted_residual", channels=8)
