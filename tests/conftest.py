@@ -17,10 +17,10 @@ from spotimes.ingestion.download import fetch_any
 from spotimes.ingestion.split import first_of_each_class, set_aside
 from spotimes.params.network import Network
 from spotimes.system import command
-from tests.project import ROOT
+from tests.project import CATALOGS
 from tests.repository import link_data
 
-CATALOG = load_catalog(ROOT / "data/catalog/cifar10.yaml")
+CATALOG = load_catalog(CATALOGS / "cifar10.yaml")
 DATASETS = {"cifar10", "canonical", "mnist", "fashion_mnist_path"}  # fixtures that fetch
 EXPENSIVE = ("small", "fresh", "whole", "device")  # fixtures of one module each
 THREADS = 2  # TensorFlow's pools are made once a process, so all tests share the count
