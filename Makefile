@@ -17,9 +17,9 @@ repro: .venv/pipeline ## set up, then run every stage whose inputs changed
 quick: .venv/tests ## the tests that need no dataset, network or DVC: less than a minute
 	python -m pytest -n 2 -m 'not slow and not proof'
 
-# What shares an expensive fixture stays on one worker; the largest groups go first.
+# A file stays on one worker, since its tests share expensive fixtures; the longest is the first.
 test: .venv/tests ## set up, then run the tests
-	python -m pytest -n 2 --dist loadgroup
+	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 proof: .venv/tests ## what takes hours: an emulated CPU, and a rebuild that must give what is committed
 	python -m pytest -m proof

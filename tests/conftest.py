@@ -22,24 +22,16 @@ from tests.repository import link_data
 
 CATALOG = load_catalog(CATALOGS / "cifar10.yaml")
 DATASETS = {"cifar10", "canonical", "mnist", "fashion_mnist_path"}  # fixtures that fetch
-EXPENSIVE = ("small", "fresh", "whole", "device")  # fixtures of one module each
 THREADS = 2  # TensorFlow's pools are made once a process, so all tests share the count
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks tests by their fixtures.
-
-    What uses a real dataset is slow, since that may have to be downloaded. What shares an
-    expensive fixture is run by one of pytest-xdist's workers.
-    """
+    """What uses a real dataset is slow, since it may have to be downloaded; the longest goes first."""
     for item in items:
-        used = item.fixturenames if isinstance(item, pytest.Function) else []
-        if not DATASETS.isdisjoint(used):
+        if isinstance(item, pytest.Function) and not DATASETS.isdisjoint(item.fixturenames):
             item.add_marker("slow")
-        for name in EXPENSIVE:
-            if name in used:
-                item.add_marker(pytest.mark.xdist_group(name))
+    items.sort(key=lambda item: item.path.name != "test_pipeline.py")
 
 
 @pytest.fixture(autouse=True)
