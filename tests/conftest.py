@@ -27,7 +27,7 @@ THREADS = 2  # TensorFlow's pools are made once a process, so all tests share th
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What uses a real dataset is slow, since it may have to be downloaded; the longest goes first."""
+    """What uses a real dataset is slow, as it may have to be downloaded; the longest goes first."""
     for item in items:
         if isinstance(item, pytest.Function) and not DATASETS.isdisjoint(item.fixturenames):
             item.add_marker("slow")
