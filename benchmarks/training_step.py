@@ -54,9 +54,7 @@ def main() -> None:
             f"params.yaml: train.batch_size: {recipe.batch_size} is not allowed: there are only "
             f"{len(split.labels)} training images"
         )
-    batches = TrainingBatches(
-        split, classes, recipe.batch_size, recipe.augmentation, recipe.epochs, recipe.seed
-    )
+    batches = TrainingBatches(split, classes, recipe)
     functions = {
         **steps(network, recipe, classes, *batches[0]),
         BATCH: lambda: batches[0],

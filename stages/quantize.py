@@ -4,8 +4,8 @@ In: models/model.keras, data/prepared (its training split alone, for calibration
 Out: models/model_fp32.tflite, models/model_int8.tflite (both with class names and input contract
 inside), metrics/quantize.json.
 
-Takes about 15 seconds. From the same model.keras both files come out byte for byte the same on
-every x86-64 CPU: `git diff --exit-code models/` after `dvc repro -f -s quantize` passes anywhere.
+It takes about 15 seconds. The same model.keras gives the same two files, byte for byte, on every
+x86-64 CPU: `git diff --exit-code models/` after `dvc repro -f -s quantize` passes anywhere.
 """
 
 from pathlib import Path
@@ -49,13 +49,7 @@ def main() -> None:
     image_shape = train_split.images.shape[1:]
     contract = Contract.of(card.class_names, image_shape, card.resize)
 
-    trained = _trained()
-    wanted = image_shape, len(contract.class_names)
-    if (tuple(trained.input_shape[1:]), trained.output_shape[-1]) != wanted:
-        raise InputError(
-            f"{TRAINED}: is not for the images in data/prepared; run `dvc repro train`"
-        )
-    model = folded(trained, network)
+    model = folded(_trained(image_shape, len(card.class_names)), network)
     calibration = tqdm(_calibration_images(train_split, params), desc="calibrate", unit="img")
     fp32 = embedded(convert.to_fp32(model), contract)
     int8 = embedded(convert.to_int8(model, calibration), contract)
@@ -67,11 +61,16 @@ def main() -> None:
     atomic.write_json(METRICS, metrics)
 
 
-def _trained() -> keras.Model:
+def _trained(image_shape: tuple[int, ...], classes: int) -> keras.Model:
     try:
-        return keras.saving.load_model(TRAINED, compile=False)
+        model = keras.saving.load_model(TRAINED, compile=False)
     except Exception as error:  # Keras lets through whatever a damaged part makes h5py or zip raise
         raise InputError(f"{TRAINED}: cannot be loaded; run `dvc repro train`") from error
+    if (tuple(model.input_shape[1:]), model.output_shape[-1]) != (image_shape, classes):
+        raise InputError(
+            f"{TRAINED}: is not for the images in data/prepared; run `dvc repro train`"
+        )
+    return model
 
 
 def _calibration_images(split: LabelledImages, params: Quantize) -> npt.NDArray[np.uint8]:

@@ -2,11 +2,12 @@
 
 In: data/prepared (its training and validation splits).
 Out: models/model.keras (FP32, byte-stable), metrics/history.csv (a row an epoch; `dvc plots show`),
-metrics/train.json, metrics/fingerprint.json (where these bytes can be had again).
+metrics/train.json, metrics/fingerprint.json (on which machines training gives the same bytes).
 
 On two cores the committed recipe takes an hour or two.
-Memory stays the same however many images there are: each batch is read from disk.
-A killed run goes on after its last whole epoch, from .resume/train.npz, to the same bytes.
+It needs the same memory however many images there are: each batch is read from disk.
+A killed run resumes after its last whole epoch, from .resume/train.npz, and ends with the same
+bytes.
 """
 
 import json
@@ -25,7 +26,7 @@ from spotimes.system.packages import check_installed
 from spotimes.training import keras_archive
 from spotimes.training.checkpoint import Checkpoint
 from spotimes.training.determinism import code_digest, fingerprint, make_deterministic
-from spotimes.training.loop import train
+from spotimes.training.loop import TrainingData, train
 
 PARAMS = ("versions", "network", "train")
 MODEL = Path("models/model.keras")
@@ -43,12 +44,13 @@ def main() -> None:
     check_installed(versions)
     make_deterministic(recipe.seed, recipe.threads)
 
-    train_split, validation_split = load_split("train"), load_split("validation")
+    data = TrainingData(
+        load_split("train"), load_split("validation"), classes=len(load_card().class_names)
+    )
     here = fingerprint(versions, recipe.threads)
     key = [network.model_dump(), recipe.model_dump(), here, code_digest(), _digests(PREPARED)]
     checkpoint = Checkpoint(RESUME, json.dumps(key, sort_keys=True))
-    classes = len(load_card().class_names)
-    trained = train(network, recipe, train_split, validation_split, classes, checkpoint, HISTORY)
+    trained = train(network, recipe, data, checkpoint, HISTORY)
 
     keras_archive.save(trained.model, MODEL)
     atomic.write_json(FINGERPRINT, here)
@@ -61,7 +63,7 @@ def main() -> None:
             "epochs": trained.epochs,
             "seconds": sum(trained.seconds),
             "epoch_seconds": median(trained.seconds),
-            "images_per_second": len(train_split.labels) / median(trained.seconds),
+            "images_per_second": len(data.train.labels) / median(trained.seconds),
         },
     )
     checkpoint.remove()

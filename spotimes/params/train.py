@@ -10,7 +10,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Augmentation(Frozen):
-    """What happens to a training image, anew in every epoch.
+    """How a training image is changed at random, anew in every epoch.
 
     Attributes:
         flip: mirror left and right, half of the time.
@@ -21,7 +21,7 @@ class Augmentation(Frozen):
         cutout: blacken a rectangle of this share of the image's height and width.
         cutmix: in this share of the images a rectangle of random size shows another image of the
             batch; each of the two labels counts by its image's share of the area.
-        cutmix_until: this share of the epochs; the last ones are of whole images.
+        cutmix_until: only in the first epochs, this share of all; the last ones show whole images.
     """
 
     flip: bool
@@ -40,7 +40,7 @@ class Muon(Frozen):
 
     Attributes:
         peak_learning_rate: as SGD's, but as a share of a kernel's own size.
-        momentum: likewise.
+        momentum: of Muon.
     """
 
     peak_learning_rate: Annotated[float, Field(gt=0, lt=1)]
@@ -48,15 +48,15 @@ class Muon(Frozen):
 
 
 class Optimizer(Frozen):
-    """SGD with Nesterov momentum under a one-cycle rate.
+    """SGD with Nesterov momentum under a one-cycle learning rate.
 
     Attributes:
         peak_learning_rate: the rate at the end of the warm-up.
-        warmup: the share of all steps in which the rate rises in a line; it then falls as a cosine
+        warmup: the share of all steps in which the rate rises linearly; it then falls as a cosine
             to zero.
         momentum: of SGD.
         weight_decay: decoupled; each step shrinks the kernels by this times the rate.
-        muon: for some of the kernels in place of SGD; null leaves all to SGD.
+        muon: the optimizer of some of the kernels in place of SGD; null leaves all to SGD.
     """
 
     peak_learning_rate: Annotated[float, Field(gt=0, le=10)]
@@ -71,12 +71,12 @@ class Train(Frozen):
 
     Attributes:
         epochs: passes over the training images.
-        batch_size: images a step; what does not fill a last batch sits out the epoch.
+        batch_size: images a step; those that do not fill a last batch are skipped in that epoch.
         seed: of the weights, the order and the augmentation.
-        threads: of TensorFlow. Part of the recipe: another count gives other bytes.
+        threads: of TensorFlow; part of the recipe, since another count gives other bytes.
         class_balance: for classes of uneven sizes. `none` shows every image once an epoch;
-            `weights` does too, and counts each class as much as the others; `sampling` shows each
-            class equally often, so of large ones not every image in every epoch.
+            `weights` does, too, and weighs the images so that each class counts alike; `sampling`
+            shows each class equally often, so not every image of a large class in every epoch.
         label_smoothing: the share of a label's weight that is spread over all classes.
         averaging: the decay, a step, of the moving average of weights that is validated and kept;
             0 keeps the weights as they are.

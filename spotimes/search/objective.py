@@ -25,7 +25,7 @@ from spotimes.search.architecture_cost import Cost, estimate, measure
 from spotimes.search.space import choices_of, described
 from spotimes.training.checkpoint import Arrays, Checkpoint
 from spotimes.training.determinism import code_digest, fingerprint, make_deterministic
-from spotimes.training.loop import train
+from spotimes.training.loop import TrainingData, train
 
 READ = ("dataset.json", "train_images.npy", "train_labels.npy")
 ESTIMATES_ERROR = 1500  # bytes, and a twentieth
@@ -143,9 +143,7 @@ class Objective:
             accuracy = train(
                 network,
                 self.recipe,
-                self.train_split,
-                self.validation_split,
-                self.classes,
+                TrainingData(self.train_split, self.validation_split, self.classes),
                 checkpoint,
                 self.folder / "history.csv",
             ).val_accuracy

@@ -10,12 +10,14 @@ Targets = npt.NDArray[np.float32]
 
 
 def augment(images: Images, augmentation: Augmentation, rng: np.random.Generator) -> Images:
-    """Shifts, flips, brightens and cuts out of each image at random, in this order.
+    """Shifts, flips, relights and cuts a hole into each image at random, in this order.
+
+        changed = augment(images, recipe.augmentation, np.random.default_rng(1))
 
     Args:
-        images: uint8, shape (images, height, width, channels); left as they are.
+        images: uint8, shape (images, height, width, channels); not changed.
         augmentation: which changes, and how far.
-        rng: what is random.
+        rng: the generator of all random numbers.
 
     Returns:
         As many images of the same shape.
@@ -44,10 +46,10 @@ def cut_mix(
     (arXiv:1905.04899), with alpha 1.
 
     Args:
-        images: uint8, shape (images, height, width, channels); left as they are.
-        targets: how much each class counts, float32, shape (images, classes); left as they are.
-        share: of the images that are changed, by chance.
-        rng: what is random.
+        images: uint8, shape (images, height, width, channels); not changed.
+        targets: how much each class counts, float32, shape (images, classes); not changed.
+        share: the probability with which an image is changed.
+        rng: the generator of all random numbers.
 
     Returns:
         As many images, and targets in which both of an image's classes count by their areas.
@@ -58,21 +60,21 @@ def cut_mix(
     sides = np.sqrt(rng.random(count))
     middles = rng.integers(0, height, count), rng.integers(0, width, count)
     mixed, mixed_targets = images.copy(), targets.copy()
-    for place in changed:
+    for index in changed:
         rows, columns = (
-            _within(middle[place], round(sides[place] * side), side)
+            _within(middle[index], round(sides[index] * side), side)
             for middle, side in zip(middles, (height, width), strict=True)
         )
-        other = others[place]
-        mixed[place, rows, columns] = images[other, rows, columns]
+        other = others[index]
+        mixed[index, rows, columns] = images[other, rows, columns]
         area = np.float32((rows.stop - rows.start) * (columns.stop - columns.start))
         shown = area / np.float32(height * width)
-        mixed_targets[place] = targets[place] + shown * (targets[other] - targets[place])
+        mixed_targets[index] = targets[index] + shown * (targets[other] - targets[index])
     return mixed, mixed_targets
 
 
 def _shifted(images: Images, down: int, right: int, rng: np.random.Generator) -> Images:
-    """By up to `down` and `right` pixels either way; black comes in."""
+    """Shifts by up to `down` and `right` pixels either way; black comes in."""
     count, height, width, _ = images.shape
     padded = np.pad(images, ((0, 0), (down, down), (right, right), (0, 0)))
     top = rng.integers(0, 2 * down + 1, count)
@@ -84,7 +86,7 @@ def _shifted(images: Images, down: int, right: int, rng: np.random.Generator) ->
 
 
 def _relight(images: Images, brightness: float, contrast: float, rng: np.random.Generator) -> None:
-    """In place, the distance to middle grey times a factor, then an offset; each image its own."""
+    """Scales in place the distance to middle grey, then adds an offset; each image has its own."""
     count = len(images)
     factor = 1 + contrast * rng.uniform(-1, 1, count)
     offset = 255 * brightness * rng.uniform(-1, 1, count)
@@ -107,6 +109,6 @@ def _cut_out(images: Images, rows: int, columns: int, rng: np.random.Generator) 
 
 
 def _within(middle: int, length: int, side: int) -> slice:
-    """A stretch about a pixel, as far as it lies on the side."""
+    """A stretch about the pixel `middle`, as far as it lies within the side."""
     start = middle - length // 2
     return slice(max(start, 0), min(start + length, side))

@@ -18,7 +18,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
         training: bool | None = None,
         mask: None = None,
     ) -> tf.Tensor:
-        """As Keras' own layer."""
+        """Normalizes `inputs`, and while training updates the moving statistics."""
         if not (training and self.trainable):
             return super().call(inputs, training=False, mask=mask)
         nothing = tf.constant([], tf.float32)  # while training, the moving statistics are not read

@@ -2,25 +2,23 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from spotimes.dataset.prepared import LabelledImages
 from spotimes.nn.frameworks import tf
-from spotimes.params.train import Augmentation
+from spotimes.params.train import Train
 from spotimes.pixels import to_float32
 from spotimes.training.augmentation import augment, cut_mix
 
 FloatArray = npt.NDArray[np.float32]
-Balance = Literal["none", "weights", "sampling"]
 
-PIXELS_AT_ONCE = 500 * 32 * 32  # of an evaluation batch, whose activations are many times larger
+PIXELS_AT_ONCE = 500 * 32 * 32  # in an evaluation batch: its activations are many times larger
 
 
 class Batches(ABC):
-    """The batches of an epoch, by their place."""
+    """The batches of an epoch, by their index."""
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -32,10 +30,10 @@ class Batches(ABC):
         return (self[index] for index in range(len(self)))
 
     def stream(self) -> tf.data.Dataset:
-        """Gives an epoch's batches to `fit`, the next ones made while one is trained on.
+        """Returns an epoch's batches for `fit`, which makes the next ones while it trains on one.
 
-        Left to make a stream of its own, Keras lets tf.data tune itself, and waits at the end of
-        each epoch until the tuner's thread wakes: 13 s after an epoch of 20 s.
+        A stream that Keras makes by itself tunes itself, and `fit` waits at the end of each epoch
+        until the tuner's thread wakes: 13 s after an epoch of 20 s.
         """
         signature = tuple(tf.TensorSpec((None, *each.shape[1:]), each.dtype) for each in self[0])
         options = tf.data.Options()
@@ -49,29 +47,28 @@ class Batches(ABC):
 
 
 class TrainingBatches(Batches):
-    """Shuffled, augmented batches; each is a function of seed, epoch and place alone.
+    """Shuffled, augmented batches; each is a function of seed, epoch and index alone.
 
-    So an epoch can be repeated or taken up after a kill without what came before it.
+    So an epoch can be repeated, or resumed after a kill, without what came before it:
+
+        batches = TrainingBatches(load_split("train"), classes=10, recipe=recipe)
+        batches.begin(3)
+        images, targets = batches[0]  # the first batch of the fourth epoch
+
+    Args:
+        split: the images to train on.
+        classes: how many classes the labels are of.
+        recipe: its batch size, augmentation, epochs, seed and class balance count.
     """
 
-    def __init__(
-        self,
-        split: LabelledImages,
-        classes: int,
-        batch_size: int,
-        augmentation: Augmentation,
-        epochs: int,
-        seed: int,
-        balance: Balance = "none",
-    ) -> None:
-        """Batches of the epoch that `begin` names; `Train.class_balance` explains `balance`."""
+    def __init__(self, split: LabelledImages, classes: int, recipe: Train) -> None:
         self.split = split
         self.classes = classes
-        self.batch_size = batch_size
-        self.augmentation = augmentation
-        self.mixed_epochs = round(augmentation.cutmix_until * epochs)
-        self.seed = seed
-        self.balance = balance
+        self.batch_size = recipe.batch_size
+        self.augmentation = recipe.augmentation
+        self.mixed_epochs = round(recipe.augmentation.cutmix_until * recipe.epochs)
+        self.seed = recipe.seed
+        self.balance = recipe.class_balance
         self.class_weights = class_weights(split.labels, classes)
         self.begin(0)
 
@@ -79,10 +76,10 @@ class TrainingBatches(Batches):
         return len(self.split.labels) // self.batch_size
 
     def __getitem__(self, index: int) -> tuple[FloatArray, ...]:
-        """Images in [0, 1], float32 NHWC, and their targets, float32 of (batch, classes).
+        """Returns images in [0, 1], float32 NHWC, and targets, float32 of (batch, classes).
 
-        A target is how much each class counts, 1 in sum: one-hot but for `cutmix`.
-        With the balance `weights` each image's weight too, float32 of (batch,).
+        A target is how much each class counts, 1 in sum; without `cutmix` it is one-hot. With the
+        balance `weights` there is each image's weight, too, float32 of (batch,).
         """
         # Sorted, for a disk's sake; a batch has no order.
         chosen = np.sort(self.order[index * self.batch_size :][: self.batch_size])
@@ -95,7 +92,7 @@ class TrainingBatches(Batches):
         return (*batch, targets @ self.class_weights) if self.balance == "weights" else batch
 
     def begin(self, epoch: int) -> None:
-        """Shuffles anew."""
+        """Shuffles the images for an epoch, counted from 0."""
         self.epoch = epoch
         rng = np.random.default_rng((self.seed, epoch))
         if self.balance == "sampling":
@@ -105,10 +102,16 @@ class TrainingBatches(Batches):
 
 
 class EvaluationBatches(Batches):
-    """All of a split, in its order, as it is."""
+    """All images of a split, in its order and unchanged.
+
+    A batch is of at most `PIXELS_AT_ONCE` pixels or of one image; the last may be smaller.
+
+    Args:
+        split: the images.
+        classes: how many classes the labels are of.
+    """
 
     def __init__(self, split: LabelledImages, classes: int) -> None:
-        """Batches of at most `PIXELS_AT_ONCE` or of one image; the last may be smaller."""
         self.split = split
         self.classes = classes
         height, width = split.images.shape[1:3]
@@ -118,20 +121,21 @@ class EvaluationBatches(Batches):
         return -(-len(self.split.labels) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[FloatArray, FloatArray]:
-        """Images in [0, 1], float32 NHWC, and one-hot labels, float32 of (batch, classes)."""
+        """Returns float32 NHWC images in [0, 1] and one-hot labels, float32 of (batch, classes)."""
         part = slice(index * self.batch_size, (index + 1) * self.batch_size)
         return to_float32(self.split.images[part]), one_hot(self.split.labels[part], self.classes)
 
 
 def one_hot(labels: npt.NDArray[np.int64], classes: int) -> FloatArray:
-    """Labels as rows of the identity matrix, float32 of (labels, classes)."""
+    """Returns the labels as rows of the identity matrix, float32 of (labels, classes)."""
     return np.eye(classes, dtype=np.float32)[labels]
 
 
 def class_weights(labels: npt.NDArray[np.int64], classes: int) -> FloatArray:
-    """Weights by which each class counts alike, float32 of (classes,); their mean over images is 1.
+    """Returns weights by which each class counts alike, float32 of (classes,).
 
-    images / (classes with images * images of the class), or 0 for a class without one.
+    A class' weight is images / (classes with images * images of the class), or 0 without an image;
+    the mean over all images is 1.
     """
     counts = np.bincount(labels, minlength=classes)
     shares = counts * np.count_nonzero(counts)
@@ -142,14 +146,14 @@ def class_weights(labels: npt.NDArray[np.int64], classes: int) -> FloatArray:
 def _equal_shares(
     labels: npt.NDArray[np.int64], classes: int, rng: np.random.Generator
 ) -> npt.NDArray[np.intp]:
-    """As many places as there are labels, each class equally often up to one, in classes' order."""
+    """As many indices as there are labels; the classes' counts differ by at most one."""
     present = np.flatnonzero(np.bincount(labels, minlength=classes))
     share, more = divmod(len(labels), len(present))
-    places = []
+    indices = []
     for rank, label in enumerate(rng.permutation(present)):
         of_class = np.flatnonzero(labels == label)
         count = share + (rank < more)
         # Every image comes once before one comes again.
         rounds = [rng.permutation(of_class) for _ in range(-(-count // len(of_class)))]
-        places.append(np.concatenate(rounds)[:count] if rounds else of_class[:0])
-    return np.concatenate(places)
+        indices.append(np.concatenate(rounds)[:count] if rounds else of_class[:0])
+    return np.concatenate(indices)

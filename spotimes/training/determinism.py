@@ -1,7 +1,8 @@
-"""What makes a training run repeat, and the fingerprint that says where it will.
+"""What makes a training run repeatable, and the fingerprint that says where it will repeat.
 
-Bit for bit on one kind of CPU with one number of threads. Across kinds it does not: TensorFlow
-blocks its contractions by the caches' sizes and uses the CPU's approximate reciprocal square root.
+A run repeats bit for bit on one kind of CPU with one number of threads. On another kind it does
+not: TensorFlow blocks its contractions by the caches' sizes and uses the CPU's approximate
+reciprocal square root.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def make_deterministic(seed: int, threads: int) -> None:
     """Seeds every generator and pins TensorFlow to deterministic kernels and so many threads.
 
-    Must come before TensorFlow's first operation: its thread pools are made once.
+    It must be called before TensorFlow's first operation, as its thread pools are made once.
 
     Raises:
         RuntimeError: TensorFlow has already made its thread pools with another count.
@@ -31,7 +32,7 @@ def make_deterministic(seed: int, threads: int) -> None:
 
 
 def fingerprint(versions: Versions, threads: int) -> dict[str, object]:
-    """Describes all that the trained bytes depend on besides the repository's content.
+    """Describes all that the trained bytes depend on, except what the repository holds.
 
     Returns:
         `cpu` family, `isa`, `caches_kib`, `system`, `threads` and `versions`. Where all are equal,
@@ -49,7 +50,7 @@ def fingerprint(versions: Versions, threads: int) -> dict[str, object]:
 
 
 def code_digest() -> str:
-    """SHA-256 over the project's own files that are imported by now, by path and content."""
+    """Returns a SHA-256 of the project's files that are imported by now, by path and content."""
     loaded = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
     files = {Path(file).resolve() for file in loaded if file}
     digest = hashlib.sha256()

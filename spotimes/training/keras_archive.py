@@ -15,16 +15,19 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip archive can hold
 def save(model: keras.Model, path: Path) -> None:
     """Writes `model` so that equal weights and architecture give equal bytes.
 
-    Keras stamps the archive with the time in two places, `date_saved` in metadata.json and each
-    member's date, and with an address in memory, `shared_object_id` in config.json, by which the
-    layers of a fresh model (not of a loaded one) share their dtype policy. The dates are fixed
-    here, the addresses left out.
+    Keras stamps the archive with the time twice, `date_saved` in metadata.json and each member's
+    date, and with an address in memory, `shared_object_id` in config.json, by which the layers of a
+    fresh model (not of a loaded one) share their dtype policy. Here the dates are fixed and the
+    addresses removed.
 
     Args:
         model: a built model, not compiled: an optimizer would be saved with it.
-        path: ends in .keras.
+        path: the file, whose name ends in .keras.
+
+    Raises:
+        OSError: the disk is full, or the file cannot be written.
     """
-    # The weights, twice in the making, and the architecture.
+    # The weights, of which there are two copies meanwhile, and the architecture.
     with atomic.scratch(8 * model.count_params() + (1 << 24)) as folder:
         as_saved = folder / "model.keras"  # Keras insists on the suffix
         model.save(as_saved)

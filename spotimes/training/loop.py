@@ -12,19 +12,34 @@ from spotimes.params.train import Train
 from spotimes.training import optimizer
 from spotimes.training.batch_norm import FusedBatchNormalization
 from spotimes.training.batches import EvaluationBatches, TrainingBatches
-from spotimes.training.callbacks import AverageWeights, History, KeepWeights, Progress, Resume
-from spotimes.training.checkpoint import Checkpoint
+from spotimes.training.checkpoint import Checkpoint, Resume
+from spotimes.training.kept_weights import AverageWeights, KeepWeights
+from spotimes.training.progress import History, Progress
+
+
+class TrainingData(NamedTuple):
+    """What a network is trained on.
+
+    Attributes:
+        train: the images that it learns from.
+        validation: the images that each epoch is measured on.
+        classes: how many classes the labels are of.
+    """
+
+    train: LabelledImages
+    validation: LabelledImages
+    classes: int
 
 
 class Trained(NamedTuple):
     """What a run gives.
 
     Attributes:
-        model: with the kept weights, not compiled.
+        model: the network with the kept weights, not compiled.
         epoch: the epoch that they are from, from 1.
         val_accuracy: their accuracy on the validation split.
         best_val_accuracy: the highest of all epochs.
-        epochs: how many were trained.
+        epochs: how many epochs were trained.
         seconds: how long each of them took, validation included.
     """
 
@@ -39,69 +54,62 @@ class Trained(NamedTuple):
 def train(
     network: Network,
     recipe: Train,
-    train_split: LabelledImages,
-    validation_split: LabelledImages,
-    classes: int,
+    data: TrainingData,
     checkpoint: Checkpoint,
     history_csv: Path,
 ) -> Trained:
     """Trains from scratch, or from where `checkpoint` says that a killed run was.
 
+        data = TrainingData(load_split("train"), load_split("validation"), classes=10)
+        make_deterministic(recipe.seed, recipe.threads)
+        trained = train(network, recipe, data, Checkpoint(path, key), Path("history.csv"))
+        keras_archive.save(trained.model, Path("model.keras"))
+
     Args:
         network: the architecture.
-        recipe: how to train it; its threads and seed are for `make_deterministic`, to be called
-            before.
-        train_split: what it learns from.
-        validation_split: what each epoch is measured on.
-        classes: how many there are.
+        recipe: how to train it. Its threads and seed have effect by `make_deterministic` alone,
+            which must be called before.
+        data: what to train it on.
         checkpoint: where the run's state is kept from epoch to epoch.
-        history_csv: gets one row an epoch.
+        history_csv: the file that gets a row for each epoch.
 
     Raises:
         InputError: the batch is larger than the training split, or the network does not fit the
             images.
     """
-    if recipe.batch_size > len(train_split.labels):
+    if recipe.batch_size > len(data.train.labels):
         raise InputError(
             f"params.yaml: train.batch_size: {recipe.batch_size} is not allowed: there are only "
-            f"{len(train_split.labels)} training images"
+            f"{len(data.train.labels)} training images"
         )
-    height, width, channels = train_split.images.shape[1:]
+    height, width, channels = data.train.images.shape[1:]
     shape = (height, width, channels)
-    fused = networks.build(network, shape, classes, norm=FusedBatchNormalization)
+    fused = networks.build(network, shape, data.classes, norm=FusedBatchNormalization)
     average = AverageWeights(recipe.averaging)
-    keep = KeepWeights(average, recipe.keep == "best", recipe.patience)
+    keep = KeepWeights(average, best=recipe.keep == "best", patience=recipe.patience)
     history = History(history_csv)
     resume = Resume(checkpoint, history, [average, keep])
-    batches = TrainingBatches(
-        train_split,
-        classes,
-        recipe.batch_size,
-        recipe.augmentation,
-        recipe.epochs,
-        recipe.seed,
-        recipe.class_balance,
-    )
+    batches = TrainingBatches(data.train, data.classes, recipe)
     reshuffle = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: batches.begin(epoch))
-    progress = Progress(recipe.epochs, len(batches), recipe.batch_size, resume.done)
+    progress = Progress(recipe.epochs, len(batches), recipe.batch_size, done=resume.done)
     _compiled(fused, recipe, steps=recipe.epochs * len(batches)).fit(
         batches.stream(),
         initial_epoch=resume.done,
         epochs=resume.done if resume.stopped else recipe.epochs,
-        validation_data=EvaluationBatches(validation_split, classes).stream(),
+        validation_data=EvaluationBatches(data.validation, data.classes).stream(),
         callbacks=[reshuffle, average, keep, history, resume, progress],
         verbose=0,
     )
     history.write()
-    model = networks.build(network, shape, classes)
+    model = networks.build(network, shape, data.classes)
     model.set_weights(keep.weights)
     return Trained(
         model,
         keep.epoch,
         keep.accuracy,
-        max(row["val_accuracy"] for row in history.rows),
-        len(history.rows),
-        history.seconds,
+        best_val_accuracy=max(row["val_accuracy"] for row in history.rows),
+        epochs=len(history.rows),
+        seconds=history.seconds,
     )
 
 

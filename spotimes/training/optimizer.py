@@ -15,9 +15,11 @@ _ITERATIONS = 5
 def make(params: Optimizer, steps: int) -> keras.optimizers.Optimizer:
     """Makes the optimizer under its one-cycle rate.
 
+        model.compile(optimizer.make(recipe.optimizer, steps=220 * 382), loss)
+
     Args:
-        params: how far its steps go.
-        steps: of the whole run.
+        params: the rate, and what else the steps depend on.
+        steps: how many batches the whole run has.
     """
     warmup = round(params.warmup * steps)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -60,11 +62,11 @@ class _WithMuon(keras.optimizers.SGD):  # type: ignore[misc]
         self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor
     ) -> None:
         """Changes one variable."""
-        place = self._get_variable_index(variable)
-        if place == 0 or len(variable.shape) != 4 or variable.shape[-1] == 1:
+        index = self._get_variable_index(variable)
+        if index == 0 or len(variable.shape) != 4 or variable.shape[-1] == 1:
             super().update_step(gradient, variable, learning_rate)
             return
-        momentum = self.momentums[place]
+        momentum = self.momentums[index]
         momentum.assign(self._muon.momentum * momentum + gradient)
         direction = gradient + self._muon.momentum * momentum
         inputs, outputs = math.prod(variable.shape[:-1]), variable.shape[-1]
@@ -75,7 +77,7 @@ class _WithMuon(keras.optimizers.SGD):  # type: ignore[misc]
 
 
 def orthogonal(matrix: tf.Tensor) -> tf.Tensor:
-    """Roughly the orthogonal matrix that is nearest: its singular values are 0.7 to 1.2.
+    """Returns roughly the nearest orthogonal matrix: its singular values are 0.7 to 1.2.
 
     Args:
         matrix: float32, shape (rows, columns).

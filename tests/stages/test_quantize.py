@@ -91,13 +91,13 @@ def test_what_it_leaves(repository: Path, card: Card, trained: Any, cifar10: Any
     assert {path: path.read_bytes() for path in first} == first
 
 
-def test_a_missing_dataset_is_told(repository: Path, one_line: OneLine) -> None:
+def test_a_missing_dataset_is_reported(repository: Path, one_line: OneLine) -> None:
     PREPARED.unlink()
     assert "run `dvc repro prepare`" in one_line("quantize", stage.main)
     assert made() == set()
 
 
-def test_another_installed_version_is_told(
+def test_another_installed_version_is_reported(
     repository: Path, network: Network, one_line: OneLine
 ) -> None:
     write_params(network, versions=VERSIONS | {"tensorflow": "2.0.0"})
@@ -115,7 +115,7 @@ def test_of_few_training_images_all_are_calibrated_on(repository: Path, network:
     assert results[0] == results[1] == results[2]
 
 
-def test_a_missing_network_is_told(repository: Path, one_line: OneLine) -> None:
+def test_a_missing_network_is_reported(repository: Path, one_line: OneLine) -> None:
     stage.TRAINED.unlink()
     line = one_line("quantize", stage.main)
     assert line == "models/model.keras: cannot be loaded; run `dvc repro train`"
@@ -154,7 +154,7 @@ def flipped(content: bytes, part: bytes) -> bytes:
         lambda content: flipped(content, b"\x89HDF"),
     ],
 )
-def test_a_damaged_network_is_told(
+def test_a_damaged_network_is_reported(
     repository: Path, one_line: OneLine, damage: Callable[[bytes], bytes]
 ) -> None:
     content = damage(stage.TRAINED.read_bytes())
@@ -177,7 +177,9 @@ def test_a_damaged_network_is_told(
         ],
     ],
 )
-def test_another_network_is_told(repository: Path, one_line: OneLine, blocks: list[Block]) -> None:
+def test_another_network_is_reported(
+    repository: Path, one_line: OneLine, blocks: list[Block]
+) -> None:
     write_params(Network(largest_side=48, blocks=blocks))
     assert "the network in params.yaml" in one_line("quantize", stage.main)
     assert made() == set()
@@ -186,7 +188,7 @@ def test_another_network_is_told(repository: Path, one_line: OneLine, blocks: li
 @pytest.mark.parametrize(
     ("shape", "classes"), [((32, 32, 3), 9), ((30, 32, 3), 10), ((32, 32, 1), 10)]
 )
-def test_a_network_for_other_data_is_told(
+def test_a_network_for_other_data_is_reported(
     repository: Path,
     one_line: OneLine,
     network: Network,

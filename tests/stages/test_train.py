@@ -107,7 +107,7 @@ def test_what_it_leaves(repository: Path, cifar10: dict[SplitName, Split]) -> No
         assert {member.date_time[0] for member in archive.infolist()} == {1980}
 
 
-def test_a_run_that_breaks_off_can_be_taken_up(
+def test_a_run_that_breaks_off_can_be_resumed(
     repository: Path, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk is full when the model is saved: trained epochs are not lost, and then are."""
@@ -128,13 +128,13 @@ def test_a_run_that_breaks_off_can_be_taken_up(
     )
 
 
-def test_a_missing_dataset_is_told(repository: Path, one_line: OneLine) -> None:
+def test_a_missing_dataset_is_reported(repository: Path, one_line: OneLine) -> None:
     PREPARED.unlink()
     assert "run `dvc repro prepare`" in one_line("train", stage.main)
     assert made() == set()
 
 
-def test_half_a_dataset_is_told(repository: Path, prepared: Path, one_line: OneLine) -> None:
+def test_half_a_dataset_is_reported(repository: Path, prepared: Path, one_line: OneLine) -> None:
     PREPARED.unlink()
     PREPARED.mkdir()
     for file in prepared.iterdir():
@@ -145,7 +145,7 @@ def test_half_a_dataset_is_told(repository: Path, prepared: Path, one_line: OneL
     assert made() == set()
 
 
-def test_another_installed_version_is_told(
+def test_another_installed_version_is_reported(
     repository: Path, network: Network, one_line: OneLine
 ) -> None:
     write_params(network, VERSIONS | {"keras": "2.0.0"})
@@ -153,7 +153,7 @@ def test_another_installed_version_is_told(
     assert made() == set()
 
 
-def test_params_that_do_not_fit_the_data_are_told(
+def test_params_that_do_not_fit_the_data_are_reported(
     repository: Path, network: Network, one_line: OneLine
 ) -> None:
     write_params(network, batch_size=241)
@@ -164,7 +164,7 @@ def test_params_that_do_not_fit_the_data_are_told(
     assert made() == set()
 
 
-def test_bad_params_are_told(repository: Path, network: Network, one_line: OneLine) -> None:
+def test_bad_params_are_reported(repository: Path, network: Network, one_line: OneLine) -> None:
     write_params(network, epochs=0)
     assert one_line("train", stage.main).startswith("params.yaml: train.epochs: 0 is not allowed")
     Path("params.yaml").unlink()

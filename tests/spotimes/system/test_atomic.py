@@ -3,13 +3,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from spotimes.system import atomic
+from tests.programs import program
 from tests.project import ROOT
 
 
@@ -26,10 +26,11 @@ def content(folder: Path) -> dict[str, bytes]:
     }
 
 
-def run(script: str, *arguments: Path) -> subprocess.Popen[str]:
+def run(name: str, *arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", script, *map(str, arguments)],
+        program(name, *arguments),
         cwd=ROOT,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -105,16 +106,7 @@ def test_a_block_that_makes_nothing_leaves_the_old_folder(tmp_path: Path) -> Non
 def test_a_kill_in_the_middle_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     path.write_bytes(b"old")
-    script = (
-        "import sys, time\n"
-        "from pathlib import Path\n"
-        "from spotimes.system import atomic\n"
-        "with atomic.replacing(Path(sys.argv[1])) as beside:\n"
-        "    beside.write_bytes(b'half')\n"
-        "    print('written', flush=True)\n"
-        "    time.sleep(60)\n"
-    )
-    with run(script, path) as process:
+    with run("write_half", path) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "written\n"
         process.kill()
@@ -126,15 +118,9 @@ def test_a_kill_in_the_middle_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_two_processes_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
-    script = (
-        "import sys\n"
-        "from pathlib import Path\n"
-        "from spotimes.system import atomic\n"
-        "atomic.write_bytes(Path(sys.argv[1]), b'other')\n"
-    )
     with atomic.replacing(path) as beside:
         beside.write_bytes(b"own")
-        with run(script, path) as process:
+        with run("write_file", path, "other") as process:
             pass
         assert process.returncode == 0
         assert content(tmp_path) == {"file.txt": b"other", beside.name: b"own"}
@@ -147,19 +133,7 @@ def test_a_kill_while_the_old_folder_goes_leaves_a_whole_one(tmp_path: Path) -> 
     path.mkdir()
     for name, text in old.items():
         (path / name).write_bytes(text)
-    script = (
-        "import os, shutil, sys\n"
-        "from pathlib import Path\n"
-        "from spotimes.system import atomic\n"
-        "def killed(folder, *_, **__):\n"  # as rmtree would be, after its first file
-        "    os.unlink(next(os.scandir(folder)))\n"
-        "    os.kill(os.getpid(), 9)\n"
-        "shutil.rmtree = killed\n"
-        "with atomic.replacing(Path(sys.argv[1])) as beside:\n"
-        "    beside.mkdir()\n"
-        "    (beside / 'new.txt').write_bytes(b'new')\n"
-    )
-    with run(script, path) as process:
+    with run("die_while_removing", path) as process:
         pass
     assert process.returncode == -signal.SIGKILL
     assert not path.exists() or content(path) in (old, {"new.txt": b"new"})
@@ -209,7 +183,7 @@ def test_a_scratch_folder_goes_with_what_is_in_it(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_without_room_for_scratch_is_told_beforehand(
+def test_a_disk_without_room_for_scratch_is_reported_beforehand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -60,13 +60,13 @@ def test_another_architecture_is_described_by_its_features(system: Path) -> None
     assert found["isa"] == "asimd asimddp"
 
 
-def test_what_a_system_does_not_tell_is_empty(system: Path) -> None:
+def test_what_a_system_does_not_report_is_empty(system: Path) -> None:
     found = host.describe()
     assert list(found) == KEYS
     assert (found["family"], found["isa"], found["caches_kib"]) == ("", "", {})
 
 
-def test_a_cache_without_a_size_is_left_out(system: Path) -> None:
+def test_a_cache_without_a_size_is_ignored(system: Path) -> None:
     """As Linux shows it on many virtual ARM machines."""
     cache = system / "sys/devices/system/cpu/cpu0/cache"
     write(cache / "index0/level", "1\n")

@@ -1,10 +1,11 @@
 import os
 import subprocess
-import sys
 
 import pytest
 
 from spotimes.system.native_stderr import captured
+from tests.programs import output_of, program
+from tests.project import ROOT
 
 
 def test_what_goes_to_the_descriptor_is_kept_and_not_shown(
@@ -12,7 +13,7 @@ def test_what_goes_to_the_descriptor_is_kept_and_not_shown(
 ) -> None:
     with captured() as kept:
         os.write(2, b"native\n")
-        subprocess.run([sys.executable, "-c", "print('\xe9', file=__import__('sys').stderr)"])  # noqa: PLW1510
+        subprocess.run(program("complain", "é"), cwd=ROOT, check=True)
         assert kept.getvalue() == b""
     assert kept.getvalue() == "native\né\n".encode()
     os.write(2, b"after\n")
@@ -21,12 +22,12 @@ def test_what_goes_to_the_descriptor_is_kept_and_not_shown(
 
 def test_an_exception_brings_standard_error_back(capfd: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
-        os.write(2, b"told\n")
+        os.write(2, b"reported\n")
         raise ValueError
 
     with pytest.raises(ValueError), captured() as kept:
         fail()
-    assert kept.getvalue() == b"told\n"
+    assert kept.getvalue() == b"reported\n"
     os.write(2, b"after\n")
     assert capfd.readouterr().err == "after\n"
 
@@ -50,16 +51,4 @@ def test_no_descriptor_is_left_open() -> None:
 
 def test_without_a_standard_error_and_without_a_writable_folder() -> None:
     """As of a service that is started with its descriptors closed, on a read-only device."""
-    code = """
-import os, tempfile
-from spotimes.system.native_stderr import captured
-tempfile.tempdir = "/nowhere"
-with captured() as kept:
-    os.write(2, b"told")
-assert kept.getvalue() == b"told"
-os.close(2)
-with captured() as kept:
-    pass
-assert kept.getvalue() == b""
-"""
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    output_of("capture_without_stderr")

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -36,14 +38,14 @@ def augmented(
     return augment(images, augmentation, np.random.default_rng(seed))
 
 
-def shifted(image: Images, down: int, right: int) -> Images:
+def shifted(images: Images, down: int, right: int) -> Images:
     """Pixel by pixel; black comes in."""
-    height, width, channels = image.shape
-    result = np.zeros((height, width, channels), np.uint8)
+    height, width = images.shape[1:3]
+    result = np.zeros_like(images)
     for row in range(height):
         for column in range(width):
             if 0 <= row - down < height and 0 <= column - right < width:
-                result[row, column] = image[row - down, column - right]
+                result[:, row, column] = images[:, row - down, column - right]
     return result
 
 
@@ -72,17 +74,16 @@ def test_a_flip_mirrors_left_and_right_about_half_of_the_images(images: Images) 
 def test_each_image_is_a_possible_shift_of_itself(images: Images, flip: bool) -> None:
     limit = 2
     some = images[:60]
-    found = set()
-    for image, result in zip(some, augmented(some, flip, limit / 32), strict=True):
-        moves = [
-            (down, right, mirrored)
-            for down in range(-limit, limit + 1)
-            for right in range(-limit, limit + 1)
-            for mirrored in ([False, True] if flip else [False])
-            if np.array_equal(result, shifted(image, down, right)[:, :: -1 if mirrored else 1])
-        ]
-        assert len(moves) == 1
-        found.add(moves[0])
+    results = augmented(some, flip, limit / 32)
+    moves: list[list[tuple[int, int, bool]]] = [[] for _ in some]
+    for down, right in itertools.product(range(-limit, limit + 1), repeat=2):
+        move = shifted(some, down, right)
+        for mirrored in [False, True] if flip else [False]:
+            same = (results == move[:, :, :: -1 if mirrored else 1]).all(axis=(1, 2, 3))
+            for index in np.flatnonzero(same):
+                moves[index].append((down, right, mirrored))
+    assert {len(each) for each in moves} == {1}
+    found = {each[0] for each in moves}
     for axis in (0, 1):
         assert {move[axis] for move in found} == set(range(-limit, limit + 1))
     assert {move[2] for move in found} == ({False, True} if flip else {False})
@@ -180,11 +181,11 @@ def test_a_mixed_image_shows_one_rectangle_of_another_in_its_place(images: Image
     targets = np.eye(len(images), dtype=np.float32)
     mixed, mixed_targets = cut_mix(images, targets, 1, np.random.default_rng(1))
     np.testing.assert_array_equal(images, before)
-    for place, (image, target) in enumerate(zip(mixed, mixed_targets, strict=True)):
+    for index, (image, target) in enumerate(zip(mixed, mixed_targets, strict=True)):
         two = np.flatnonzero(target)
-        other = next((each for each in two if each != place), place)
+        other = next((each for each in two if each != index), index)
         hit = (image == images[other]).all(axis=2)
-        kept = (image == images[place]).all(axis=2)
+        kept = (image == images[index]).all(axis=2)
         assert (hit | kept).all()
         rows, columns = np.flatnonzero((~kept).any(axis=1)), np.flatnonzero((~kept).any(axis=0))
         if rows.size:

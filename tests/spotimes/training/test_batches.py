@@ -1,21 +1,22 @@
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from spotimes.dataset.prepared import Split, SplitName
-from spotimes.params.train import Augmentation
+from spotimes.params.train import Augmentation, Train
 from spotimes.pixels import to_float32
 from spotimes.training import batches as batches_module
 from spotimes.training.batches import (
-    Balance,
     EvaluationBatches,
     TrainingBatches,
     class_weights,
     one_hot,
 )
+from tests.recipes import RECIPE
 
 pytestmark = pytest.mark.usefixtures("reseed")
 
@@ -28,6 +29,11 @@ CHANGED = Augmentation(
 Batch = tuple[npt.NDArray[np.float32], ...]
 
 
+def recipe(augmentation: Augmentation = AS_IT_IS, **values: Any) -> Train:
+    """Four epochs with these changes of the images."""
+    return RECIPE.model_copy(update={"epochs": 4, "augmentation": augmentation, **values})
+
+
 @pytest.fixture
 def split(cifar10: dict[SplitName, Split]) -> Split:
     return cifar10["train"]
@@ -36,7 +42,7 @@ def split(cifar10: dict[SplitName, Split]) -> Split:
 @pytest.fixture
 def make(split: Split) -> Callable[..., TrainingBatches]:
     def make(augmentation: Augmentation = CHANGED, seed: int = 1) -> TrainingBatches:
-        return TrainingBatches(split, 10, 32, augmentation, 4, seed)
+        return TrainingBatches(split, 10, recipe(augmentation, seed=seed))
 
     return make
 
@@ -45,18 +51,17 @@ def same(one: Batch, other: Batch) -> bool:
     return all(np.array_equal(*arrays) for arrays in zip(one, other, strict=True))
 
 
-def places(batches: TrainingBatches, split: Split) -> list[int]:
+def shown_indices(batches: TrainingBatches, split: Split) -> list[int]:
     """Which images of the split an epoch shows, by their pixels."""
-    place_of = {image.tobytes(): place for place, image in enumerate(split.images)}
-    assert len(place_of) == len(split.images)
+    index_of = {image.tobytes(): index for index, image in enumerate(split.images)}
+    assert len(index_of) == len(split.images)
     shown = []
-    for index in range(len(batches)):
-        images, labels, *_ = batches[index]
+    for images, labels, *_ in batches:
         pixels = np.rint(images * 255).astype(np.uint8)
         for image, label in zip(pixels, labels, strict=True):
-            place = place_of[image.tobytes()]
-            assert label.argmax() == split.labels[place]
-            shown.append(place)
+            found = index_of[image.tobytes()]
+            assert label.argmax() == split.labels[found]
+            shown.append(found)
     return shown
 
 
@@ -90,22 +95,22 @@ def test_an_epoch_shows_whole_batches_of_different_images(
 ) -> None:
     batches = make(AS_IT_IS)
     assert len(batches) == 240 // 32
-    shown = places(batches, split)
+    shown = shown_indices(batches, split)
     assert len(shown) == len(set(shown)) == 224
 
 
-def test_what_sits_out_is_not_always_the_same(
+def test_what_is_skipped_is_not_always_the_same(
     make: Callable[..., TrainingBatches], split: Split
 ) -> None:
     batches = make(AS_IT_IS)
     seen: set[int] = set()
     for epoch in range(6):
         batches.begin(epoch)
-        seen |= set(places(batches, split))
+        seen |= set(shown_indices(batches, split))
     assert len(seen) == 240
 
 
-def test_a_batch_hangs_on_seed_epoch_and_place_alone(
+def test_a_batch_depends_on_seed_epoch_and_index_alone(
     make: Callable[..., TrainingBatches],
 ) -> None:
     batches, other = make(), make()
@@ -121,11 +126,11 @@ def test_a_batch_hangs_on_seed_epoch_and_place_alone(
 
 def test_epochs_and_seeds_differ(make: Callable[..., TrainingBatches], split: Split) -> None:
     batches = make(AS_IT_IS)
-    first = places(batches, split)
+    first = shown_indices(batches, split)
     batches.begin(1)
-    second = places(batches, split)
+    second = shown_indices(batches, split)
     assert first != second
-    assert places(make(AS_IT_IS, seed=2), split) not in (first, second)
+    assert shown_indices(make(AS_IT_IS, seed=2), split) not in (first, second)
 
 
 def test_the_same_image_is_changed_in_another_way_in_another_epoch(
@@ -173,18 +178,20 @@ def test_evaluation_takes_fewer_of_larger_images(side: int, batch_size: int) -> 
 @pytest.fixture
 def uneven(split: Split) -> Split:
     """Images of three classes: 24, 12 and 4."""
-    places = [np.flatnonzero(split.labels == label)[:count] for label, count in enumerate((24, 12))]
-    chosen = np.concatenate([*places, np.flatnonzero(split.labels == 2)[:4]])
+    indices = [
+        np.flatnonzero(split.labels == label)[:count] for label, count in enumerate((24, 12))
+    ]
+    chosen = np.concatenate([*indices, np.flatnonzero(split.labels == 2)[:4]])
     return Split(split.images[chosen], split.labels[chosen])
 
 
-def counts(split: Split, balance: Balance, epochs: int) -> npt.NDArray[np.int64]:
+def counts(split: Split, balance: str, epochs: int) -> npt.NDArray[np.int64]:
     """How often each image of the split is shown."""
-    batches = TrainingBatches(split, 10, 8, AS_IT_IS, 4, 1, balance)
+    batches = TrainingBatches(split, 10, recipe(batch_size=8, class_balance=balance))
     shown = np.zeros(len(split.labels), np.int64)
     for epoch in range(epochs):
         batches.begin(epoch)
-        np.add.at(shown, places(batches, split), 1)
+        np.add.at(shown, shown_indices(batches, split), 1)
     return shown
 
 
@@ -203,7 +210,7 @@ def test_without_balance_each_image_is_shown_once_an_epoch(uneven: Split) -> Non
 
 
 def test_weights_let_each_class_count_alike(uneven: Split) -> None:
-    batches = TrainingBatches(uneven, 10, 8, AS_IT_IS, 4, 1, "weights")
+    batches = TrainingBatches(uneven, 10, recipe(batch_size=8, class_balance="weights"))
     total = np.zeros(3)
     for index in range(len(batches)):
         _, labels, weights = batches[index]
@@ -214,7 +221,8 @@ def test_weights_let_each_class_count_alike(uneven: Split) -> None:
 
 def test_a_mixed_image_weighs_what_its_classes_do(uneven: Split) -> None:
     mixing = AS_IT_IS.model_copy(update={"cutmix": 1})
-    batches = TrainingBatches(uneven, 10, 8, mixing, 4, 1, "weights")
+    params = recipe(mixing, batch_size=8, class_balance="weights")
+    batches = TrainingBatches(uneven, 10, params)
     _, targets, weights = batches[0]
     assert ((targets > 0).sum(axis=1) == 2).any()
     np.testing.assert_allclose(targets.sum(axis=1), 1, rtol=1e-6)
@@ -224,7 +232,7 @@ def test_a_mixed_image_weighs_what_its_classes_do(uneven: Split) -> None:
 
 def test_the_last_epochs_are_of_whole_images(split: Split) -> None:
     mixing = AS_IT_IS.model_copy(update={"cutmix": 1, "cutmix_until": 0.75})
-    batches = TrainingBatches(split, 10, 32, mixing, 4, 1)
+    batches = TrainingBatches(split, 10, recipe(mixing))
     mixed = []
     for epoch in range(4):
         batches.begin(epoch)

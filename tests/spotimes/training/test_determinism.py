@@ -2,7 +2,6 @@ import hashlib
 import os
 import random
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,8 @@ from spotimes.params.load import PARAMS_FILE, load_group
 from spotimes.params.versions import Versions
 from spotimes.system import host
 from spotimes.training.determinism import code_digest, fingerprint, make_deterministic
+from tests.imports import reached
+from tests.programs import program
 from tests.project import ROOT
 
 pytestmark = pytest.mark.slow
@@ -61,22 +62,18 @@ def test_the_fingerprint_names_what_the_bytes_depend_on() -> None:
 
 
 def test_the_digest_is_of_the_projects_modules_alone(tmp_path: Path) -> None:
-    package = tmp_path / "spotimes"
-    package.mkdir()
-    for name in ("__init__", "determinism", "host", "frameworks", "native_stderr", "errors"):
-        (package / f"{name}.py").write_bytes((ROOT / f"spotimes/{name}.py").read_bytes())
-    # A frameworks module without TensorFlow: what is hashed does not hang on what it does.
-    (package / "frameworks.py").write_text("keras = tf = None\n")
-    params = package / "params"
-    params.mkdir()
-    for name in ("__init__", "load", "versions"):
-        (params / f"{name}.py").write_bytes((ROOT / f"spotimes/params/{name}.py").read_bytes())
-    (package / "unused.py").write_text("")
+    needed = reached("spotimes.training.determinism")
+    for file in [*needed, "tests/programs/code_digest.py"]:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_bytes((ROOT / file).read_bytes())
+    # Without TensorFlow, for speed: what is hashed does not depend on what it does.
+    (tmp_path / "spotimes/nn/frameworks.py").write_text("keras = tf = None\n")
+    unused, used = (tmp_path / "spotimes" / name for name in ("unused.py", "system/host.py"))
+    unused.write_text("")
 
     def digest() -> str:
-        script = "from spotimes.training.determinism import code_digest; print(code_digest())"
         done = subprocess.run(
-            [sys.executable, "-c", script],
+            program("code_digest"),
             cwd=tmp_path,
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
@@ -87,9 +84,9 @@ def test_the_digest_is_of_the_projects_modules_alone(tmp_path: Path) -> None:
 
     first = digest()
     assert len(first) == hashlib.sha256().digest_size * 2
-    (package / "unused.py").write_text("changed = True\n")
+    unused.write_text("changed = True\n")
     assert digest() == first
-    (package / "host.py").write_text((package / "host.py").read_text() + "# a comment\n")
+    used.write_text(used.read_text() + "# a comment\n")
     assert digest() != first
 
 
@@ -102,16 +99,10 @@ def test_the_users_settings_of_keras_have_no_say(tmp_path: Path) -> None:
         '{"floatx": "float16", "epsilon": 1e-3, "backend": "jax", '
         '"image_data_format": "channels_first"}'
     )
-    script = (
-        "from spotimes.nn.frameworks import keras\n"
-        "config = keras.config\n"
-        "print(config.backend(), config.floatx(), config.epsilon(), config.image_data_format())\n"
-    )
-    environment = {**os.environ, "KERAS_HOME": str(tmp_path), "KERAS_BACKEND": "torch"}
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        program("keras_config"),
         cwd=ROOT,
-        env=environment,
+        env={**os.environ, "KERAS_HOME": str(tmp_path), "KERAS_BACKEND": "torch"},
         capture_output=True,
         text=True,
         check=True,

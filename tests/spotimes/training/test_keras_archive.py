@@ -60,7 +60,7 @@ def test_saving_a_loaded_model_gives_the_same_bytes(archive: Path, tmp_path: Pat
 def test_another_model_with_the_same_weights_gives_the_same_bytes(
     archive: Path, network: Network, trained: Any, tmp_path: Path
 ) -> None:
-    """Whatever was built before; tests/spotimes/training/test_training.py compares processes."""
+    """Whatever was built before; tests/spotimes/training/test_loop.py compares processes."""
     model = build(network, (32, 32, 3), 10)
     model.set_weights(trained.get_weights())
     keras_archive.save(model, tmp_path / "model.keras")

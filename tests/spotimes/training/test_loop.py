@@ -2,8 +2,8 @@
 
 import csv
 import math
+import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,85 +16,16 @@ from spotimes.errors import InputError
 from spotimes.nn.frameworks import keras
 from spotimes.params.network import Network
 from spotimes.params.train import Train
-from spotimes.training import keras_archive
-from spotimes.training import loop as training
+from spotimes.training import keras_archive, loop
 from spotimes.training.batches import EvaluationBatches
-from spotimes.training.callbacks import Progress
 from spotimes.training.checkpoint import Checkpoint
-from spotimes.training.loop import Trained, train
+from spotimes.training.loop import Trained, TrainingData, train
+from spotimes.training.progress import Progress
+from tests.programs import program
 from tests.project import ROOT
+from tests.recipes import RECIPE, changed
 
 STEPS = 240 // 32
-RECIPE = Train.model_validate(
-    {
-        "epochs": 3,
-        "batch_size": 32,
-        "seed": 1,
-        "threads": 2,
-        "optimizer": {
-            "peak_learning_rate": 0.05,
-            "warmup": 0.25,
-            "momentum": 0.9,
-            "weight_decay": 0.005,
-            "muon": {"peak_learning_rate": 0.02, "momentum": 0.95},
-        },
-        "augmentation": {
-            "flip": True,
-            "shift": 0.0625,
-            "brightness": 0,
-            "contrast": 0,
-            "cutout": 0,
-            "cutmix": 0,
-            "cutmix_until": 1,
-        },
-        "class_balance": "none",
-        "label_smoothing": 0.1,
-        "averaging": 0.9,
-        "keep": "last",
-        "patience": None,
-    }
-)
-
-# Trains as a stage does, and dies at once after so many batches, or after so many whole epochs.
-SCRIPT = """
-import os, signal, sys
-from pathlib import Path
-from spotimes.training import keras_archive
-from spotimes.training import loop as training
-from spotimes.training.checkpoint import Checkpoint
-from spotimes.dataset.prepared import load_split
-from spotimes.training.determinism import make_deterministic
-from spotimes.params.network import Block, Network
-from spotimes.params.train import Train
-
-network, recipe, data, folder, batches, epochs = sys.argv[1:]
-
-class Killing(training.Progress):
-    batches = 0
-
-    def on_train_batch_end(self, batch, logs=None):
-        Killing.batches += 1
-        if Killing.batches == int(batches):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def on_epoch_end(self, epoch, logs=None):
-        if epoch + 1 == int(epochs):
-            os.kill(os.getpid(), signal.SIGKILL)
-
-training.Progress = Killing
-recipe = Train.model_validate_json(recipe)
-make_deterministic(recipe.seed, recipe.threads)
-trained = training.train(
-    Network.model_validate_json(network),
-    recipe,
-    load_split("train", Path(data)),
-    load_split("validation", Path(data)),
-    10,
-    Checkpoint(Path(folder, "train.npz"), "key"),
-    Path(folder, "history.csv"),
-)
-keras_archive.save(trained.model, Path(folder, "model.keras"))
-"""
 
 
 class Run(NamedTuple):
@@ -139,10 +70,8 @@ def start(network: Network, prepared: Path) -> Start:
     def start(folder: Path, batches: int = 0, epochs: int = 0) -> subprocess.Popen[bytes]:
         folder.mkdir(exist_ok=True)
         texts = [network.model_dump_json(), RECIPE.model_dump_json()]
-        arguments = [*texts, str(prepared), str(folder), str(batches), str(epochs)]
-        return subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, *arguments], cwd=ROOT, stderr=subprocess.PIPE
-        )
+        arguments = [*texts, prepared, folder, batches, epochs]
+        return subprocess.Popen(program("train", *arguments), cwd=ROOT, stderr=subprocess.PIPE)
 
     return start
 
@@ -179,9 +108,7 @@ def train_in(
         trained = train(
             network,
             recipe,
-            cifar10["train"],
-            validation or cifar10["validation"],
-            10,
+            TrainingData(cifar10["train"], validation or cifar10["validation"], 10),
             Checkpoint(folder / "train.npz", key),
             folder / "history.csv",
         )
@@ -191,21 +118,17 @@ def train_in(
     return run
 
 
-def changed(**values: Any) -> Train:
-    return Train.model_validate(RECIPE.model_dump() | values)
-
-
 def test_a_killed_run_goes_on_to_the_same_bytes(
     start: Start,
     background: tuple[Path, subprocess.Popen[bytes]],
     train_in: TrainIn,
     tmp_path: Path,
 ) -> None:
-    """Killed in the middle of epoch 2, then, taken up in a fresh process, right after epoch 2."""
+    """Killed in the middle of epoch 2, then, resumed in a fresh process, right after epoch 2."""
     for batches, epochs, done in ((STEPS + STEPS // 2, 0, 1), (0, 2, 2)):
         process = start(tmp_path, batches, epochs)
-        process.communicate()
-        assert process.returncode == -9
+        _, errors = process.communicate()
+        assert process.returncode == -signal.SIGKILL, errors.decode()
         assert len(rows(tmp_path)) == done
         assert not (tmp_path / "model.keras").exists()
     trained = train_in(tmp_path)
@@ -218,7 +141,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
 def test_a_process_that_trained_before_gives_the_same_bytes(
     alone: Path, tmp_path: Path, train_in: TrainIn, cifar10: dict[SplitName, Split]
 ) -> None:
-    """Beside another run's checkpoint, and then beside a damaged one; neither is taken up."""
+    """Beside another run's checkpoint, and then beside a damaged one; both are ignored."""
     train_in(tmp_path, changed(epochs=1), key="another")
     assert Checkpoint(tmp_path / "train.npz", "another").load() is not None
     trained = train_in(tmp_path)
@@ -270,7 +193,7 @@ def test_a_history_names_each_epoch_and_the_rate_ends_at_zero(alone: Path) -> No
 
 @pytest.fixture(scope="module")
 def hopeless(cifar10: dict[SplitName, Split]) -> Split:
-    """One image under each of the ten labels: whatever a network says, one in ten is right."""
+    """One image under each of the ten labels: whatever a network says, one in ten is correct."""
     image = cifar10["validation"].images[:1]
     return Split(np.repeat(image, 10, axis=0), np.arange(10))
 
@@ -306,7 +229,7 @@ def test_without_averaging_the_last_weights_are_kept_as_they_are(
             super().on_train_end(logs)
             plain.append([weight.numpy() for weight in self.model.weights])
 
-    monkeypatch.setattr(training, "Progress", Spying)
+    monkeypatch.setattr(loop, "Progress", Spying)
     recipe = changed(epochs=1, averaging=0.0)
     kept = train_in(tmp_path, recipe).model.get_weights()
     first = result(tmp_path)

@@ -54,7 +54,7 @@ def random_gradients(model: keras.Model, seed: int) -> list[Array]:
     ]
 
 
-def test_the_rate_rises_in_a_line_and_falls_as_a_cosine() -> None:
+def test_the_rate_rises_linearly_and_falls_as_a_cosine() -> None:
     rate = optimizer.make(SGD, steps=100)._learning_rate
     rates = [float(rate(step)) for step in range(101)]
     assert rates[0] == pytest.approx(0.05 / 20)
@@ -105,14 +105,14 @@ def test_muon_turns_dense_and_pointwise_kernels_by_its_rate(model: keras.Model) 
     before = {each.path: each.numpy() for each in model.trainable_variables}
     first, second = random_gradients(model, 1), random_gradients(model, 2)
     steps(model, WITH_MUON, [first, second])
-    for place, variable in enumerate(model.trainable_variables):
+    for index, variable in enumerate(model.trainable_variables):
         layer = variable.path.split("/")[-2]
         if layer not in ("conv", "pointwise"):
             continue
         matrix = (-1, variable.shape[-1])
         kernel = before[variable.path].reshape(matrix)
         size = math.sqrt(min(kernel.shape))
-        one, two = (each[place].reshape(matrix) for each in (first, second))
+        one, two = (each[index].reshape(matrix) for each in (first, second))
         momentum = one
         for direction in (one + 0.5 * momentum, two + 0.5 * (0.5 * momentum + two)):
             turned = optimizer.orthogonal(tf.constant(direction)).numpy()

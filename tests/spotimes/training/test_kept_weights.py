@@ -1,16 +1,11 @@
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from spotimes.nn.frameworks import keras
 from spotimes.nn.network import build
 from spotimes.params.network import Network
-from spotimes.training.callbacks import AverageWeights, History, KeepWeights, Progress, Resume
-from spotimes.training.checkpoint import Checkpoint
+from spotimes.training.kept_weights import AverageWeights, KeepWeights
 
 pytestmark = pytest.mark.usefixtures("reseed")
 
@@ -145,77 +140,3 @@ def test_what_is_kept_can_be_carried_over(model: Any) -> None:
     assert (other.epoch, other.accuracy) == (2, 1 / 3)
     for one, another in zip(keep.weights, other.weights, strict=True):
         np.testing.assert_array_equal(one, another)
-
-
-def test_history_is_a_csv_with_a_row_an_epoch(model: Any, tmp_path: Path) -> None:
-    model.compile(keras.optimizers.SGD(0.25))
-    history = History(tmp_path / "metrics/history.csv")
-    history.set_model(model)
-    for epoch in range(2):
-        history.on_epoch_begin(epoch)
-        logs = {"loss": 1 / 3, "accuracy": 0.5, "val_loss": 2.0, "val_accuracy": 1e-7, "more": 1.0}
-        history.on_epoch_end(epoch, logs)
-        assert len(pd.read_csv(history.path)) == epoch + 1
-    assert history.path.read_text() == (
-        "epoch,learning_rate,loss,accuracy,val_loss,val_accuracy\n"
-        "1,0.25,0.333333,0.5,2,1e-07\n"
-        "2,0.25,0.333333,0.5,2,1e-07\n"
-    )
-    assert len(history.seconds) == 2
-    assert min(history.seconds) >= 0
-
-
-def test_a_new_run_has_nothing_to_resume(tmp_path: Path) -> None:
-    resume = Resume(Checkpoint(tmp_path / "none.npz", "key"), History(tmp_path / "h.csv"), [])
-    assert (resume.done, resume.stopped) == (0, False)
-
-
-def test_a_saved_run_comes_back_with_its_optimizer(
-    network: Network, tmp_path: Path, reseed: Callable[[], None]
-) -> None:
-    checkpoint = Checkpoint(tmp_path / "train.npz", "key")
-    runs = []
-    for seed in (1, 2):
-        run = randomly_compiled(network, seed)
-        history = History(tmp_path / "history.csv")
-        average = averaging(run, 0.9)
-        resume = Resume(checkpoint, history, [average])
-        resume.set_model(run)
-        if seed == 1:
-            history.rows, history.seconds = [{"epoch": 1, "loss": 0.1 + 0.2}], [1.5]
-            run.stop_training = True
-            resume.on_epoch_end(0)
-        else:
-            assert (resume.done, resume.stopped) == (1, True)
-            assert (history.rows, history.seconds) == ([{"epoch": 1, "loss": 0.1 + 0.2}], [1.5])
-            resume.on_train_begin()
-        variables = [*run.weights, *run.optimizer.variables]
-        runs.append([*(each.numpy() for each in variables), *average.average])
-    for one, other in zip(*runs, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-def randomly_compiled(network: Network, seed: int) -> Any:
-    model = build(network, (32, 32, 3), 10)
-    model.compile(keras.optimizers.SGD(0.1, momentum=0.9))
-    model.optimizer.build(model.trainable_variables)
-    rng = np.random.default_rng(seed)
-    for variable in [*model.weights, *model.optimizer.variables]:
-        if variable.dtype == "float32":
-            variable.assign(rng.normal(size=variable.shape))
-    model.optimizer.iterations.assign(seed)
-    return model
-
-
-def test_progress_tells_the_last_validation_accuracy(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    progress = Progress(epochs=3, steps=2, batch_size=10, done=1)
-    progress.on_train_begin()
-    for batch in range(2):
-        progress.on_train_batch_end(batch)
-    progress.on_epoch_end(1, {"val_accuracy": 0.1234})
-    progress.on_train_end()
-    shown = capsys.readouterr().err
-    assert "epoch 2/3, validation 12.34%" in shown
-    assert "40.0/60.0" in shown
