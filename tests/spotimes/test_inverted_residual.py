@@ -25,7 +25,7 @@ from spotimes.system.validation import load_yaml
 from spotimes.tflite.metadata import embedded
 from spotimes.tflite.tflite_file import TFLiteFile
 from spotimes.training.checkpoint import Checkpoint
-from spotimes.training.loop import train
+from spotimes.training.loop import TrainingData, train
 from tests.project import ROOT
 
 SHAPE = (32, 32, 3)
@@ -52,8 +52,8 @@ def model(
     recipe = Train.model_validate(load_yaml(ROOT / "params.yaml")["train"])
     recipe = recipe.model_copy(update={"epochs": 3, "batch_size": 48, "averaging": 0.0})
     checkpoint, history = Checkpoint(folder / "state.npz", "key"), folder / "history.csv"
-    splits = cifar10["train"], cifar10["validation"]
-    return train(NETWORK, recipe, *splits, 10, checkpoint, history).model
+    data = TrainingData(cifar10["train"], cifar10["validation"], 10)
+    return train(NETWORK, recipe, data, checkpoint, history).model
 
 
 @pytest.fixture(scope="module")
