@@ -63,6 +63,12 @@ def test_what_takes_long_or_is_never_the_same_depends_on_nothing_else(name: str)
     assert set().union(*code(name).values()) == needed(name)
 
 
+def test_what_a_run_leaves_in_a_package_is_no_change_of_it() -> None:
+    """A folder's hash in dvc.lock would else change with the first import (DVC issue 10225)."""
+    ignored = (ROOT / ".dvcignore").read_text(encoding="utf-8").splitlines()
+    assert {"__pycache__", "*.tmp"} <= set(ignored)
+
+
 def test_a_package_s_own_file_is_its_docstring() -> None:
     for path in [*(ROOT / "spotimes").rglob("__init__.py"), ROOT / "stages/__init__.py"]:
         (statement,) = ast.parse(path.read_text(encoding="utf-8")).body
