@@ -2,6 +2,7 @@
 
     SpotimesError
     ├── InputError              2  something outside the code is wrong; its user can mend it
+    │   ├── MirrorError         2  a mirror of a dataset cannot deliver; another may
     │   └── TooManyPixelsError  2  a picture has more pixels than may be read
     └── LimitBrokenError        3  a model breaks a limit that params.yaml sets
 
@@ -29,6 +30,10 @@ class InputError(SpotimesError):
     """Something outside the code is wrong: params, a dataset, a download, a model, the machine."""
 
     status = 2
+
+
+class MirrorError(InputError):
+    """A mirror of a dataset cannot deliver; another may. The message is the URL and why."""
 
 
 class TooManyPixelsError(InputError):

