@@ -12,8 +12,8 @@ from spotimes.ingestion.exact_copies import exact_groups
 from spotimes.ingestion.near_copies import near_pairs
 from spotimes.ingestion.source import Source
 from spotimes.ingestion.split import (
-    LEFT_OUT,
-    NOT_SAID,
+    EXCLUDED,
+    NOT_GIVEN,
     TEST,
     TRAIN,
     VALIDATION,
@@ -31,7 +31,7 @@ class Selection(NamedTuple):
     """What of a source goes where.
 
     Attributes:
-        split_of: int8, shape (images,): the place in `prepared.SPLITS`, or `LEFT_OUT`.
+        split_of: int8, shape (images,): the place in `prepared.SPLITS`, or `EXCLUDED`.
         left_out: the places of what was left out as `prepare.leave_out` asks, by its reason.
         exact: groups of places with the same image, those that were left out among them.
         near: int, shape (pairs, 2): places in different splits with nearly the same image.
@@ -61,13 +61,13 @@ def select(source: Source, params: Prepare) -> Selection:
     if source.unreadable:
         _refuse_unreadable(source, params)
         left_out["unreadable"] = np.array(list(source.unreadable), np.intp)
-        given[left_out["unreadable"]] = LEFT_OUT
+        given[left_out["unreadable"]] = EXCLUDED
 
-    used = np.flatnonzero(given != LEFT_OUT)
+    used = np.flatnonzero(given != EXCLUDED)
     exact = [used[group] for group in exact_groups(source.digests[used])]
     if "duplicates" in params.leave_out:
         left_out["duplicates"] = _copies(exact, given)
-        given[left_out["duplicates"]] = LEFT_OUT
+        given[left_out["duplicates"]] = EXCLUDED
     if not source.is_canonical:
         _refuse_pictures_of_two_classes(source, exact)
 
@@ -86,13 +86,13 @@ def select(source: Source, params: Prepare) -> Selection:
     )
     if not source.is_canonical:
         _refuse_copies_across_splits(source, exact, split_of)
-    used = np.flatnonzero(split_of != LEFT_OUT)
+    used = np.flatnonzero(split_of != EXCLUDED)
     pairs, near_all = near_pairs(Selected(source.images, used), source.hashes[used], split_of[used])
     near = used[pairs].reshape(-1, 2)
     if "near_duplicates" in params.leave_out:
         first_goes = split_of[near[:, 0]] < split_of[near[:, 1]]
         left_out["near_duplicates"] = np.unique(np.where(first_goes, near[:, 0], near[:, 1]))
-        split_of[left_out["near_duplicates"]] = LEFT_OUT
+        split_of[left_out["near_duplicates"]] = EXCLUDED
     _refuse_what_is_empty(source, split_of)
     return Selection(split_of, left_out, exact, near, near_all)
 
@@ -133,9 +133,9 @@ def _refuse_copies_across_splits(
     is_drawn = not all((source.given == split).any() for split in (VALIDATION, TEST))
     harmful = []
     for group in exact:
-        used = group[split_of[group] != LEFT_OUT]
+        used = group[split_of[group] != EXCLUDED]
         # What one seed leaves together, another takes apart.
-        drawn = is_drawn * np.count_nonzero(np.isin(source.given[used], (TRAIN, NOT_SAID)))
+        drawn = is_drawn * np.count_nonzero(np.isin(source.given[used], (TRAIN, NOT_GIVEN)))
         if drawn > 1 or len(np.unique(split_of[used])) > 1:
             harmful.append(used)
     if harmful:
@@ -152,13 +152,13 @@ def _take_first_of_each_class(
 ) -> None:
     if images_per_class is None:
         return
-    for splits, name in (((TRAIN, NOT_SAID), "train"), ((TEST,), "test")):
+    for splits, name in (((TRAIN, NOT_GIVEN), "train"), ((TEST,), "test")):
         places = np.flatnonzero(np.isin(given, splits))
         if places.size:
             taken = first_of_each_class(
                 source.labels[places], images_per_class, source.card.class_names, name
             )
-            given[np.delete(places, taken)] = LEFT_OUT
+            given[np.delete(places, taken)] = EXCLUDED
 
 
 def _refuse_what_is_empty(source: Source, split_of: npt.NDArray[np.int8]) -> None:

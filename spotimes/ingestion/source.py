@@ -29,7 +29,7 @@ class Source(NamedTuple):
         is_canonical: whether it is as its authors published it, whatever that holds.
         images: uint8, shape (images, height, width, channels).
         labels: int64, shape (images,).
-        given: int8, shape (images,): the split that it says, or `split.NOT_SAID`.
+        given: int8, shape (images,): the split that it says, or `split.NOT_GIVEN`.
         digests: of the images, as `duplicates.fingerprints` gives them.
         hashes: likewise.
         names: of the images' files; None if they have none.
@@ -98,7 +98,7 @@ def _folder(path: Path, image: Image, images_npy: Path) -> Source:
         names=files.paths,
         looks=pictures.looks,
         unreadable=pictures.looks.unreadable,
-        passed_over=files.passed_over,
+        passed_over=files.ignored,
     )
 
 

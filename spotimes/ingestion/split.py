@@ -10,7 +10,7 @@ from spotimes.errors import InputError
 
 Labels = npt.NDArray[np.int64]
 TRAIN, VALIDATION, TEST = 0, 1, 2  # places in spotimes.dataset.prepared.SPLITS
-NOT_SAID, LEFT_OUT = -1, -2
+NOT_GIVEN, EXCLUDED = -1, -2
 
 
 def divided(
@@ -29,8 +29,8 @@ def divided(
 
     Args:
         labels: int64, shape (images,).
-        given: shape (images,): the split that the source puts an image into, `NOT_SAID`, which is
-            taken as train, or `LEFT_OUT`.
+        given: shape (images,): the split that the source puts an image into, `NOT_GIVEN`, which is
+            taken as train, or `EXCLUDED`.
         class_names: one for each label.
         where: the source, for the message.
         test_fraction: the share of each class for the test.
@@ -38,12 +38,12 @@ def divided(
         seed: of the choices.
 
     Returns:
-        Shape (images,): `TRAIN`, `VALIDATION`, `TEST`, or still `LEFT_OUT`.
+        Shape (images,): `TRAIN`, `VALIDATION`, `TEST`, or still `EXCLUDED`.
 
     Raises:
         InputError: a class has too few images.
     """
-    split_of = np.where(given == NOT_SAID, np.int8(TRAIN), given)
+    split_of = np.where(given == NOT_GIVEN, np.int8(TRAIN), given)
     lacking = [
         (split, fraction)
         for split, fraction in ((TEST, test_fraction), (VALIDATION, validation_fraction))

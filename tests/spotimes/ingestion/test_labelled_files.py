@@ -39,7 +39,7 @@ def listed(
     return root
 
 
-def told(files: LabelledFiles) -> list[tuple[int, str, str]]:
+def listing(files: LabelledFiles) -> list[tuple[int, str, str]]:
     """(split, class, path) of each file."""
     return [
         (int(split), files.class_names[label], path)
@@ -64,7 +64,7 @@ def test_each_folder_is_a_class(tmp_path: Path) -> None:
     )
     assert files.root == tmp_path
     assert files.class_names == ["cat", "dog", "owl"]
-    assert told(files) == [
+    assert listing(files) == [
         (-1, "cat", "cat/a.txt"),
         (-1, "cat", "cat/z.jpg"),
         (-1, "dog", "dog/b.png"),
@@ -72,13 +72,13 @@ def test_each_folder_is_a_class(tmp_path: Path) -> None:
         (-1, "owl", "owl/1"),
     ]
     assert (files.labels.dtype, files.splits.dtype) == (np.dtype(np.int64), np.dtype(np.int8))
-    assert files.passed_over == []
+    assert files.ignored == []
 
 
 @pytest.mark.parametrize("validation", ["validation", "val"])
 def test_ready_made_splits(tmp_path: Path, validation: str) -> None:
     paths = [*SPLITS, f"{validation}/dog/sub/2.png"]
-    assert told(find(filled(tmp_path, paths))) == [
+    assert listing(find(filled(tmp_path, paths))) == [
         (0, "cat", "train/cat/1.png"),
         (0, "dog", "train/dog/1.png"),
         (1, "dog", f"{validation}/dog/sub/2.png"),
@@ -95,7 +95,7 @@ def test_train_alone_is_a_ready_made_split(tmp_path: Path) -> None:
 
 def test_train_beside_a_class_is_a_class(tmp_path: Path) -> None:
     files = find(filled(tmp_path, ["train/1.png", "bus/1.png"]))
-    assert told(files) == [(-1, "bus", "bus/1.png"), (-1, "train", "train/1.png")]
+    assert listing(files) == [(-1, "bus", "bus/1.png"), (-1, "train", "train/1.png")]
 
 
 def test_labels_csv(tmp_path: Path) -> None:
@@ -103,13 +103,13 @@ def test_labels_csv(tmp_path: Path) -> None:
     unnamed = ["not named.png", "deep/neither.png", ".git/config", "deep/.hidden"]
     files = find(listed(tmp_path, csv, ["a.png", "deep/a.png", "deep/b.png", *unnamed]))
     assert files.class_names == ["T-shirt/top", "cat"]
-    assert told(files) == [
+    assert listing(files) == [
         (-1, "T-shirt/top", "a.png"),
         (-1, "T-shirt/top", "deep/a.png"),
         (-1, "cat", "deep/b.png"),
     ]
     assert (files.labels.dtype, files.splits.dtype) == (np.dtype(np.int64), np.dtype(np.int8))
-    assert files.passed_over == [
+    assert files.ignored == [
         ".git", "deep/.hidden", "deep/neither.png", "labels.csv", "not named.png",
     ]  # fmt: skip
 
@@ -123,7 +123,7 @@ def test_labels_csv_with_splits_as_a_spreadsheet_saves_it(tmp_path: Path) -> Non
         "train/d.png,dog,validation\r\n"
     )
     files = find(listed(tmp_path, csv, ["a, b.png", "b.png", "c.png", "train/d.png"]))
-    assert told(files) == [
+    assert listing(files) == [
         (0, 'big "cat"', "b.png"),
         (0, "dog", "c.png"),
         (1, "dog", "train/d.png"),
@@ -133,13 +133,13 @@ def test_labels_csv_with_splits_as_a_spreadsheet_saves_it(tmp_path: Path) -> Non
 
 def test_labels_csv_goes_before_the_other_conventions(tmp_path: Path) -> None:
     csv = "path,label\ntrain/cat/1.png,yes\ntrain/dog/1.png,no\n"
-    assert told(find(listed(tmp_path, csv, SPLITS))) == [
+    assert listing(find(listed(tmp_path, csv, SPLITS))) == [
         (-1, "no", "train/dog/1.png"),
         (-1, "yes", "train/cat/1.png"),
     ]
 
 
-def test_what_is_not_data_is_passed_over(tmp_path: Path) -> None:
+def test_what_is_not_data_is_ignored(tmp_path: Path) -> None:
     litter = [
         ".gitignore", ".git/config", ".DS_Store", "README", "readme.rst", "LICENSE.pdf",
         "classes.txt", "notes.md", "__MACOSX/cat/._1.png", "cat/.1.png.part", "cat/Thumbs.db",
@@ -148,7 +148,7 @@ def test_what_is_not_data_is_passed_over(tmp_path: Path) -> None:
     kept = ["cat/README.txt", "cat/notes.md", "cat/1.png", "dog/1..png"]
     files = find(filled(tmp_path, litter + kept))
     assert files.paths == sorted(kept)
-    assert files.passed_over == sorted(
+    assert files.ignored == sorted(
         [
             *(path for path in litter if path.count("/") == 0),
             ".git", "__MACOSX", "cat/.1.png.part", "cat/Thumbs.db", "cat/desktop.ini",
@@ -157,9 +157,9 @@ def test_what_is_not_data_is_passed_over(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-def test_what_is_passed_over_can_be_printed(tmp_path: Path) -> None:
+def test_what_is_ignored_can_be_printed(tmp_path: Path) -> None:
     filled(tmp_path, [*TWO, "cat/Icon\r", os.fsdecode(b"cat/.caf\xe9")])
-    assert find(tmp_path).passed_over == ["cat/.caf\\udce9", "cat/Icon\\r"]
+    assert find(tmp_path).ignored == ["cat/.caf\\udce9", "cat/Icon\\r"]
 
 
 def test_names_with_spaces_dots_and_letters_beyond_ascii(tmp_path: Path) -> None:
@@ -169,13 +169,13 @@ def test_names_with_spaces_dots_and_letters_beyond_ascii(tmp_path: Path) -> None
     assert sorted(files.paths) == sorted(
         ["ein Bär/Bild 1.png", "a..b/#1;2.png", "猫/é 😀.png", "z/a.png"]
     )
-    assert files.passed_over == ["z/..png"]
+    assert files.ignored == ["z/..png"]
 
 
 def test_class_names_are_nfc_and_paths_as_they_are(tmp_path: Path) -> None:
     files = find(filled(tmp_path, [f"train/{NFC}/1", f"train/{NFD}x/1", f"test/{NFD}/1"]))
     assert files.class_names == [NFC, f"{NFC}x"]
-    assert told(files) == [
+    assert listing(files) == [
         (0, NFC, f"train/{NFC}/1"),
         (0, f"{NFC}x", f"train/{NFD}x/1"),
         (2, NFC, f"test/{NFD}/1"),
@@ -183,10 +183,10 @@ def test_class_names_are_nfc_and_paths_as_they_are(tmp_path: Path) -> None:
     csv = listed(
         tmp_path / "csv", f"path,label\n{NFD}.png,{NFD}\nb.png,cat\n", [f"{NFD}.png", "b.png"]
     )
-    assert told(find(csv)) == [(-1, NFC, f"{NFD}.png"), (-1, "cat", "b.png")]
+    assert listing(find(csv)) == [(-1, NFC, f"{NFD}.png"), (-1, "cat", "b.png")]
 
 
-def test_the_order_hangs_on_names_alone(tmp_path: Path) -> None:
+def test_the_order_depends_on_names_alone(tmp_path: Path) -> None:
     paths = [
         f"{label}/{name}" for label in ("b", "B", "a", "ä") for name in ("10", "9", "x/1", "x-1")
     ]
@@ -196,7 +196,7 @@ def test_the_order_hangs_on_names_alone(tmp_path: Path) -> None:
     assert first.class_names == second.class_names == ["B", "a", "b", "ä"]
     csv = ["a.png,dog,test", "b.png,cat,train", "c.png,dog,train"]
     orders = [
-        told(find(listed(tmp_path / f"csv{turn}", "\n".join(["path,label,split", *lines]))))
+        listing(find(listed(tmp_path / f"csv{turn}", "\n".join(["path,label,split", *lines]))))
         for turn, lines in enumerate([csv, csv[::-1]])
     ]
     assert orders[0] == orders[1] == [(0, "cat", "b.png"), (0, "dog", "c.png"), (2, "dog", "a.png")]
@@ -430,8 +430,8 @@ def test_what_may_not_be_read(tmp_path: Path, closed: str) -> None:
     ],
 )  # fmt: skip
 def test_a_fault_in_labels_csv(tmp_path: Path, csv: str | bytes, message: str) -> None:
-    told_by_it = fault(listed(tmp_path, csv))
-    assert told_by_it.startswith(f"labels.csv: {message}")
+    message_of_it = fault(listed(tmp_path, csv))
+    assert message_of_it.startswith(f"labels.csv: {message}")
 
 
 def test_labels_csv_may_not_be_a_folder(tmp_path: Path) -> None:
@@ -456,7 +456,7 @@ def test_links_in_labels_csv(tmp_path: Path) -> None:
     assert fault(root).startswith("labels.csv: line 3: path 2.png cannot be found (")
 
 
-def test_a_labels_csv_that_is_spelt_otherwise_is_not_passed_over(tmp_path: Path) -> None:
+def test_a_labels_csv_that_is_spelt_otherwise_is_not_ignored(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "1.png").write_bytes(b"x")

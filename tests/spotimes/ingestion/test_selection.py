@@ -9,7 +9,7 @@ from spotimes.ingestion.exact_copies import image_digests
 from spotimes.ingestion.near_copies import difference_hashes
 from spotimes.ingestion.selection import select
 from spotimes.ingestion.source import Source
-from spotimes.ingestion.split import LEFT_OUT, NOT_SAID, TEST, TRAIN, VALIDATION
+from spotimes.ingestion.split import EXCLUDED, NOT_GIVEN, TEST, TRAIN, VALIDATION
 from spotimes.params.prepare import Image, Prepare
 
 PARAMS = Prepare(
@@ -29,7 +29,7 @@ def images(cifar10: dict[SplitName, Split]) -> Any:
     return cifar10["train"].images[:24]
 
 
-def source(images: Any, given: Any = NOT_SAID, labels: Any = None, **changes: Any) -> Source:
+def source(images: Any, given: Any = NOT_GIVEN, labels: Any = None, **changes: Any) -> Source:
     """Two classes by turns, unless labels are given."""
     count = len(images)
     made = Source(
@@ -75,7 +75,7 @@ def test_unreadable_files_are_refused_by_name(images: Any) -> None:
     )
     selection = select(broken, leaving_out("unreadable"))
     assert selection.left_out["unreadable"].tolist() == [2, 5, 7, 9, 11]
-    assert np.flatnonzero(selection.split_of == LEFT_OUT).tolist() == [2, 5, 7, 9, 11]
+    assert np.flatnonzero(selection.split_of == EXCLUDED).tolist() == [2, 5, 7, 9, 11]
 
 
 def test_copies_that_could_come_into_train_and_test_are_refused(images: Any) -> None:
@@ -90,7 +90,7 @@ def test_copies_that_could_come_into_train_and_test_are_refused(images: Any) -> 
     selection = select(source(images), leaving_out("duplicates"))
     assert selection.left_out["duplicates"].tolist() == [22]
     assert [group.tolist() for group in selection.exact] == [[4, 22]]
-    assert counts(selection.split_of)[LEFT_OUT] == 1
+    assert counts(selection.split_of)[EXCLUDED] == 1
 
 
 def test_of_copies_in_given_splits_the_one_in_test_stays(images: Any) -> None:
@@ -142,13 +142,13 @@ def test_near_copies_across_splits_are_told_and_left_out_when_asked(images: Any)
     assert told.left_out == {}
     selection = select(source(images, given), leaving_out("near_duplicates"))
     assert selection.left_out["near_duplicates"].tolist() == [4]
-    assert (selection.split_of[4], selection.split_of[20]) == (LEFT_OUT, TEST)
+    assert (selection.split_of[4], selection.split_of[20]) == (EXCLUDED, TEST)
 
 
 def test_a_subset_takes_the_first_of_each_class(images: Any) -> None:
     given = np.repeat([TRAIN, TEST], [16, 8])
     selection = select(source(images, given), leaving_out(images_per_class=4))
-    used = np.flatnonzero(selection.split_of != LEFT_OUT)
+    used = np.flatnonzero(selection.split_of != EXCLUDED)
     assert used.tolist() == [*range(8), *range(16, 24)]
     assert selection.left_out == {}
 

@@ -12,7 +12,7 @@ from spotimes.ingestion.catalog import load_catalog
 from spotimes.ingestion.download import fetch_any
 from spotimes.ingestion.readers import read as read_mirror
 from spotimes.ingestion.source import Source, read
-from spotimes.ingestion.split import NOT_SAID, TEST, TRAIN
+from spotimes.ingestion.split import NOT_GIVEN, TEST, TRAIN
 from spotimes.params.prepare import Image
 from spotimes.preprocessing.resize import Target, resize_image
 from tests.folders import write_folder
@@ -81,7 +81,7 @@ def test_a_folder_is_its_pictures(
     assert found.card.class_names == ["cat", "dog", "frog"]
     assert found.card.resize == "fit_shortest"
     assert found.images.shape == (9, 32, 32, 3)
-    assert found.given.tolist() == [NOT_SAID] * 9
+    assert found.given.tolist() == [NOT_GIVEN] * 9
     assert found.name_of(4) == "dog/01.png"
     assert found.passed_over == [".DS_Store"]
 

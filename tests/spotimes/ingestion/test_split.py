@@ -4,8 +4,8 @@ import pytest
 
 from spotimes.errors import InputError
 from spotimes.ingestion.split import (
-    LEFT_OUT,
-    NOT_SAID,
+    EXCLUDED,
+    NOT_GIVEN,
     TEST,
     TRAIN,
     VALIDATION,
@@ -60,11 +60,11 @@ def test_count_is_the_nearest_whole_number(images: int, fraction: float, count: 
     assert share_of(images, fraction) == count
 
 
-@pytest.mark.parametrize(("said", "needed"), [(NOT_SAID, 3), (TEST, 2)])
+@pytest.mark.parametrize(("said", "needed"), [(NOT_GIVEN, 3), (TEST, 2)])
 def test_a_class_needs_an_image_for_each_split_that_is_made(said: int, needed: int) -> None:
     labels = np.array([0] * 5 + [1] * 5 + [2] * (needed - 1) + [0, 1, 2])
-    given = np.repeat(np.array([NOT_SAID, said], np.int8), [len(labels) - 3, 3])
-    if said == NOT_SAID:
+    given = np.repeat(np.array([NOT_GIVEN, said], np.int8), [len(labels) - 3, 3])
+    if said == NOT_GIVEN:
         labels, given = labels[:-1], given[:-1]
     with pytest.raises(InputError) as caught:
         divided(labels, given, NAMES, "mine", 0.2, 0.2, 1)
@@ -102,7 +102,7 @@ def counts(split_of: npt.NDArray[np.int8], split: int) -> list[int]:
 
 
 def test_a_source_without_splits_gets_test_and_then_validation() -> None:
-    split_of = division(np.full(120, NOT_SAID, np.int8))
+    split_of = division(np.full(120, NOT_GIVEN, np.int8))
     assert counts(split_of, TEST) == [10, 10, 10]
     assert counts(split_of, VALIDATION) == [3, 3, 3]
     assert counts(split_of, TRAIN) == [27, 27, 27]
@@ -122,9 +122,9 @@ def test_only_the_split_that_is_lacking_is_made(said: int, other: int) -> None:
 
 
 def test_what_is_left_out_stays_out_and_counts_nowhere() -> None:
-    given = np.full(120, NOT_SAID, np.int8)
-    given[:60] = LEFT_OUT
+    given = np.full(120, NOT_GIVEN, np.int8)
+    given[:60] = EXCLUDED
     split_of = division(given)
-    assert (split_of[:60] == LEFT_OUT).all()
+    assert (split_of[:60] == EXCLUDED).all()
     assert counts(split_of, TEST) == [5, 5, 5]
-    assert (given[60:] == NOT_SAID).all()
+    assert (given[60:] == NOT_GIVEN).all()

@@ -1,0 +1,84 @@
+"""Names of files and classes: which are sound, and how messages show them."""
+
+import re
+import stat
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from spotimes.errors import InputError
+
+# All that str.splitlines() ends a line at is among these.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+SURROGATE = re.compile("[\ud800-\udfff]")  # what Python makes of a name that is not UTF-8
+UNPRINTABLE = re.compile(f"{CONTROL.pattern}|{SURROGATE.pattern}")
+SHOWN_AT_MOST = 200
+
+
+def class_name(spelt: str, where: str) -> str:
+    """A class' name in Unicode's form NFC.
+
+    Raises:
+        InputError: it is empty, or whoever reads the model's label file could take it for another.
+    """
+    if not spelt.strip():
+        raise InputError(f"{where}: is empty; a class needs a name")
+    checked_name(spelt, where)
+    if spelt != spelt.strip():
+        # Some readers of the model's label file would strip it.
+        raise InputError(f"{where}: '{shortened(spelt)}' begins or ends with a blank; remove it")
+    if spelt in {".", ".."}:
+        raise InputError(f"{where}: {spelt} is no class' name")
+    return unicodedata.normalize("NFC", spelt)
+
+
+def checked_name(text: str, where: str) -> str:
+    """`text`, if it can be written in a line of UTF-8.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if SURROGATE.search(text):
+        raise InputError(f"{where}: the name is not UTF-8; rename it")
+    if CONTROL.search(text):
+        raise InputError(f"{where}: has a line break or control character in its name; rename it")
+    return text
+
+
+def shown(root: Path, path: str = "") -> str:
+    """A path within a folder as messages show it."""
+    return escaped(str(root / path))
+
+
+def shortened(text: str) -> str:
+    """A name as messages show it, of any length."""
+    whole = escaped(text)
+    return whole if len(whole) <= SHOWN_AT_MOST else f"{whole[:SHOWN_AT_MOST]}..."
+
+
+def escaped(text: str) -> str:
+    """A name whose unprintable characters are written as Python's escapes."""
+    return UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+@contextmanager
+def reading(where: str) -> Iterator[None]:
+    """Turns what the system refuses within into an InputError that begins with `where`."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{where}: cannot be read ({error.strerror}); see to its permissions and its disk"
+        ) from error
+
+
+def is_folder(mode: int, where: str) -> bool:
+    """Whether a file's mode is that of a folder.
+
+    Raises:
+        InputError: it is neither a file nor a folder; to read a named pipe would wait for ever.
+    """
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise InputError(f"{where}: is neither a file nor a folder; remove it")
+    return stat.S_ISDIR(mode)
