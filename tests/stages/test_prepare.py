@@ -258,7 +258,7 @@ def test_a_fault_gives_one_line_and_leaves_what_was_there(
 
 
 def test_another_pillow_is_told(run: Prepare, tiny: dict[str, Any], monkeypatch: Any) -> None:
-    monkeypatch.setattr("spotimes.params.versions.version", lambda _: "1.0")
+    monkeypatch.setattr("spotimes.system.packages.version", lambda _: "1.0")
     last_line = run(status=2).splitlines()[-1]
     assert last_line.startswith(f"prepare: pillow: params.yaml wants version {version('pillow')}, ")
     assert written() == {}
