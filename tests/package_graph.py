@@ -1,6 +1,6 @@
 """The imports between packages, drawn as CONTRIBUTING.md shows them.
 
-    python -m tests.package_graph    # prints the drawing; a test holds CONTRIBUTING.md to it
+python -m tests.package_graph    # prints the drawing; a test holds CONTRIBUTING.md to it
 """
 
 import grimp
