@@ -2,19 +2,26 @@
 
 One file is all that a device needs: `labels.txt` and `contract.json` lie in a zip archive behind
 the model's flatbuffer, where TFLite Model Metadata keeps associated files.
+
+`contract.json` has the fields of `Contract` but the class names, and a `version`, `MAJOR.MINOR`. A
+reader ignores keys that it does not know, so a new one only raises the minor number, unless one who
+ignores it would answer wrongly: then the major number grows, and older readers refuse the file.
+Files without a version are read as 1.0, which they are.
 """
 
 import json
+import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from spotimes.errors import InputError
 from spotimes.pixels import CHANNELS, RESIZE_MODES, Colour, Resize, colour_of
 
 LABELS = "labels.txt"
 CONTRACT = "contract.json"
+VERSION = "1.0"
 
 
 class Contract(NamedTuple):
@@ -34,8 +41,8 @@ class Contract(NamedTuple):
     height: int
     width: int
     colour: Colour
-    resize: Resize
-    scale: int
+    resize: Resize = "squash"
+    scale: int = 255
 
     @classmethod
     def of(
@@ -43,7 +50,7 @@ class Contract(NamedTuple):
     ) -> "Contract":
         """That of the networks which we train, for images of (height, width, channels)."""
         height, width, channels = image_shape
-        return cls(tuple(class_names), height, width, colour_of(channels), resize, scale=255)
+        return cls(tuple(class_names), height, width, colour_of(channels), resize)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -51,25 +58,32 @@ class Contract(NamedTuple):
         return self.height, self.width, CHANNELS[self.colour]
 
 
+def members(contract: Contract) -> dict[str, str]:
+    """The files of the archive, by name."""
+    fields = contract._asdict()
+    labels = "\n".join(fields.pop("class_names")) + "\n"
+    return {LABELS: labels, CONTRACT: json.dumps({"version": VERSION, **fields})}
+
+
 def read_contract(path: Path) -> Contract:
     """Reads the contract out of a .tflite file that `spotimes.tflite.metadata.embedded` wrote.
 
     Raises:
-        InputError: the file is missing, holds no contract, or a broken one.
+        InputError: the file is missing, holds no contract, a broken one, or one that only a newer
+            Spotimes understands.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            class_names = tuple(archive.read(LABELS).decode().removesuffix("\n").split("\n"))
-            contract = Contract(class_names, **json.loads(archive.read(CONTRACT)))
-        sides = (contract.height, contract.width, contract.scale)
-        usable = (
-            all(class_names)
-            and contract.colour in list(CHANNELS)
-            and contract.resize in RESIZE_MODES
-            and all(type(side) is int and side > 0 for side in sides)
-        )
+            fields = json.loads(archive.read(CONTRACT))
+            _check_version(fields)
+            labels = archive.read(LABELS).decode()
+        known = {name: fields[name] for name in Contract._fields[1:] if name in fields}
+        contract = Contract(tuple(labels.removesuffix("\n").split("\n")), **known)
+        usable = _is_usable(contract)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     except Exception as error:  # a damaged archive raises whatever its damaged part makes Python
         raise InputError(
             f"{path}: holds no class names and input contract, as the models do that Spotimes' "
@@ -80,3 +94,25 @@ def read_contract(path: Path) -> Contract:
             f"{path}: its class names or its input contract are unusable: {contract[1:]}"
         )
     return contract
+
+
+def _check_version(fields: Mapping[str, Any]) -> None:
+    found = fields.get("version", VERSION)
+    parts = re.fullmatch(r"(\d+)(\.\d+)*", str(found), re.ASCII)
+    if parts is None:
+        raise InputError(f"its input contract has the version {found!r}; such as {VERSION} is one")
+    if int(parts[1]) > int(VERSION.partition(".")[0]):
+        raise InputError(
+            f"its input contract has version {found}, and this Spotimes reads {VERSION}; use the "
+            "Spotimes that made the model, or a newer one"
+        )
+
+
+def _is_usable(contract: Contract) -> bool:
+    sides = (contract.height, contract.width, contract.scale)
+    return (
+        all(contract.class_names)
+        and contract.colour in list(CHANNELS)
+        and contract.resize in RESIZE_MODES
+        and all(type(side) is int and side > 0 for side in sides)
+    )

@@ -9,7 +9,6 @@ the system's libGL, and stamps the archive with the time, so that no two files a
 """
 
 import io
-import json
 import zipfile
 from collections.abc import Sequence
 
@@ -17,7 +16,7 @@ import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
-from spotimes.inference.contract import CONTRACT, LABELS, Contract
+from spotimes.inference.contract import CONTRACT, LABELS, Contract, members
 from spotimes.tflite import flatbuffer
 
 NAME = b"TFLITE_METADATA"
@@ -46,11 +45,9 @@ def embedded(content: bytes, contract: Contract) -> bytes:
         schema.MetadataT(name=NAME, buffer=len(model.buffers) - 1),
     ]
     file = io.BytesIO(flatbuffer.packed(model))
-    fields = contract._asdict()
-    labels = "\n".join(fields.pop("class_names")) + "\n"
     with zipfile.ZipFile(file, "a", zipfile.ZIP_STORED) as archive:
-        archive.writestr(zipfile.ZipInfo(LABELS, EPOCH), labels)
-        archive.writestr(zipfile.ZipInfo(CONTRACT, EPOCH), json.dumps(fields))
+        for name, text in members(contract).items():
+            archive.writestr(zipfile.ZipInfo(name, EPOCH), text)
     return file.getvalue()
 
 

@@ -1,6 +1,7 @@
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,14 @@ import pytest
 from spotimes.errors import InputError
 from spotimes.inference.contract import CONTRACT, LABELS, Contract, read_contract
 from spotimes.tflite.metadata import embedded
+from tests.project import ROOT
 
 GOOD = Contract(("cat", "Löwe", "犬 🐕", "two words"), 32, 30, "rgb", "squash", 255)
 FIELDS = {key: value for key, value in GOOD._asdict().items() if key != "class_names"}
+
+
+def without(*names: str) -> dict[str, object]:
+    return {key: value for key, value in FIELDS.items() if key not in names}
 
 
 @pytest.fixture
@@ -84,7 +90,8 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         {LABELS: b"", CONTRACT: json.dumps(FIELDS).encode()},
         {LABELS: b"cat\n\ndog\n", CONTRACT: json.dumps(FIELDS).encode()},
         {LABELS: b"cat\n", CONTRACT: b"{}"},
-        {LABELS: b"cat\n", CONTRACT: json.dumps(FIELDS | {"more": 1}).encode()},
+        {LABELS: b"cat\n", CONTRACT: json.dumps(without("height")).encode()},
+        {LABELS: b"cat\n", CONTRACT: json.dumps(without("colour")).encode()},
         {LABELS: b"cat\n", CONTRACT: json.dumps(FIELDS | {"colour": "cmyk"}).encode()},
         {LABELS: b"cat\n", CONTRACT: json.dumps(FIELDS | {"colour": ["rgb"]}).encode()},
         {LABELS: b"cat\n", CONTRACT: json.dumps(FIELDS | {"resize": "none"}).encode()},
@@ -111,3 +118,53 @@ def test_a_wrong_byte_in_the_archive_never_gives_a_traceback(path: Path) -> None
         except InputError:
             refused += 1
     assert refused > (len(whole) - start) / 3
+
+
+def saying(path: Path, fields: Mapping[str, object]) -> Path:
+    path.write_bytes(archive({LABELS: b"cat\n", CONTRACT: json.dumps(fields).encode()}))
+    return path
+
+
+def test_a_file_says_its_version(path: Path) -> None:
+    with zipfile.ZipFile(path) as found:
+        assert json.loads(found.read(CONTRACT)) == {"version": "1.0", **FIELDS}
+
+
+def test_a_file_without_a_version_is_read(path: Path) -> None:
+    """As all were that were made before there was one."""
+    assert read_contract(saying(path, FIELDS)) == GOOD._replace(class_names=("cat",))
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1", "1.12.3", "0.9", 1])
+def test_a_key_of_a_later_minor_version_is_ignored(path: Path, version: object) -> None:
+    found = read_contract(saying(path, {"version": version, "more": [1], **FIELDS}))
+    assert found == GOOD._replace(class_names=("cat",))
+
+
+def test_what_has_a_default_may_be_missing(path: Path) -> None:
+    found = read_contract(saying(path, without("resize", "scale")))
+    assert (found.resize, found.scale) == ("squash", 255)
+
+
+@pytest.mark.parametrize("version", ["2.0", "2", 2, 2.0, "10.1"])
+@pytest.mark.parametrize("fields", [FIELDS, {}])
+def test_a_newer_major_version_is_refused(
+    path: Path, version: object, fields: dict[str, object]
+) -> None:
+    assert refusal(saying(path, {"version": version, **fields})) == (
+        f"its input contract has version {version}, and this Spotimes reads 1.0; use the Spotimes "
+        "that made the model, or a newer one"
+    )
+
+
+@pytest.mark.parametrize("version", ["", "new", "-1", None, [1], "1.", "²", "1.0\n"])
+def test_what_is_no_version_is_refused(path: Path, version: object) -> None:
+    assert refusal(saying(path, {"version": version, **FIELDS})) == (
+        f"its input contract has the version {version!r}; such as 1.0 is one"
+    )
+
+
+@pytest.mark.parametrize("name", ["int8", "fp32"])
+def test_the_committed_models_are_read(name: str) -> None:
+    contract = read_contract(ROOT / f"models/model_{name}.tflite")
+    assert (len(contract.class_names), contract.image_shape) == (10, (32, 32, 3))
