@@ -1,7 +1,7 @@
 """The errors that a command reports in one line, and the status that it exits with.
 
     SpotimesError
-    ├── InputError              2  something outside the code is wrong; its user can mend it
+    ├── InputError              2  something outside the code is wrong; its user can fix it
     │   ├── MirrorError         2  a mirror of a dataset cannot deliver; another may
     │   └── TooManyPixelsError  2  a picture has more pixels than may be read
     └── LimitBrokenError        3  a model breaks a limit that params.yaml sets

@@ -20,20 +20,21 @@ def replacing(path: Path) -> Iterator[Path]:
 
     The data reaches the disk before the name does, so that a crash leaves the old content or the
     new (of a folder, for a moment, neither), never a part. If the block raises, what it wrote is
-    removed and `path` stays as it was. What a killed process left behind goes with the next write.
+    removed and `path` stays as it was. What a killed process left behind is removed by the next
+    write.
 
     Args:
-        path: where the content shall be; its parent folders are made.
+        path: where the content goes; its parent folders are made.
 
     Yields:
         A path in the same folder, free, whose name ends in `.tmp`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside, aside = (path.with_name(f".{path.name}.{n}.{os.getpid()}.tmp") for n in ("new", "old"))
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        pid = left.name.split(".")[-2]
-        if left in (beside, aside) or not (pid.isdigit() and psutil.pid_exists(int(pid))):
-            _remove(left)
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        pid = leftover.name.split(".")[-2]
+        if leftover in (beside, aside) or not (pid.isdigit() and psutil.pid_exists(int(pid))):
+            _remove(leftover)
     try:
         yield beside
         for file in [beside, *beside.rglob("*")]:
@@ -58,7 +59,7 @@ def scratch(bytes_needed: int) -> Iterator[Path]:
         bytes_needed: how much will be written there by code that hides a full disk's errno.
 
     Raises:
-        OSError: ENOSPC, there is not so much free space.
+        OSError: ENOSPC, there is less free space than that.
     """
     with tempfile.TemporaryDirectory() as folder:
         if shutil.disk_usage(folder).free < bytes_needed:

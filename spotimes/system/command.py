@@ -1,4 +1,4 @@
-"""How a command ends: with one line and a status, and no traceback for what its user can mend."""
+"""How a command ends: with one line and a status, and no traceback for what its user can fix."""
 
 import errno
 import signal
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from spotimes.errors import InputError, SpotimesError
 
-MENDS = {
+REMEDIES = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space",
     errno.EFBIG: "allow larger files (ulimit -f)",
@@ -45,10 +45,10 @@ def run(name: str, main: Callable[[], None]) -> None:
         _report(name, "interrupted")
         sys.exit(128 + signal.SIGINT)
     except OSError as error:
-        if error.errno not in MENDS:
+        if error.errno not in REMEDIES:
             raise
         where = f": {error.filename}" if error.filename else ""
-        _report(name, f"{error.strerror}{where}; {MENDS[error.errno]}, then run again")
+        _report(name, f"{error.strerror}{where}; {REMEDIES[error.errno]}, then run again")
         sys.exit(InputError.status)
     sys.exit(0)
 

@@ -25,7 +25,7 @@ ISA = (
     "i8mm",
     "sve",
 )
-# What x86-64 and then what ARM tell of the kind of CPU.
+# The fields that identify the kind of CPU, on x86-64 and then on ARM.
 FAMILY = ("vendor_id", "cpu family", "model", "CPU implementer", "CPU part")
 
 
@@ -34,7 +34,7 @@ def describe() -> dict[str, object]:
 
     Returns:
         Keys `cpu`, `family` (vendor and model numbers), `isa`, `caches_kib` by level,
-        `cores` (logical), `memory_gib`, `system`. What a system does not tell is empty.
+        `cores` (logical), `memory_gib`, `system`. What a system does not report is empty.
     """
     info = _cpuinfo()
     flags = set(f"{info.get('flags', '')} {info.get('Features', '')}".split())
@@ -67,7 +67,7 @@ def _caches_kib() -> dict[str, int]:
                 (index / name).read_text(encoding="utf-8").strip()
                 for name in ("level", "type", "size")
             )
-        except OSError:  # some virtual machines tell a cache without its size
+        except OSError:  # some virtual machines report a cache without its size
             continue
         if kind != "Instruction":
             sizes[f"L{level}"] = int(size.removesuffix("K"))

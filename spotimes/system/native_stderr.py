@@ -10,26 +10,26 @@ from typing import IO
 
 @contextmanager
 def captured() -> Iterator[io.BytesIO]:
-    """Keeps what goes to file descriptor 2 while the block runs.
+    """Captures what is written to file descriptor 2 while the block runs.
 
     Yields:
         A buffer that is empty during the block and holds it all afterwards.
     """
-    kept = io.BytesIO()
+    content = io.BytesIO()
     try:
         saved = os.dup(2)
     except OSError:  # it is closed: nothing can be written there
-        yield kept
+        yield content
         return
     with _scratch_file() as file:
         os.dup2(file.fileno(), 2)
         try:
-            yield kept
+            yield content
         finally:
             os.dup2(saved, 2)
             os.close(saved)
             file.seek(0)
-            kept.write(file.read())
+            content.write(file.read())
 
 
 def _scratch_file() -> IO[bytes]:

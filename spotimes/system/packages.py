@@ -1,4 +1,4 @@
-"""The installed packages."""
+"""The installed packages, compared with what params.yaml pins."""
 
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version

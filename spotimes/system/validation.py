@@ -23,7 +23,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
     """Reads a YAML file whose top level is a mapping.
 
     Raises:
-        InputError: it is missing, unreadable, no YAML or no mapping.
+        InputError: it is missing, unreadable, not YAML or not a mapping.
     """
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), _Loader)
@@ -40,15 +40,15 @@ def validated(value: Any, kind: type[Checked], where: str) -> Checked:
     """Checks `value` against `kind`.
 
     Raises:
-        InputError: it does not fit; the message begins with `where` and names the first offence.
+        InputError: it does not fit; the message begins with `where` and names the first error.
     """
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        raise InputError(f"{where}{_first_offence(error, kind)}") from error
+        raise InputError(f"{where}{_first_error(error, kind)}") from error
 
 
-def _first_offence(error: ValidationError, kind: type[BaseModel]) -> str:
+def _first_error(error: ValidationError, kind: type[BaseModel]) -> str:
     errors = error.errors(include_url=False)
     # A misspelt key is also a missing one; what was written says more than what was not.
     first = next((each for each in errors if each["type"] == "extra_forbidden"), errors[0])
@@ -63,7 +63,7 @@ def _first_offence(error: ValidationError, kind: type[BaseModel]) -> str:
 
 
 def _model_at(kind: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
-    """The model that a key lies in, by the path of keys and places to it."""
+    """The model that a key lies in, by the path of keys and indices to it."""
     for part in location:
         if isinstance(part, str):
             annotation = kind.model_fields[part].annotation
@@ -79,12 +79,12 @@ def _shown(value: Any) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that is there twice, of which YAML's own silently takes the last."""
+    """Rejects duplicate keys, of which PyYAML's loader silently keeps the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value]
-        if twice := [key for key in keys if keys.count(key) > 1]:
+        if duplicates := [key for key in keys if keys.count(key) > 1]:
             raise yaml.MarkedYAMLError(
-                problem=f"{twice[0]} is there twice", problem_mark=node.start_mark
+                problem=f"{duplicates[0]} is there twice", problem_mark=node.start_mark
             )
         return super().construct_mapping(node, deep)
