@@ -23,7 +23,7 @@ from typing import Annotated, Literal, NamedTuple, Protocol
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from spotimes.errors import InputError
+from spotimes.errors import StrideTooLargeError
 from spotimes.system.validation import Frozen
 
 KindName = Literal["conv", "separable", "inverted_residual"]
@@ -181,7 +181,7 @@ def layers_by_block(
         image_shape: (height, width, channels) of an image.
 
     Raises:
-        InputError: the strides shrink the image below one pixel.
+        StrideTooLargeError: the strides shrink the image below one pixel.
     """
     height, width, channels = image_shape
     halvings = _halvings(network, min(height, width))
@@ -189,7 +189,7 @@ def layers_by_block(
     found = []
     for number, block in enumerate([*halvings, *network.blocks]):
         if min(shape[:2]) == 1 and block.stride > 1:
-            raise InputError(
+            raise StrideTooLargeError(
                 f"params.yaml: network.blocks[{number - len(halvings)}].stride: {block.stride} is "
                 f"not allowed: {height}x{width} images are down to one pixel there; use 1"
             )

@@ -3,7 +3,8 @@
     SpotimesError
     ├── InputError              2  something outside the code is wrong; its user can fix it
     │   ├── MirrorError         2  a mirror of a dataset cannot deliver; another may
-    │   └── TooManyPixelsError  2  a picture has more pixels than may be read
+    │   ├── TooManyPixelsError  2  a picture has more pixels than may be read
+    │   └── StrideTooLargeError 2  a network's strides shrink its images below one pixel
     └── LimitBrokenError        3  a model breaks a limit that params.yaml sets
 
 `spotimes.system.command.run` turns them into that line and status. Any other exception is a defect
@@ -38,6 +39,10 @@ class MirrorError(InputError):
 
 class TooManyPixelsError(InputError):
     """A picture has more pixels than may be read."""
+
+
+class StrideTooLargeError(InputError):
+    """A network's strides shrink its images below one pixel. The message names the block."""
 
 
 class LimitBrokenError(SpotimesError):

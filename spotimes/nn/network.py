@@ -36,7 +36,7 @@ def build(
         probabilities, shape (batch, classes). The layer `logits` is what comes before softmax.
 
     Raises:
-        InputError: the strides shrink the image below one pixel.
+        StrideTooLargeError: the strides shrink the image below one pixel.
     """
     image = x = keras.Input(image_shape, name="image")
     for _, layers in layers_by_block(network, image_shape):

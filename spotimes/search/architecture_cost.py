@@ -83,7 +83,8 @@ def measure(network: Network, contract: Contract, reference: Path) -> Cost:
         reference: the .tflite file whose latency is compared with.
 
     Raises:
-        InputError: the strides shrink the image below one pixel, or the reference cannot be run.
+        InputError: the strides shrink the image below one pixel (`StrideTooLargeError`), or the
+            reference cannot be run.
     """
     content = untrained(network, contract)
     file = TFLiteFile(content)
@@ -119,7 +120,7 @@ def untrained(network: Network, contract: Contract) -> bytes:
         contract: that of the files which are trained.
 
     Raises:
-        InputError: the strides shrink the image below one pixel.
+        StrideTooLargeError: the strides shrink the image below one pixel.
     """
     shape = (contract.height, contract.width, CHANNELS[contract.colour])
     model = networks.build(network, shape, len(contract.class_names), norm=None)

@@ -9,13 +9,12 @@ import optuna
 from optuna.trial import Trial
 from pooch import file_hash
 
-from spotimes.blocks import Block
+from spotimes.blocks import Block, layers
 from spotimes.dataset.image_file import Selected
 from spotimes.dataset.prepared import PREPARED, LazySplit, load_card, load_split
-from spotimes.errors import InputError
+from spotimes.errors import InputError, StrideTooLargeError
 from spotimes.inference.contract import Contract
 from spotimes.ingestion.split import set_aside
-from spotimes.nn import network as networks
 from spotimes.nn.frameworks import keras
 from spotimes.params.network import Network
 from spotimes.params.search import Limits, Search
@@ -110,8 +109,8 @@ class Objective:
         rows = [Block(kind="conv", channels=1, stride=row.stride) for row in self.params.space]
         network = Network(largest_side=self.largest_side, blocks=rows)
         try:
-            networks.build(network, self.image_shape, self.classes)
-        except InputError as error:
+            layers(network, self.image_shape)
+        except StrideTooLargeError as error:
             height, width, _ = self.image_shape
             raise InputError(
                 "params.yaml: search.space: the strides of its rows together bring "
@@ -119,12 +118,12 @@ class Objective:
             ) from error
 
     def _cost(self, network: Network) -> dict[str, Any]:
-        """Measures the cost; only estimates bytes and MACs if they are surely over a limit."""
+        """Measures the cost; only estimates bytes and MACs if their lower bound is over a limit."""
         limits = self.params.limits
         guess = estimate(network, self.image_shape, self.classes)
         estimated = {**dict.fromkeys(Cost._fields), **guess._asdict()}
-        at_least = {**estimated, "bytes": guess.bytes * 19 // 20 - ESTIMATES_ERROR}
-        if any(excess(at_least, limits).values()):
+        lower_bound = {**estimated, "bytes": guess.bytes * 19 // 20 - ESTIMATES_ERROR}
+        if any(excess(lower_bound, limits).values()):
             return estimated
         cost = measure(network, self.contract, Path(self.params.reference))
         if cost.arena_bytes is None and limits.arena_bytes is not None:

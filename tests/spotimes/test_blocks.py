@@ -5,7 +5,7 @@ from typing import get_args
 import pytest
 
 from spotimes.blocks import KINDS, LINEAR, Block, KindName, fields, layers, layers_by_block
-from spotimes.errors import InputError
+from spotimes.errors import StrideTooLargeError
 from spotimes.params.network import Network
 
 SHAPE = (32, 30, 3)
@@ -63,7 +63,7 @@ def test_large_images_are_halved_first() -> None:
 
 def test_strides_below_one_pixel_are_refused() -> None:
     block = Block(kind="conv", channels=2, stride=2)
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(StrideTooLargeError) as caught:
         layers(of(block, block, largest_side=2), (8, 9, 3))
     assert str(caught.value) == (
         "params.yaml: network.blocks[1].stride: 2 is not allowed: 8x9 images are down to one pixel "

@@ -5,7 +5,7 @@ import pytest
 
 from spotimes.blocks import Block
 from spotimes.dataset.prepared import Split, SplitName
-from spotimes.errors import InputError
+from spotimes.errors import StrideTooLargeError
 from spotimes.nn.frameworks import keras
 from spotimes.nn.network import build
 from spotimes.params.network import Network
@@ -120,7 +120,7 @@ def test_fresh_weights_hang_on_the_seed(network: Network, reseed: Any) -> None:
 def test_too_many_strides_are_refused_by_block(
     network: Network, shape: tuple[int, int, int], number: int, stride: int
 ) -> None:
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(StrideTooLargeError) as caught:
         build(network, shape, 2)
     assert str(caught.value) == (
         f"params.yaml: network.blocks[{number}].stride: {stride} is not allowed: "
@@ -151,5 +151,7 @@ def test_a_stride_too_many_is_named_as_params_count_it() -> None:
     network = Network(
         largest_side=2, blocks=[Block(kind="conv", channels=2, stride=each) for each in (2, 2)]
     )
-    with pytest.raises(InputError, match=r"network.blocks\[1\].stride: 2 is not allowed: 8x8"):
+    with pytest.raises(
+        StrideTooLargeError, match=r"network.blocks\[1\].stride: 2 is not allowed: 8x8"
+    ):
         build(network, (8, 8, 3), 2)
