@@ -2,7 +2,6 @@
 
 import os
 import posixpath
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,16 +16,14 @@ from spotimes.ingestion.file_names import (
     shortened,
     shown,
 )
-from spotimes.ingestion.labels_csv import LABELS_CSV, ByClass
+from spotimes.ingestion.labels_csv import ByClass
 from spotimes.ingestion.split import NOT_GIVEN
+from spotimes.preprocessing.picture_files import LABELS_CSV, is_about_the_data, is_litter
 
 SPLIT_FOLDERS: dict[str, int] = {name: split for split, name in enumerate(SPLITS)}
 SPLIT_FOLDERS["val"] = SPLITS.index("validation")
 # Two of these at the top are meant as splits, not as classes.
 LIKE_A_SPLIT = {*SPLIT_FOLDERS, "training", "valid", "dev", "eval", "testing"}
-# What systems and their archives leave behind, in lower case.
-LITTER = {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", LABELS_CSV}
-ABOUT_THE_DATA = re.compile(r"(readme|licen[cs]e).*|.*\.(txt|md)", re.IGNORECASE | re.DOTALL)
 
 Identity = tuple[int, int]  # device and inode
 
@@ -151,11 +148,11 @@ def _listing(root: Path, folder: str, above: frozenset[Identity], ignored: list[
                 path = posixpath.join(folder, entry.name)
                 if not folder and entry.name.lower() == LABELS_CSV:
                     raise InputError(f"{shown(root, path)}: rename it to {LABELS_CSV}")
-                if entry.name.startswith(".") or entry.name.lower() in LITTER:
+                if is_litter(entry.name):
                     ignored.append(escaped(path))
                 elif _leads_to_folder(entry, shown(root, path)):
                     folders.append(checked_name(path, shown(root, path)))
-                elif not folder and ABOUT_THE_DATA.fullmatch(entry.name):
+                elif not folder and is_about_the_data(entry.name):
                     ignored.append(escaped(path))
                 else:
                     files.append(checked_name(path, shown(root, path)))

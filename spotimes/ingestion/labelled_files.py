@@ -19,7 +19,8 @@ from spotimes.dataset.prepared import SPLITS
 from spotimes.errors import InputError
 from spotimes.ingestion.class_folders import read_class_folders
 from spotimes.ingestion.file_names import reading, shown
-from spotimes.ingestion.labels_csv import LABELS_CSV, ByClass, read_labels_csv
+from spotimes.ingestion.labels_csv import ByClass, read_labels_csv
+from spotimes.preprocessing.picture_files import LABELS_CSV
 
 
 class LabelledFiles(NamedTuple):

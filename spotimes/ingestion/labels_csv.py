@@ -18,8 +18,8 @@ from spotimes.ingestion.file_names import (
     shown,
 )
 from spotimes.ingestion.split import NOT_GIVEN
+from spotimes.preprocessing.picture_files import LABELS_CSV
 
-LABELS_CSV = "labels.csv"
 REQUIRED = ("path", "label")
 COLUMNS = (*REQUIRED, "split")
 
