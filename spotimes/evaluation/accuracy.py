@@ -92,7 +92,9 @@ def compare(predictions: Predictions, bins: int) -> Evaluation:
         top1_loss=(test.first_only - test.second_only) / len(labels),
         agreement=float(np.mean(fp32 == int8)),
         mcnemar=Disagreement(
-            fp32_only_right=test.first_only, int8_only_right=test.second_only, p_value=test.p_value
+            fp32_only_correct=test.first_only,
+            int8_only_correct=test.second_only,
+            p_value=test.p_value,
         ),
         budgets={},
     )

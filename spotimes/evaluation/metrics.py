@@ -139,8 +139,8 @@ class Accuracy(Metrics):
 class Disagreement(Metrics):
     """McNemar's test: images that one model alone classifies correctly."""
 
-    fp32_only_right: int
-    int8_only_right: int
+    fp32_only_correct: int
+    int8_only_correct: int
     p_value: float
 
 
@@ -218,7 +218,7 @@ def load(stage: str, kind: type[Kind], folder: Path = FOLDER) -> Kind:
         folder: where they are.
 
     Raises:
-        InputError: the file is missing, is no JSON or lacks a figure.
+        InputError: the file is missing, is not JSON or lacks a figure.
     """
     path = folder / f"{stage}.json"
     try:
@@ -232,7 +232,7 @@ def load_history(path: Path = FOLDER / "history.csv") -> pd.DataFrame:
     """Reads what training recorded, a row an epoch.
 
     Raises:
-        InputError: the file is missing, is no CSV, or lacks a column or any row.
+        InputError: the file is missing, is not CSV, or lacks a column or any row.
     """
     try:
         history = pd.read_csv(path)

@@ -123,9 +123,9 @@ images of the same kind could give any value in them.
 INT8 {"loses" if result.top1_loss >= 0 else "gains"} {
         abs(100 * result.top1_loss):.2f} points. Both give the same answer for
 {_percent(result.agreement)} of the images; FP32 alone is correct on {
-        test.fp32_only_right
+        test.fp32_only_correct
     }, INT8 alone on
-{test.int8_only_right}: the two {verdict} chance would make them
+{test.int8_only_correct}: the two {verdict} chance would make them
 (McNemar's exact test, p = {test.p_value:.2g}).
 
 {

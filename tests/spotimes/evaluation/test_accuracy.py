@@ -19,8 +19,8 @@ def test_two_models_on_four_images() -> None:
     assert (found.fp32.top1, found.int8.top1, found.top1_loss) == (0.75, 0.5, 0.25)
     assert found.agreement == 0.75
     assert found.mcnemar.model_dump() == {
-        "fp32_only_right": 1,
-        "int8_only_right": 0,
+        "fp32_only_correct": 1,
+        "int8_only_correct": 0,
         "p_value": 1.0,
     }
     assert found.fp32.class_top1 == {"cat": 1.0, "dog": 0.5}

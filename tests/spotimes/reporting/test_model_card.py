@@ -81,7 +81,7 @@ FIGURES: dict[str, Any] = {
         int8=accuracy(0.84),
         top1_loss=0.01,
         agreement=0.97,
-        mcnemar=metrics.Disagreement(fp32_only_right=40, int8_only_right=20, p_value=0.0135),
+        mcnemar=metrics.Disagreement(fp32_only_correct=40, int8_only_correct=20, p_value=0.0135),
         budgets={
             "bytes": metrics.Verdict(limit=4000, measured=3000, met=True),
             "median_ms": metrics.Verdict(limit=5, measured=0.0815, met=True),
@@ -154,7 +154,7 @@ def test_an_unknown_arena_says_why() -> None:
     ("p_value", "verdict"), [(0.04, "by more than"), (0.06, "by no more than")]
 )
 def test_the_difference_is_called_by_its_p_value(p_value: float, verdict: str) -> None:
-    test = metrics.Disagreement(fp32_only_right=40, int8_only_right=20, p_value=p_value)
+    test = metrics.Disagreement(fp32_only_correct=40, int8_only_correct=20, p_value=p_value)
     text = render(**FIGURES | {"result": FIGURES["result"].model_copy(update={"mcnemar": test})})
     assert f"the two differ {verdict} chance" in " ".join(text.split())
 
