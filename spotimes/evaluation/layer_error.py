@@ -1,4 +1,4 @@
-"""How much of each layer's output quantization drowns: which layer is to blame."""
+"""The signal-to-noise ratio of each layer's output after quantization, and where it drops most."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -56,10 +56,10 @@ def measure(
     return [LayerError(name, float(each)) for name, each in zip(layers, decibels, strict=True)]
 
 
-def to_blame(errors: Sequence[LayerError]) -> LayerError | None:
+def largest_drop(errors: Sequence[LayerError]) -> LayerError | None:
     """The layer at which the ratio falls most below that of the layer before it; None if nowhere.
 
-    The first layer, whose input is exact, is to blame where its ratio is the lowest of all. An
+    The first layer, whose input is exact, has it where its ratio is the lowest of all. An
     output without any error has no ratio.
     """
     if errors and np.isfinite(errors[0].decibels):

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from spotimes.evaluation.accuracy import Predictions
-from spotimes.evaluation.layer_error import LayerError, to_blame
+from spotimes.evaluation.layer_error import LayerError, largest_drop
 from spotimes.evaluation.metrics import Benchmark, Evaluation, Quantization
 from spotimes.figures import FILE_PARTS
 from spotimes.plotting import BLUE, GREY, ORANGE, PURPLE, figure
@@ -178,7 +178,7 @@ def layer_error(errors: Sequence[LayerError], path: Path) -> None:
 
     An output without any error has no ratio and is drawn as none.
     """
-    blamed = to_blame(errors)
+    worst = largest_drop(errors)
     rows = np.arange(len(errors))
     with figure(path, (8, 1.2 + 0.28 * len(errors))) as drawing:
         axes = drawing.subplots()
@@ -187,9 +187,9 @@ def layer_error(errors: Sequence[LayerError], path: Path) -> None:
             if not np.isfinite(error.decibels):
                 axes.text(0, int(row), "  no error", va="center", fontsize=8)
                 continue
-            text = "  {:.1f}{}".format(error.decibels, ", falls most" if error is blamed else "")
+            text = "  {:.1f}{}".format(error.decibels, ", falls most" if error is worst else "")
             axes.hlines(row, 0, error.decibels, color=GREY)
-            axes.plot(error.decibels, row, "o", color=ORANGE if error is blamed else BLUE)
+            axes.plot(error.decibels, row, "o", color=ORANGE if error is worst else BLUE)
             axes.text(max(error.decibels, 0), int(row), text, va="center", fontsize=8)
         axes.set_yticks(rows, [error.layer for error in errors])
         axes.invert_yaxis()

@@ -3,7 +3,7 @@ import pytest
 
 from spotimes.dataset.prepared import Split, SplitName
 from spotimes.errors import InputError
-from spotimes.evaluation.layer_error import LayerError, layer_names, measure, to_blame
+from spotimes.evaluation.layer_error import LayerError, largest_drop, layer_names, measure
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
 from tests.project import ROOT
@@ -48,7 +48,7 @@ def test_another_networks_layers_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("decibels", "blamed"),
+    ("decibels", "worst"),
     [
         ([30, 28, 20, 19], 2),
         ([20, 25, 30], 0),
@@ -59,8 +59,8 @@ def test_another_networks_layers_are_refused(
         ([30], None),
     ],
 )
-def test_the_layer_to_blame_is_where_the_ratio_falls_most(
-    decibels: list[float], blamed: int | None
+def test_the_largest_drop_is_where_the_ratio_falls_most(
+    decibels: list[float], worst: int | None
 ) -> None:
     errors = [LayerError(f"layer{number}", each) for number, each in enumerate(decibels)]
-    assert to_blame(errors) is (None if blamed is None else errors[blamed])
+    assert largest_drop(errors) is (None if worst is None else errors[worst])

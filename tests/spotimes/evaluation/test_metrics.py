@@ -8,7 +8,7 @@ from spotimes.evaluation import metrics
 TRAIN = '{"val_accuracy": 1, "epochs": 2, "more": 1}'
 
 
-def test_what_is_read_is_typed_and_the_rest_passed_over(tmp_path: Path) -> None:
+def test_what_is_read_is_typed_and_the_rest_ignored(tmp_path: Path) -> None:
     (tmp_path / "train.json").write_text(TRAIN)
     found = metrics.load("train", metrics.Training, tmp_path)
     assert (found.val_accuracy, found.epochs) == (1.0, 2)

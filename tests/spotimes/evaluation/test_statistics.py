@@ -6,7 +6,7 @@ from spotimes.figures import ACCURACIES
 
 
 @pytest.mark.parametrize(
-    ("right", "total", "low", "high"),
+    ("correct", "total", "low", "high"),
     [
         # Newcombe 1998, Statistics in Medicine 17:857, table I, method 3.
         (81, 263, 0.2553, 0.3662),
@@ -15,22 +15,22 @@ from spotimes.figures import ACCURACIES
         (1, 29, 0.0061, 0.1718),
     ],
 )
-def test_wilson_interval_as_published(right: int, total: int, low: float, high: float) -> None:
-    share = statistics.wilson(right, total)
-    assert share == pytest.approx((right / total, low, high), abs=5e-5)
+def test_wilson_interval_as_published(correct: int, total: int, low: float, high: float) -> None:
+    share = statistics.wilson(correct, total)
+    assert share == pytest.approx((correct / total, low, high), abs=5e-5)
 
 
 def answers(both: int, first: int, second: int, none: int) -> tuple[list[bool], list[bool]]:
     counts = (both, first, second, none)
     return (
         [
-            right
-            for right, n in zip((True, True, False, False), counts, strict=True)
+            correct
+            for correct, n in zip((True, True, False, False), counts, strict=True)
             for _ in "x" * n
         ],
         [
-            right
-            for right, n in zip((True, False, True, False), counts, strict=True)
+            correct
+            for correct, n in zip((True, False, True, False), counts, strict=True)
             for _ in "x" * n
         ],
     )
@@ -65,7 +65,7 @@ def worst(*classes: tuple[int, int, int, int]) -> statistics.Difference:
 
 
 def test_the_worst_classes_of_both_are_compared_though_they_differ() -> None:
-    """The first is right in 70% and 90% of two classes, the second in 95% and 80%."""
+    """The first is correct in 70% and 90% of two classes, the second in 95% and 80%."""
     value, low, high = worst((690, 10, 260, 40), (780, 120, 20, 80))
     assert value == pytest.approx(0.1)
     assert low < 0.1 < high
@@ -146,8 +146,8 @@ def test_intervals_of_a_balanced_difference_hold_it_as_often_as_they_say(sizes: 
 
 
 def test_calibration_error_by_hand() -> None:
-    # Bin (0.5, 0.75]: confidence 0.6 and 0.7, one of two right: |0.5 - 0.65| = 0.15.
-    # Bin (0.75, 1]: confidence 0.9 and 1.0, both right: |1 - 0.95| = 0.05.
+    # Bin (0.5, 0.75]: confidence 0.6 and 0.7, one of two correct: |0.5 - 0.65| = 0.15.
+    # Bin (0.75, 1]: confidence 0.9 and 1.0, both correct: |1 - 0.95| = 0.05.
     probabilities = np.array([[0.6, 0.4], [0.3, 0.7], [0.9, 0.1], [0.0, 1.0]], np.float32)
     labels = np.array([0, 0, 0, 1])
     found = statistics.expected_calibration_error(probabilities, labels, bins=4)
