@@ -1,4 +1,4 @@
-"""Runs a module as `python -m` does: `peak_memory MODULE`; its last memory lies in ./status.
+"""Runs a module as `python -m` does: `peak_memory MODULE`; its last memory is in ./status.
 
 Of a process that `wait4` reports, the peak is at least that of the one which started it; Linux's
 own /proc/self/status counts from the program's start.

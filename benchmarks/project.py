@@ -1,4 +1,4 @@
-"""Where the project lies, and what of it is measured."""
+"""Where the project is, and what of it is measured."""
 
 from pathlib import Path
 

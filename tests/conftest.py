@@ -73,8 +73,8 @@ def cifar10() -> dict[SplitName, Split]:
     return {"train": taken(some, ~aside), "validation": taken(some, aside), "test": test}
 
 
-def taken(split: Split, places: Any) -> Split:
-    return Split(split.images[places], split.labels[places])
+def taken(split: Split, indices: Any) -> Split:
+    return Split(split.images[indices], split.labels[indices])
 
 
 @pytest.fixture(scope="session")

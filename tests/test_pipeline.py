@@ -176,7 +176,7 @@ def kill_at_work(folder: Path, stage: str, whole_group: bool) -> None:
             if process.cmdline()[1:] == ["-m", f"stages.{stage}"]
         ]
 
-    # DVC tells of a stage a moment before it starts it.
+    # DVC announces a stage a moment before it starts it.
     until(lambda: at_work() and workers())
     if whole_group:
         os.killpg(leader.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-""".ci/post, with a gh in GitHub's place that keeps what it is asked for."""
+""".ci/post, with a stand-in for GitHub's gh that records its requests."""
 
 import json
 import os

@@ -1,5 +1,5 @@
 """params.yaml as typed, frozen objects: one file a group.
 
-They are apart from each other so that a new budget does not retrain the network: DVC watches each
-file, and a stage depends on the groups that it reads.
+DVC watches the values of the groups that a stage reads, not these files, so that a new budget does
+not retrain the network. A stage imports the groups alone that it reads.
 """

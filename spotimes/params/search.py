@@ -31,7 +31,7 @@ class Choices(Frozen):
         kernel: likewise.
         expansion: of the kinds that have one, and only with one of them.
         activation: as `network.blocks` has it; null is its default.
-        repeats: how many there are; 0 leaves them out, so it needs the stride 1.
+        repeats: how many there are; 0 omits them, so it needs the stride 1.
     """
 
     kind: Annotated[list[KindName], Field(min_length=1)]
@@ -97,7 +97,7 @@ class Search(Frozen):
         limits: an architecture above one of them is not trained.
         reference: the .tflite file that latencies are compared with.
         trials: how many architectures are trained, those that are pruned among them.
-        proposals: how many are looked at, at most.
+        proposals: how many architectures are proposed, at most.
         random_proposals: so many are drawn at random before the search learns from what it found.
         unpruned_trials: none is pruned before so many were trained to the end.
         epochs: how long each is trained, by the recipe in `train`.
@@ -120,7 +120,7 @@ class Search(Frozen):
     @model_validator(mode="after")
     def _some_block_is_always_there(self) -> "Search":
         if all(0 in each.repeats for each in self.space):
-            raise ValueError("every row of the space may be left out; let one have repeats above 0")
+            raise ValueError("every row of the space may be omitted; let one have repeats above 0")
         return self
 
     @property

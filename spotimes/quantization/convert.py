@@ -34,7 +34,7 @@ def to_int8(model: keras.Model, images: Iterable[npt.NDArray[np.uint8]]) -> byte
     """
 
     def representative_dataset() -> Iterator[list[npt.NDArray[np.float32]]]:
-        # The range of the input must not hang on the calibration images: it is what pixels can be.
+        # The input's range must not depend on the calibration images: it is what pixels can be.
         shape = model.input_shape[1:]
         for pixel in (0, 255):
             yield [to_float32(np.full((1, *shape), pixel, np.uint8))]

@@ -113,7 +113,7 @@ def measure(network: Network, contract: Contract, reference: Path) -> Cost:
 
 
 def untrained(network: Network, contract: Contract) -> bytes:
-    """An architecture's INT8 .tflite file with weights drawn by lot: it costs what trained ones do.
+    """An architecture's INT8 .tflite file with random weights: it costs what trained ones do.
 
     Args:
         network: the architecture.

@@ -60,6 +60,6 @@ def test_of_floats_without_a_contract_nothing_is_known(
     assert accuracy is not None
 
 
-def test_images_of_another_shape_are_told(int8: bytes, file: Any) -> None:
+def test_images_of_another_shape_are_reported(int8: bytes, file: Any) -> None:
     with pytest.raises(InputError, match=r"takes \[1, 32, 32, 3\], and the test images are \[28"):
         top1(file(int8), np.zeros((1, 28, 28, 1), np.uint8), np.zeros(1, np.int64))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""In place of GitHub's `gh`: appends what it is asked to ./asked, gives the contents of ./own."""
+"""Stands in for GitHub's `gh`: appends its arguments to ./asked, prints the contents of ./own."""
 
 import json
 import sys

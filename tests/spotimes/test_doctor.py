@@ -53,7 +53,7 @@ def test_what_differs_is_named(tmp_path: Path, key: str, value: object, said: st
     assert said in line
 
 
-def test_a_lost_fingerprint_is_told(tmp_path: Path) -> None:
+def test_a_lost_fingerprint_is_reported(tmp_path: Path) -> None:
     (finding,) = doctor.fingerprint(tmp_path / "gone")
     assert finding.kind == Kind.DIFFERS
     assert "cannot be read" in finding.line
@@ -76,7 +76,7 @@ def test_what_is_pinned_is_installed_here() -> None:
 
 
 @pytest.mark.parametrize("content", ["[]", "{", None])
-def test_files_that_tell_nothing_are_told(tmp_path: Path, content: str | None) -> None:
+def test_files_without_a_fingerprint_are_reported(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "file"
     if content is not None:
         path.write_text(content)

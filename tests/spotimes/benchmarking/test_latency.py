@@ -92,7 +92,7 @@ def test_the_ratio_is_paired_by_round() -> None:
 
 def test_the_interval_is_that_of_a_median() -> None:
     # The exact 95% interval of the median of 101 values reaches from the 41st to the 61st.
-    found = latency.ratio(rounds([1 + place / 100 for place in range(1, 102)]), "fp32", "int8")
+    found = latency.ratio(rounds([1 + step / 100 for step in range(1, 102)]), "fp32", "int8")
     assert found.median == pytest.approx(1.51)
     assert found.low == pytest.approx(1.41, abs=0.015)
     assert found.high == pytest.approx(1.61, abs=0.015)

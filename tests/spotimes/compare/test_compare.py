@@ -98,7 +98,7 @@ def test_as_json_with_every_flip(run: Run) -> None:
     found = rows(out)
     assert found["bytes"]["after"] == INT8.stat().st_size
     assert found["macs"]["verdict"] == "worse"
-    flipped = {side: len(places) for side, places in compared["flips"].items()}
+    flipped = {side: len(indices) for side, indices in compared["flips"].items()}
     assert flipped["gained"] - flipped["lost"] == round(
         50 * (found["top1"]["after"] - found["top1"]["before"])
     )
@@ -165,7 +165,7 @@ def test_the_working_trees_model_needs_no_contract_either(run: Run, int8: bytes)
     assert found["top1"]["before"] > 0.5
 
 
-def test_what_lacks_data_is_told_first(run: Run) -> None:
+def test_a_lack_of_data_is_reported_first(run: Run) -> None:
     Path("data/prepared").unlink()
     status, out, err = run("main~1", "main")
     assert (status, out) == (2, "")
@@ -180,7 +180,7 @@ def test_what_lacks_data_is_told_first(run: Run) -> None:
         (("main~2", "main~2"), "neither has models/model_int8.tflite"),
     ],
 )
-def test_what_cannot_be_compared_is_told(
+def test_what_cannot_be_compared_is_reported(
     run: Run, arguments: tuple[str, ...], message: str
 ) -> None:
     status, out, err = run(*arguments)
@@ -188,7 +188,7 @@ def test_what_cannot_be_compared_is_told(
     assert message in err.splitlines()[-1]
 
 
-def test_a_damaged_model_is_told(run: Run) -> None:
+def test_a_damaged_model_is_reported(run: Run) -> None:
     Path("models/model_int8.tflite").write_bytes(INT8.read_bytes()[:5000])
     status, out, err = run("main")
     assert (status, out) == (2, "")
@@ -242,7 +242,7 @@ def test_a_model_of_another_size_is_given_the_sources_own_pictures(
     assert found["top1"]["after"] > 0.5
 
 
-def test_a_lock_that_cannot_be_read_is_told_and_passes_no_gate(run: Run) -> None:
+def test_a_lock_that_cannot_be_read_is_reported_and_passes_no_gate(run: Run) -> None:
     Path("dvc.yaml").write_text("<<<<<<< a")
     commit("conflict")
     Path("dvc.yaml").unlink()

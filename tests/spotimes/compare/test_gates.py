@@ -112,7 +112,7 @@ def unmeasured(name: str, before: float | None) -> Row:
     return row(name, before, None, Verdict(Outcome.UNKNOWN, "for a reason"))
 
 
-def test_what_could_not_be_measured_before_passes_and_is_told() -> None:
+def test_what_could_not_be_measured_before_passes_and_is_reported() -> None:
     limit = Allowed(absolute=None, relative=0.03)
     compared = [*rows()[:1], unmeasured("instructions", None)]
     found = gates(comparison(compared), regressions(latency=limit, instructions=limit))
@@ -152,7 +152,7 @@ def test_classes_that_are_gone_break_the_limits_of_accuracy(name: str) -> None:
     assert said == (["classes: cat, dog are no longer known: BROKEN"] if name == "top1" else [])
 
 
-def test_what_is_within_noise_is_told_so() -> None:
+def test_what_is_within_noise_is_reported_as_such() -> None:
     noisy = row("top1", 0.9, 0.89, Verdict(Outcome.NOISY, "more images"))
     allowed = regressions(top1=Allowed(absolute=0.005, relative=None))
     (gate,) = gates(comparison([*rows()[:1], noisy]), allowed)

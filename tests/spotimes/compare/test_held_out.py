@@ -135,7 +135,7 @@ def test_the_working_trees_model_was_trained_on_its_data(
     assert why_not(None) == why
 
 
-def test_data_that_the_lock_does_not_tell_of_is_refused(
+def test_data_that_the_lock_does_not_list_is_refused(
     committed: Commit, cifar10: dict[str, Split]
 ) -> None:
     test = cifar10["test"]

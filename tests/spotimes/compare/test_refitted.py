@@ -24,8 +24,8 @@ def folder(
     monkeypatch.chdir(tmp_path)
     for name in ("train", "test"):
         write_folder(tmp_path / "pictures" / name, cifar10["train"], card.class_names, 4)
-    for place, path in enumerate(sorted((tmp_path / "pictures/train").rglob("*.png"))):
-        Image.open(path).rotate(90 + place).save(path)
+    for index, path in enumerate(sorted((tmp_path / "pictures/train").rglob("*.png"))):
+        Image.open(path).rotate(90 + index).save(path)
     prepare: dict[str, Any] = {
         "source": "pictures",
         "image": {"height": None, "width": None, "colour": None, "resize": "squash"},

@@ -72,7 +72,7 @@ def test_where_one_model_is_lacking_the_other_is_shown(side: int) -> None:
         assert [row.before, row.after][side] is None
 
 
-def test_latency_is_told_with_its_interval() -> None:
+def test_latency_is_reported_with_its_interval() -> None:
     row = rows.latency_row(PairedLatency(Ratio(1.05, 1.04, 1.06), 60, 63), 1.01)
     assert (row.before, row.after, row.change) == (60, 63, "1.050 times (1.040 to 1.060)")
     assert row.verdict.outcome == Outcome.WORSE
@@ -98,7 +98,7 @@ def test_counts_of_instructions_may_spread_a_little() -> None:
         assert found["instructions"].verdict.outcome == outcome
 
 
-def test_why_accuracy_is_not_measured_is_told() -> None:
+def test_why_accuracy_is_not_measured_is_reported() -> None:
     answers = made([0, 1], [0, 0])
     found = by_key(rows.accuracy_rows(None, answers, "main: for a reason"))
     assert (found["top1"].before, found["top1"].after) == (None, 0.5)

@@ -68,10 +68,10 @@ def test_a_selection_is_in_its_own_order(path: Path) -> None:
     np.testing.assert_array_equal(Selected(chosen, np.array([3]))[0], IMAGES[30])
 
 
-@pytest.mark.parametrize("place", [50, -51, np.array([3, 50])])
-def test_a_place_beyond_the_end_is_refused(path: Path, place: Any) -> None:
+@pytest.mark.parametrize("index", [50, -51, np.array([3, 50])])
+def test_an_index_beyond_the_end_is_refused(path: Path, index: Any) -> None:
     with pytest.raises(IndexError):
-        ImageFile(path)[place]
+        ImageFile(path)[index]
 
 
 def test_what_is_read_is_the_callers_own(path: Path) -> None:

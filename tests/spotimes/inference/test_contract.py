@@ -109,9 +109,9 @@ def test_a_wrong_byte_in_the_archive_never_gives_a_traceback(path: Path) -> None
     whole = path.read_bytes()
     start = whole.index(b"PK\x03\x04")
     refused = 0
-    for place in range(start, len(whole)):
+    for index in range(start, len(whole)):
         damaged = bytearray(whole)
-        damaged[place] ^= 0x09
+        damaged[index] ^= 0x09
         path.write_bytes(damaged)
         try:
             assert read_contract(path) == GOOD

@@ -45,7 +45,7 @@ def test_pixels_are_what_the_network_takes() -> None:
     assert interpreter.as_input(images, np.float32).tolist() == pytest.approx([0, 128 / 255, 1])
 
 
-def test_a_runtime_that_fails_is_told_in_one_line() -> None:
+def test_a_runtime_that_fails_is_reported_in_one_line() -> None:
     class Broken:
         def invoke(self) -> None:
             raise RuntimeError("no memory")

@@ -99,7 +99,7 @@ def test_grey_images_of_another_size(network: Network) -> None:
     assert model.get_layer("block1_conv").count_params() == 3 * 3 * 1 * 4
 
 
-def test_fresh_weights_hang_on_the_seed(network: Network, reseed: Any) -> None:
+def test_fresh_weights_depend_on_the_seed(network: Network, reseed: Any) -> None:
     weights = []
     for _ in range(2):
         reseed()

@@ -227,7 +227,7 @@ def test_some_row_of_the_space_is_always_there() -> None:
     assert "let one have repeats above 0" in refusal("search", ("space",), [row, row])
 
 
-def test_what_cannot_be_left_out_is_told_with_what_can() -> None:
+def test_a_reason_that_does_not_exist_is_reported_with_those_that_do() -> None:
     assert refusal("prepare", ("leave_out",), ["unreadable", "blurred"]) == (
         "prepare.leave_out[1]: 'blurred' is not allowed: input should be 'unreadable', "
         "'duplicates' or 'near_duplicates'"

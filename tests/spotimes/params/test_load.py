@@ -102,7 +102,7 @@ def test_every_group_of_params_yaml_has_a_schema_of_its_name() -> None:
         ),
     ],
 )
-def test_a_bad_file_is_told_by_key_value_and_what_is_allowed(
+def test_a_bad_value_is_reported_with_its_key_and_what_is_allowed(
     tmp_path: Path, content: bytes, message: str
 ) -> None:
     assert refusal(tmp_path, content) == message

@@ -19,12 +19,12 @@ def interpreter(content: bytes) -> Interpreter:
 
 def outputs(content: bytes, inputs: Any) -> Any:
     model = interpreter(content)
-    place = model.get_output_details()[0]["index"]
+    output = model.get_output_details()[0]["index"]
     rows = []
     for each in inputs:
         model.set_tensor(model.get_input_details()[0]["index"], each[np.newaxis])
         model.invoke()
-        rows.append(model.get_tensor(place)[0])
+        rows.append(model.get_tensor(output)[0])
     return np.array(rows)
 
 
@@ -87,7 +87,9 @@ def test_the_same_images_give_the_same_bytes(
     assert convert.to_int8(without_norm, iter(images)) == int8
 
 
-def test_the_scale_of_the_input_does_not_hang_on_the_images(int8: bytes, without_norm: Any) -> None:
+def test_the_scale_of_the_input_does_not_depend_on_the_images(
+    int8: bytes, without_norm: Any
+) -> None:
     dark = np.full((2, 32, 32, 3), 40, np.uint8)
     content = convert.to_int8(without_norm, dark)
     image = interpreter(content).get_input_details()[0]

@@ -50,7 +50,7 @@ def test_it_is_rounded_once() -> None:
         kernel, gamma=gamma, beta=beta, mean=mean, variance=variance, epsilon=1e-3
     )
     for new, wide in ((new_kernel, wide_kernel), (new_bias, wide_bias)):
-        # Half of the last place, and a trace of float64's own error.
+        # Half a unit in the last place, and a trace of float64's own error.
         assert (abs(new - wide) <= 0.5001 * np.spacing(abs(new)) + 1e-15).all()
 
 
@@ -69,7 +69,7 @@ def test_the_folded_network_computes_the_same(
     model = randomized(build(network, (32, 32, 3), 10), 3)
     images = to_float32(cifar10["test"].images)
     expected = model(images, training=False).numpy()
-    assert expected.std(axis=0).max() > 1e-2  # it tells images apart
+    assert expected.std(axis=0).max() > 1e-2  # it distinguishes images
     without = folded(model, network)
     assert not [layer for layer in without.layers if layer.name.endswith("_norm")]
     np.testing.assert_allclose(without(images).numpy(), expected, atol=1e-5)

@@ -82,7 +82,7 @@ def test_of_the_same_weights_the_same_files_are_made_on_any_machine(run: Run, pa
     assert out == f"NOT reproduced: of the same models/model.keras other {path} were made\n"
 
 
-def test_a_missing_model_is_told(run: Run) -> None:
+def test_a_missing_model_is_reported(run: Run) -> None:
     Path("models/model.keras").unlink()
     status, out = run()
     assert (status, out.count("\n")) == (2, 1)

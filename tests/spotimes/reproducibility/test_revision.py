@@ -52,7 +52,7 @@ def test_a_file_that_dvc_keeps_comes_from_its_cache_or_a_remote(tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("repository")
-def test_a_lost_file_is_told() -> None:
+def test_a_lost_file_is_reported() -> None:
     (file,) = (path for path in Path(".dvc/cache/files").rglob("*") if path.is_file())
     file.unlink()
     with pytest.raises(InputError, match=r"^main: kept is in none of DVC's caches and remotes"):
@@ -61,6 +61,6 @@ def test_a_lost_file_is_told() -> None:
 
 @pytest.mark.usefixtures("repository")
 @pytest.mark.parametrize("name", ["gone", "", "--all", "main:file"])
-def test_an_unknown_revision_is_told(name: str) -> None:
+def test_an_unknown_revision_is_reported(name: str) -> None:
     with pytest.raises(InputError, match="is no revision that Git knows here"):
         Revision(name)

@@ -45,7 +45,7 @@ def test_the_estimate_of_the_committed_network_is_within_two_percent(committed: 
     assert guess.bytes == pytest.approx(COMMITTED.stat().st_size, rel=0.02)
 
 
-def test_a_reference_that_is_none_is_told(network: Network, tmp_path: Path) -> None:
+def test_a_reference_that_is_not_a_model_is_reported(network: Network, tmp_path: Path) -> None:
     (tmp_path / "none.tflite").write_text("none")
     with pytest.raises(InputError, match=r"none\.tflite: is no \.tflite file"):
         measure(network, SMALL, tmp_path / "none.tflite")

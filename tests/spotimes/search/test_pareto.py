@@ -28,16 +28,16 @@ def test_nothing_beats_the_front_and_something_on_it_beats_the_rest() -> None:
     costs, accuracies = rng.integers(0, 50, 100).tolist(), rng.integers(0, 50, 100).tolist()
     chosen = pareto.front(costs, accuracies)
     assert len(chosen) > 1
-    for place in range(100):
+    for index in range(100):
         rivals = [
             other
             for other in range(100)
-            if costs[other] <= costs[place]
-            and accuracies[other] >= accuracies[place]
-            and (costs[other], accuracies[other]) != (costs[place], accuracies[place])
+            if costs[other] <= costs[index]
+            and accuracies[other] >= accuracies[index]
+            and (costs[other], accuracies[other]) != (costs[index], accuracies[index])
         ]
-        assert not (rivals and place in chosen)
-        assert place in chosen or rivals or accuracies[place] in [accuracies[i] for i in chosen]
+        assert not (rivals and index in chosen)
+        assert index in chosen or rivals or accuracies[index] in [accuracies[i] for i in chosen]
 
 
 def test_the_picture_shows_every_trained_one(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ def test_choices_give_the_blocks_back(repeats: tuple[int, ...], kernel: int) -> 
     assert choices_of([*blocks, Block(kind="conv", channels=24)], space) is None
 
 
-def test_started_again_it_goes_on_and_with_another_seed_anew(pretended: list[str]) -> None:
+def test_started_again_it_resumes_and_with_another_seed_begins_anew(pretended: list[str]) -> None:
     write_params(trials=2)
     search.main()
     first = recorded()
@@ -265,9 +265,9 @@ def test_a_damaged_database_is_reported(pretended: list[str], one_line: OneLine)
     Path(".search").mkdir()
     Path(".search/study.db").write_text("no database" * 100)
     Path("metrics/search.csv").write_text("an earlier one\n")
-    told = one_line("search", search.main)
-    assert told.startswith(".search/study.db: cannot be used (")
-    assert told.endswith("; remove .search to begin anew")
+    line = one_line("search", search.main)
+    assert line.startswith(".search/study.db: cannot be used (")
+    assert line.endswith("; remove .search to begin anew")
     assert Path("metrics/search.csv").read_text() == "an earlier one\n"
     gc.collect()
 

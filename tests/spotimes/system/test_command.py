@@ -43,7 +43,7 @@ def test_a_command_that_returns_succeeds_in_silence() -> None:
         ("forbidden", "Permission denied: models; permit it, then run again"),
     ],
 )
-def test_what_the_user_can_mend_ends_in_one_line(how: str, line: str) -> None:
+def test_what_the_user_can_fix_ends_in_one_line(how: str, line: str) -> None:
     assert run(how) == (2, f"stage: {line}\n")
 
 

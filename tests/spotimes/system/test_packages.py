@@ -29,7 +29,7 @@ def test_the_installed_versions_pass() -> None:
 
 
 @pytest.mark.parametrize("name", Versions.model_fields)
-def test_another_version_is_told_with_what_mends_it(name: str) -> None:
+def test_another_version_is_reported_with_what_fixes_it(name: str) -> None:
     with pytest.raises(InputError) as caught:
         check_installed(INSTALLED.model_copy(update={name: "0.1"}))
     assert str(caught.value) == (
@@ -38,7 +38,7 @@ def test_another_version_is_told_with_what_mends_it(name: str) -> None:
     )
 
 
-def test_a_package_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_that_is_not_installed_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.path", [])
     with pytest.raises(InputError, match=r"wants version .*, installed is none; `make"):
         check_installed(INSTALLED)

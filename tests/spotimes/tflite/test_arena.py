@@ -25,13 +25,13 @@ def test_int8_needs_less_than_fp32(fp32: bytes, int8: bytes) -> None:
     assert large.bytes > 4 * (32 * 32 * 3 + 16 * 16 * 4)
 
 
-def test_metadata_costs_no_ram_and_a_second_look_gives_the_same(int8: bytes) -> None:
+def test_metadata_costs_no_ram_and_measured_again_it_is_the_same(int8: bytes) -> None:
     pytest.importorskip("tflite_micro", reason=NO_WHEEL)
     contract = Contract(tuple("abcdefghij"), 32, 32, "rgb", "squash", 255)
     assert measure(embedded(int8, contract)) == measure(int8) == measure(int8)
 
 
-def test_nothing_is_told_on_standard_error(int8: bytes, capfd: Any) -> None:
+def test_nothing_is_printed_on_standard_error(int8: bytes, capfd: Any) -> None:
     pytest.importorskip("tflite_micro", reason=NO_WHEEL)
     measure(int8)
     assert capfd.readouterr().err == ""

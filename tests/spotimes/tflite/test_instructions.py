@@ -27,7 +27,7 @@ def test_without_valgrind_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="needs valgrind")
-def test_a_file_that_cannot_be_run_is_told(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_run_is_reported(tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_bytes(b"no model")
     number, note = instructions.measure(tmp_path / "model.tflite")
     assert number is None

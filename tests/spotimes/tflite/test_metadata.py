@@ -20,46 +20,46 @@ CONTRACT = Contract(("cat", "Löwe", "犬"), 32, 30, "rgb", "squash", 255)
 
 
 class Node:
-    """A table of a flatbuffer; fields by their place in the schema."""
+    """A table of a flatbuffer; its fields by their index in the schema."""
 
     def __init__(self, content: bytes, position: int) -> None:
         self.table = Table(content, position)
 
-    def _at(self, place: int) -> int:
-        offset = self.table.Offset(4 + 2 * place)
+    def _at(self, field: int) -> int:
+        offset = self.table.Offset(4 + 2 * field)
         return int(self.table.Pos + offset) if offset else 0
 
-    def has(self, place: int) -> bool:
-        return self._at(place) != 0
+    def has(self, field: int) -> bool:
+        return self._at(field) != 0
 
-    def string(self, place: int) -> str:
-        return bytes(self.table.String(self._at(place))).decode()
+    def string(self, field: int) -> str:
+        return bytes(self.table.String(self._at(field))).decode()
 
-    def byte(self, place: int) -> int:
-        return int(self.table.Get(number_types.Uint8Flags, self._at(place)))
+    def byte(self, field: int) -> int:
+        return int(self.table.Get(number_types.Uint8Flags, self._at(field)))
 
-    def uint(self, place: int) -> int:
-        return int(self.table.Get(number_types.Uint32Flags, self._at(place)))
+    def uint(self, field: int) -> int:
+        return int(self.table.Get(number_types.Uint32Flags, self._at(field)))
 
-    def node(self, place: int) -> "Node":
-        return Node(self.table.Bytes, self.table.Indirect(self._at(place)))
+    def node(self, field: int) -> "Node":
+        return Node(self.table.Bytes, self.table.Indirect(self._at(field)))
 
-    def nodes(self, place: int) -> list["Node"]:
-        start, length = self._vector(place)
+    def nodes(self, field: int) -> list["Node"]:
+        start, length = self._vector(field)
         return [
             Node(self.table.Bytes, self.table.Indirect(start + 4 * number))
             for number in range(length)
         ]
 
-    def floats(self, place: int) -> list[float]:
-        start, length = self._vector(place)
+    def floats(self, field: int) -> list[float]:
+        start, length = self._vector(field)
         return [
             float(self.table.Get(number_types.Float32Flags, start + 4 * number))
             for number in range(length)
         ]
 
-    def _vector(self, place: int) -> tuple[int, int]:
-        offset = self._at(place) - self.table.Pos
+    def _vector(self, field: int) -> tuple[int, int]:
+        offset = self._at(field) - self.table.Pos
         return int(self.table.Vector(offset)), int(self.table.VectorLen(offset))
 
 
