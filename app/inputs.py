@@ -15,7 +15,7 @@ import numpy as np
 from spotimes.errors import InputError
 from spotimes.inference.contract import Contract
 from spotimes.pixels import Images
-from spotimes.preprocessing.decode import SUFFIXES
+from spotimes.preprocessing.picture_files import is_about_the_data, is_litter
 from spotimes.preprocessing.resize import load_image
 
 STANDARD_INPUT = "-"
@@ -36,28 +36,50 @@ class Item(NamedTuple):
     load: Callable[[], Images]
 
 
-def found(paths: list[str], contract: Contract) -> list[Item]:
+class Found(NamedTuple):
+    """What paths stand for.
+
+    Attributes:
+        items: the images to classify.
+        passed_over: for each folder that holds any, what lies in it and is not meant as data:
+            paths from the folder.
+    """
+
+    items: list[Item]
+    passed_over: dict[str, list[str]]
+
+
+def found(paths: list[str], contract: Contract) -> Found:
     """Finds the images that paths stand for.
 
-    A folder stands for all pictures and .npy files in it and its sub-folders, except hidden ones,
-    sorted by name; a .npy file of a batch for each image of the batch; `-` for standard input. What
-    cannot be read becomes an item whose `load` raises the error, so that the others are classified.
+    A folder stands for all files in it and its sub-folders, sorted by name, whatever their
+    suffixes are; what is not meant as data is passed over, as `prepare` does. A .npy file of a
+    batch stands for each image of the batch; `-` for standard input. What cannot be read becomes an
+    item whose `load` raises the error, so that the others are classified.
 
     Args:
         paths: files, folders or `-`.
         contract: how the model wants its pictures.
     """
-    return [item for path in paths for item in _at(path, contract)]
+    every = Found([], {})
+    for path in paths:
+        passed_over: list[str] = []
+        every.items.extend(_at(path, contract, passed_over))
+        if passed_over:
+            every.passed_over[path] = passed_over
+    return every
 
 
-def _at(path: str, contract: Contract) -> Iterator[Item]:
+def _at(path: str, contract: Contract, passed_over: list[str]) -> Iterator[Item]:
     if path == STANDARD_INPUT:
         name = "standard input"
         yield from _or_failing(name, _in_stream(name, contract))
     elif not path:
         yield _failing(path, InputError("an empty path; give . for the current folder"))
     elif os.path.isdir(path):  # noqa: PTH112  # Path's raises without permission
-        yield from _in_folder(path, contract)
+        items = list(_in_folder(Path(path), contract, passed_over))
+        reason = "no pictures and no .npy files in this folder; give one that holds some"
+        yield from items or [_failing(path, InputError(f"{path}: {reason}"))]
     else:
         yield from _in_file(Path(path), contract)
 
@@ -85,19 +107,6 @@ def _in_stream(name: str, contract: Contract) -> Iterator[Item]:
         yield Item(name, functools.partial(load_image, content, name, contract))
 
 
-def _in_folder(folder: str, contract: Contract) -> Iterator[Item]:
-    errors: list[OSError] = []
-    files = list(_files(Path(folder), errors))
-    for error in errors:
-        name = str(error.filename)
-        yield _failing(name, InputError(f"{name}: cannot be read: {error.strerror}"))
-    if not files and not errors:
-        reason = "no pictures and no .npy files in this folder"
-        yield _failing(folder, InputError(f"{folder}: {reason}"))
-    for file in files:
-        yield from _in_file(file, contract)
-
-
 def _standard_input() -> bytes:
     if sys.stdin is None:
         raise InputError("standard input: is closed")
@@ -109,14 +118,42 @@ def _standard_input() -> bytes:
     return content
 
 
-def _files(folder: Path, errors: list[OSError]) -> Iterator[Path]:
-    for where, folders, names in os.walk(folder, onerror=errors.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(where) / name
-            wanted = path.suffix.lower() in SUFFIXES | {".npy"}
-            if wanted and not name.startswith(".") and not _would_block(path):
-                yield path
+def _in_folder(root: Path, contract: Contract, passed_over: list[str]) -> Iterator[Item]:
+    """Follows links to folders, too, but not one to a folder that it lies in."""
+    waiting = [(root, frozenset(map(_identity, root.resolve().parents)))]
+    while waiting:
+        folder, above = waiting.pop()
+        try:
+            identity = _identity(folder)
+            names = sorted(path.name for path in folder.iterdir())
+        except OSError as error:
+            reason = f"cannot be read ({error.strerror}); see to its permissions and its disk"
+            yield _failing(str(folder), InputError(f"{folder}: {reason}"))
+            continue
+        if identity in above:
+            reason = "is a link to a folder that it lies in, a loop; remove it"
+            yield _failing(str(folder), InputError(f"{folder}: {reason}"))
+            continue
+        folders = []
+        for name in names:
+            path = folder / name
+            is_folder = os.path.isdir(path)  # noqa: PTH112  # Path's raises without permission
+            about = folder == root and not is_folder and is_about_the_data(name)
+            if is_litter(name) or about:
+                passed_over.append(path.relative_to(root).as_posix())
+            elif is_folder:
+                folders.append((path, above | {identity}))
+            elif _would_block(path):
+                reason = "is neither a file nor a folder; remove it"
+                yield _failing(str(path), InputError(f"{path}: {reason}"))
+            else:
+                yield from _in_file(path, contract)
+        waiting += reversed(folders)
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
 def _would_block(path: Path) -> bool:
@@ -128,10 +165,21 @@ def _would_block(path: Path) -> bool:
 
 
 def _in_file(path: Path, contract: Contract) -> Iterator[Item]:
-    if path.suffix.lower() == ".npy":
+    if _is_tensor(path):
         yield from _or_failing(str(path), _tensors(path, str(path), contract))
     else:
         yield Item(str(path), functools.partial(load_image, path, str(path), contract))
+
+
+def _is_tensor(path: Path) -> bool:
+    """Whether it is a .npy file by its content."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # what a pipe gives can be read once
+            return False
+        with path.open("rb") as file:
+            return file.read(len(NPY)) == NPY
+    except (OSError, ValueError):  # reported when it is read as a picture
+        return False
 
 
 def _tensors(source: Path | BinaryIO, name: str, contract: Contract) -> Iterator[Item]:

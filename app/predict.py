@@ -1,7 +1,8 @@
 """Prints the most probable classes of pictures, .npy tensors or folders of them.
 
 Prints one line for each input, in their order. Inputs that cannot be read are reported on standard
-error and the others are classified; the exit status is then 1.
+error and the others are classified; the exit status is then 1. What a folder holds that is not
+meant as data is told there, too.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from spotimes.inference.classifier import Classifier, Prediction
 
 FEWEST_FOR_PROGRESS = 20
 CLEARED = "\r\x1b[K"  # the terminal's line
+SHOWN = 5  # names of what is passed over
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +44,10 @@ def run(arguments: argparse.Namespace) -> None:
     classifier = Classifier(arguments.model, arguments.threads)
     if not 1 <= arguments.top <= classifier.classes:
         raise InputError(f"--top: {arguments.top} is not allowed; give 1 to {classifier.classes}")
-    items = inputs.found(arguments.paths, classifier.contract)
+    items, passed_over = inputs.found(arguments.paths, classifier.contract)
+    for folder, names in passed_over.items():
+        more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+        _report(f"{folder}: passed over, as not meant as data: {', '.join(names[:SHOWN])}{more}")
     write = _writer(arguments)
     # Progress is shown on the terminal, unless the answers go there too.
     counted = len(items) >= FEWEST_FOR_PROGRESS and not sys.stdout.isatty() and sys.stderr.isatty()
@@ -51,18 +56,23 @@ def run(arguments: argparse.Namespace) -> None:
         if counted:
             _print_count(done, len(items))
         try:
-            (predictions,) = classifier.predict(item.load()[None], arguments.top)
+            image = item.load()
         except InputError as error:
-            print(f"{CLEARED if counted else ''}predict: {error}", file=sys.stderr, flush=True)
+            _report(str(error), CLEARED if counted else "")
             write(item.name, str(error))
             unread += 1
-        else:
-            write(item.name, predictions)
+            continue
+        (predictions,) = classifier.predict(image[None], arguments.top)
+        write(item.name, predictions)
     if counted:
         _print_count(len(items), len(items))
         print(file=sys.stderr)
     if unread:
         sys.exit(1)
+
+
+def _report(message: str, cleared: str = "") -> None:
+    print(f"{cleared}predict: {' '.join(message.splitlines())}", file=sys.stderr, flush=True)
 
 
 def _writer(arguments: argparse.Namespace) -> Callable[[str, list[Prediction] | str], None]:

@@ -6,7 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -85,7 +85,6 @@ def test_a_folder_is_all_its_pictures_and_tensors_by_name(
     app: App, model: Path, folder: Path
 ) -> None:
     np.save(folder / "dog/a.npy", np.zeros((32, 32, 3), np.uint8))
-    (folder / "dog/notes.txt").write_text("no picture")
     lines = app("predict", "--model", model, folder).out.splitlines()
     names = [Path(line.rpartition(":")[0]).relative_to(folder).as_posix() for line in lines]
     assert names == [
@@ -134,7 +133,7 @@ def test_a_tensor_file_that_changes_while_it_is_read(
 ) -> None:
     path = tmp_path / "batch.npy"
     np.save(path, np.stack([picture_pixels] * 2))
-    _, second = found([str(path)], read_contract(model))
+    _, second = found([str(path)], read_contract(model)).items
     np.save(path, picture_pixels[None])
     with pytest.raises(InputError, match="has changed while it was read; try again"):
         second.load()
@@ -216,7 +215,7 @@ def test_what_cannot_be_read_is_reported_and_the_rest_is_done(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "cannot be read as .npy"),
+        (b"", "is empty; a picture is to be"),
         (b"\x93NUMPY\x01\x00v\x00{'descr': '|u1'", "cannot be read as .npy"),
         (
             np.zeros((32, 32, 3), np.float32),
@@ -294,15 +293,84 @@ def test_an_option_that_is_not_allowed_is_reported(
     assert f"{value} is not allowed; give 1 to" in err
 
 
-def test_what_lies_hidden_or_is_no_file_is_ignored(app: App, model: Path, folder: Path) -> None:
-    (folder / ".hidden").mkdir()
-    (folder / ".hidden/a.png").write_bytes(b"no picture")
-    (folder / "cat/.b.png").write_bytes(b"no picture")
-    os.mkfifo(folder / "cat/pipe.png")
-    status, out, err = app("predict", "--model", model, folder / "cat")
+@pytest.mark.parametrize(
+    "name", ["a", "a.JPE", "a.jfif", "a.jpg ", "a.png.bak", "a.npy", "a.doc", "ä.图片"]
+)
+def test_in_a_folder_content_decides_and_not_the_name(
+    app: App, tmp_path: Path, picture_bytes: bytes, picture_pixels: Any, name: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_bytes(picture_bytes)
+    with (tmp_path / "in/tensor.dat").open("wb") as file:
+        np.save(file, picture_pixels)
+    status, out, err = app("predict", "--model", MODEL, "--json", tmp_path / "in")
     assert (status, err) == (0, "")
-    assert len(out.splitlines()) == 3
-    assert app("predict", "--model", model, folder).status == 0
+    assert [json.loads(line) for line in out.splitlines()] == [
+        {"input": str(tmp_path / "in" / each), "predictions": expected(MODEL, picture_pixels)}
+        for each in sorted((name, "tensor.dat"))
+    ]
+
+
+def test_what_prepare_passes_over_is_passed_over_and_told(
+    app: App, folder: Path, tmp_path: Path
+) -> None:
+    (folder / ".hidden").mkdir()
+    for name in (
+        ".hidden/a.png",
+        "cat/.b.png",
+        "cat/Thumbs.db",
+        "README.md",
+        "Icon\r",
+        "notes.txt",
+    ):
+        (folder / name).write_bytes(b"no picture")
+    status, out, err = app("predict", "--model", MODEL, folder)
+    assert (status, len(out.splitlines())) == (0, 8)
+    told = f"predict: {folder}: passed over, as not meant as data: "
+    assert err == f"{told}.hidden, Icon , README.md, notes.txt, cat/.b.png and 1 more\n"
+    fit = Fit(height=32, width=32, colour="rgb", resize="squash")
+    files = own_images.read_folder(folder, fit, tmp_path / "images.npy").files
+    answered = {line.rpartition(":")[0] for line in out.splitlines()}
+    assert answered == {str(folder / path) for path in files.paths}
+    assert len(files.ignored) == 6
+
+
+def test_what_else_lies_in_a_folder_is_reported_and_the_rest_is_done(
+    app: App, folder: Path
+) -> None:
+    (folder / "cat/notes.txt").write_text("no picture")  # as prepare: only at the top it is litter
+    (folder / "cat/movie.mp4").write_bytes(bytes(100))
+    os.mkfifo(folder / "cat/pipe.png")
+    (folder / "cat/gone.png").symlink_to(folder / "nothing")
+    (folder / "dog/loop").symlink_to(folder)
+    status, out, err = app("predict", "--model", MODEL, folder)
+    assert (status, len(out.splitlines())) == (1, 8)
+    assert [
+        line.removeprefix(f"predict: {folder}/").split(";")[0] for line in err.splitlines()
+    ] == [
+        "cat/gone.png: there is no such file",
+        "cat/movie.mp4: is of none of the formats that can be read",
+        "cat/notes.txt: is of none of the formats that can be read",
+        "cat/pipe.png: is neither a file nor a folder",
+        "dog/loop: is a link to a folder that it lies in, a loop",
+    ]
+
+
+def test_links_to_folders_are_followed(app: App, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked/here").symlink_to(folder / "cat")
+    status, out, err = app("predict", "--model", MODEL, tmp_path / "linked")
+    assert (status, len(out.splitlines()), err) == (0, 3, "")
+
+
+def test_a_folder_without_any_picture_is_reported(app: App, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/.DS_Store").write_bytes(b"")
+    status, out, err = app("predict", "--model", MODEL, tmp_path / "in")
+    assert (status, out) == (1, "")
+    passed_over, nothing = err.splitlines()
+    assert passed_over.endswith(": passed over, as not meant as data: .DS_Store")
+    assert nothing.startswith(f"predict: {tmp_path / 'in'}: no pictures and no .npy files in this ")
 
 
 def test_an_empty_path_is_not_the_current_folder(app: App, model: Path) -> None:
@@ -317,17 +385,20 @@ def test_a_folder_that_cannot_be_read_is_reported(
     app: App, model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As root, which reads everything, these tests cannot have a real one."""
-    scandir = os.scandir
+    iterdir = Path.iterdir
 
-    def refuse(path: object) -> object:
-        if str(path).endswith("dog"):
+    def refuse(path: Path) -> Iterator[Path]:
+        if path.name == "dog":
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
-        return scandir(path)  # type: ignore[call-overload]
+        return iterdir(path)
 
-    monkeypatch.setattr(os, "scandir", refuse)
+    monkeypatch.setattr(Path, "iterdir", refuse)
     status, out, err = app("predict", "--model", model, folder)
     assert status == 1
-    assert err == f"predict: {folder / 'dog'}: cannot be read: Permission denied\n"
+    assert err == (
+        f"predict: {folder / 'dog'}: cannot be read (Permission denied); see to its permissions "
+        "and its disk\n"
+    )
     assert len(out.splitlines()) > 3
 
 
