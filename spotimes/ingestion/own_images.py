@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from spotimes.dataset.image_file import BYTES_AT_ONCE, ImageFile, ImageWriter
 from spotimes.errors import InputError
-from spotimes.ingestion.exact_copies import image_digests
+from spotimes.ingestion.fingerprints import Fingerprints, concatenated, fingerprints_of
+from spotimes.ingestion.headers import Headers
 from spotimes.ingestion.labelled_files import LabelledFiles, find
-from spotimes.ingestion.near_copies import difference_hashes
 from spotimes.params.prepare import Image
 from spotimes.preprocessing.decode import MAX_PIXELS, Header, read_header
 from spotimes.preprocessing.resize import Target, load_image
@@ -34,55 +34,20 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Looks(NamedTuple):
-    """What the files' headers say, of those that can be read.
-
-    Attributes:
-        sizes: int32, shape (files, 2): width and height; 0 where a file is unreadable.
-        modes: Pillow's names for the kinds of pixels that occur.
-        mode_of: int16, shape (files,): an index into `modes`; -1 where a file is unreadable.
-        animated: bool, shape (files,): more than one frame, of which the first is taken.
-        grey: bool, shape (files,): no colour; True where a file is unreadable.
-        unreadable: why a file cannot be used, by its place.
-    """
-
-    sizes: npt.NDArray[np.int32]
-    modes: list[str]
-    mode_of: npt.NDArray[np.int16]
-    animated: npt.NDArray[np.bool_]
-    grey: npt.NDArray[np.bool_]
-    unreadable: dict[int, str]
-
-    def without(self, unreadable: dict[int, str]) -> "Looks":
-        """The same, of fewer files: those that are found to be unreadable after all go."""
-        gone = np.zeros(len(self.grey), np.bool_)
-        gone[list(unreadable)] = True
-        return Looks(
-            sizes=np.where(gone[:, None], np.int32(0), self.sizes),
-            modes=self.modes,
-            mode_of=np.where(gone, np.int16(-1), self.mode_of),
-            animated=self.animated & ~gone,
-            grey=self.grey | gone,
-            unreadable=dict(sorted((self.unreadable | unreadable).items())),
-        )
-
-
 class Pictures(NamedTuple):
     """A folder's pictures, as the network takes them.
 
     Attributes:
-        files: where they come from; the places of all that follows are those of its paths.
-        looks: what the files' headers say, and which of them cannot be used.
+        files: where they come from; all that follows is in the order of its paths.
+        headers: what the files' headers say, and which of them cannot be used.
         images: uint8, shape (files, height, width, channels), on disk; black where unreadable.
-        digests: of the images, as `duplicates.fingerprints` gives them.
-        hashes: likewise.
+        fingerprints: of the images.
     """
 
     files: LabelledFiles
-    looks: Looks
+    headers: Headers
     images: ImageFile
-    digests: npt.NDArray[np.uint64]
-    hashes: npt.NDArray[np.uint64]
+    fingerprints: Fingerprints
 
 
 def read_folder(source: Path, wanted: Image, images_npy: Path) -> Pictures:
@@ -98,35 +63,35 @@ def read_folder(source: Path, wanted: Image, images_npy: Path) -> Pictures:
     """
     files = find(source)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        looks = _looks(files, pool)
-        while len(looks.unreadable) < len(files.paths):
-            target = _target(wanted, looks)
-            pictures = _decoded(files, looks, target, images_npy, pool)
-            looks = pictures.looks
+        headers = _read_headers(files, pool)
+        while len(headers.unreadable) < len(files.paths):
+            target = _target(wanted, headers)
+            pictures = _decoded(files, headers, target, images_npy, pool)
+            headers = pictures.headers
             # A header was sound and its picture was not: it is to have no say in the size.
-            if target == _target(wanted, looks):
+            if target == _target(wanted, headers):
                 return pictures
         raise InputError(
-            f"{source}: no file in it can be read as a picture; the first: {looks.unreadable[0]}"
+            f"{source}: no file in it can be read as a picture; the first: {headers.unreadable[0]}"
         )
 
 
-def _target(wanted: Image, looks: Looks) -> Target:
+def _target(wanted: Image, headers: Headers) -> Target:
     """What the images become; `params.prepare.Image` states the rule."""
-    colour = wanted.colour or ("grey" if looks.grey.all() else "rgb")
-    return Target(*_size(wanted, looks), colour, wanted.resize)
+    colour = wanted.colour or ("grey" if headers.grey.all() else "rgb")
+    return Target(*_size(wanted, headers), colour, wanted.resize)
 
 
-def _size(wanted: Image, looks: Looks) -> tuple[int, int]:
+def _size(wanted: Image, headers: Headers) -> tuple[int, int]:
     if wanted.height is not None and wanted.width is not None:
         return wanted.height, wanted.width
-    sizes = np.unique(looks.sizes[looks.sizes.any(axis=1)], axis=0)
+    sizes = np.unique(headers.sizes[headers.sizes.any(axis=1)], axis=0)
     if len(sizes) == 1 and sizes.min() >= 2 and sizes.max() <= LARGEST_OWN_SIDE:
         return int(sizes[0, 1]), int(sizes[0, 0])
     return DEFAULT_SIDE, DEFAULT_SIDE
 
 
-def _looks(files: LabelledFiles, pool: ThreadPoolExecutor) -> Looks:
+def _read_headers(files: LabelledFiles, pool: ThreadPoolExecutor) -> Headers:
     def header(path: str) -> Header | str:
         try:
             return read_header(files.root / path, path)
@@ -139,66 +104,60 @@ def _looks(files: LabelledFiles, pool: ThreadPoolExecutor) -> Looks:
     modes: dict[str, int] = {}
     grey = np.ones(len(files.paths), np.bool_)
     unreadable = {}
-    for place, found in enumerate(_mapped(pool, header, files.paths, "looking at files", AT_ONCE)):
+    for index, found in enumerate(_mapped(pool, header, files.paths, "reading headers", AT_ONCE)):
         if isinstance(found, str):
-            unreadable[place] = found
+            unreadable[index] = found
             continue
-        sizes[place] = found.width, found.height
-        mode_of[place] = modes.setdefault(found.mode, len(modes))
-        animated[place] = found.animated
-        grey[place] = found.grey
-    return Looks(sizes, list(modes), mode_of, animated, grey, unreadable)
+        sizes[index] = found.width, found.height
+        mode_of[index] = modes.setdefault(found.mode, len(modes))
+        animated[index] = found.animated
+        grey[index] = found.grey
+    return Headers(sizes, list(modes), mode_of, animated, grey, unreadable)
 
 
 def _decoded(
     files: LabelledFiles,
-    looks: Looks,
+    headers: Headers,
     target: Target,
     images_npy: Path,
     pool: ThreadPoolExecutor,
 ) -> Pictures:
     at_once = max(1, min(AT_ONCE, BYTES_AT_ONCE // int(np.prod(target.shape))))
     unreadable: dict[int, str] = {}
-    room = _Room(MAX_PIXELS)
+    budget = _PixelBudget(MAX_PIXELS)
 
-    def image(place: int) -> npt.NDArray[np.uint8] | str:
-        if place in looks.unreadable:
-            return looks.unreadable[place]
-        path = files.paths[place]
+    def image(index: int) -> npt.NDArray[np.uint8] | str:
+        if index in headers.unreadable:
+            return headers.unreadable[index]
+        path = files.paths[index]
         try:
-            with room.taken(int(looks.sizes[place].prod(dtype=np.int64))):
+            with budget.taken(int(headers.sizes[index].prod(dtype=np.int64))):
                 return load_image(files.root / path, path, target)
         except InputError as error:
             return str(error)
 
     count = len(files.paths)
-    digests: list[npt.NDArray[np.uint64]] = []
-    hashes: list[npt.NDArray[np.uint64]] = []
+    fingerprints: list[Fingerprints] = []
     with ImageWriter(images_npy, (count, *target.shape)) as writer:
         block: list[npt.NDArray[np.uint8]] = []
-        for place, found in enumerate(
+        for index, found in enumerate(
             _mapped(pool, image, range(count), "reading pictures", at_once)
         ):
             if isinstance(found, str):
-                unreadable[place] = found
+                unreadable[index] = found
             block.append(np.zeros(target.shape, np.uint8) if isinstance(found, str) else found)
-            if len(block) == at_once or place == count - 1:
+            if len(block) == at_once or index == count - 1:
                 images = np.stack(block)
                 writer.append(images)
-                digests.append(image_digests(images))
-                hashes.append(difference_hashes(images))
+                fingerprints.append(fingerprints_of(images))
                 block.clear()
     return Pictures(
-        files,
-        looks.without(unreadable),
-        ImageFile(images_npy),
-        np.concatenate(digests),
-        np.concatenate(hashes),
+        files, headers.without(unreadable), ImageFile(images_npy), concatenated(fingerprints)
     )
 
 
-class _Room:
-    """Room for so many pixels, which threads share; one that finds too little waits."""
+class _PixelBudget:
+    """So many pixels, which threads share; a thread that finds too few left waits."""
 
     def __init__(self, pixels: int) -> None:
         self._all = self._free = pixels
@@ -206,7 +165,7 @@ class _Room:
 
     @contextmanager
     def taken(self, pixels: int) -> Iterator[None]:
-        """Takes room for so many pixels, at most all that there is, for as long as it lasts."""
+        """Takes so many pixels, at most all that there are, and gives them back at the end."""
         pixels = min(pixels, self._all)
         with self._changed:
             self._changed.wait_for(lambda: self._free >= pixels)

@@ -8,66 +8,64 @@ import numpy.typing as npt
 from spotimes.dataset.image_file import Selected
 from spotimes.dataset.prepared import SPLITS
 from spotimes.errors import InputError
+from spotimes.ingestion.division import divided, first_of_each_class
 from spotimes.ingestion.exact_copies import exact_groups
 from spotimes.ingestion.near_copies import near_pairs
 from spotimes.ingestion.source import Source
-from spotimes.ingestion.split import (
-    EXCLUDED,
-    NOT_GIVEN,
-    TEST,
-    TRAIN,
-    VALIDATION,
-    divided,
-    first_of_each_class,
-)
+from spotimes.ingestion.split import EXCLUDED, NOT_GIVEN, TEST, TRAIN, VALIDATION
 from spotimes.params.prepare import Prepare
 
 SHOWN = 3
 
-Places = npt.NDArray[np.intp]
+Indices = npt.NDArray[np.intp]
 
 
 class Selection(NamedTuple):
-    """What of a source goes where.
+    """Which of a source's images are used, where, and which of them are alike.
 
     Attributes:
-        split_of: int8, shape (images,): the place in `prepared.SPLITS`, or `EXCLUDED`.
-        left_out: the places of what was left out as `prepare.leave_out` asks, by its reason.
-        exact: groups of places with the same image, those that were left out among them.
-        near: int, shape (pairs, 2): places in different splits with nearly the same image.
-        near_all: whether these are all; of very many the search is ended.
+        split_of: int8, shape (images,): an index into `prepared.SPLITS`, or `EXCLUDED`.
+        excluded: the indices of what `prepare.leave_out` excluded, by its reason.
+        exact: for each image that is used more than once, its indices.
+        near: int64, shape (pairs, 2): used images in different splits that are nearly the same,
+            but no exact copies.
+        near_all: whether these are all; the search ends early if it finds very many.
     """
 
     split_of: npt.NDArray[np.int8]
-    left_out: dict[str, Places]
-    exact: list[Places]
-    near: Places
+    excluded: dict[str, Indices]
+    exact: list[Indices]
+    near: Indices
     near_all: bool
+
+    def indices_of(self, split: int) -> Indices:
+        """The images of a split, given as its index into `prepared.SPLITS`."""
+        return np.flatnonzero(self.split_of == split)
 
 
 def select(source: Source, params: Prepare) -> Selection:
-    """Leaves out what is to be, and divides the rest.
+    """Excludes what params say, and divides the rest.
 
     Args:
         source: whose images.
-        params: what to leave out, and how to divide.
+        params: what to exclude, and how to divide.
 
     Raises:
-        InputError: something is unusable and not to be left out, the same picture has two labels,
+        InputError: something is unusable and not to be excluded, the same picture has two labels,
             or a class has too few images.
     """
     given = source.given.copy()
-    left_out: dict[str, Places] = {}
+    excluded: dict[str, Indices] = {}
     if source.unreadable:
         _refuse_unreadable(source, params)
-        left_out["unreadable"] = np.array(list(source.unreadable), np.intp)
-        given[left_out["unreadable"]] = EXCLUDED
+        excluded["unreadable"] = np.array(list(source.unreadable), np.intp)
+        given[excluded["unreadable"]] = EXCLUDED
 
     used = np.flatnonzero(given != EXCLUDED)
-    exact = [used[group] for group in exact_groups(source.digests[used])]
+    exact = [used[group] for group in exact_groups(source.fingerprints.digests[used])]
     if "duplicates" in params.leave_out:
-        left_out["duplicates"] = _copies(exact, given)
-        given[left_out["duplicates"]] = EXCLUDED
+        excluded["duplicates"] = _copies(exact, given)
+        given[excluded["duplicates"]] = EXCLUDED
     if not source.is_canonical:
         _refuse_pictures_of_two_classes(source, exact)
 
@@ -75,26 +73,40 @@ def select(source: Source, params: Prepare) -> Selection:
     for split in (VALIDATION, TEST):
         if (source.given == split).any() and not (given == split).any():
             raise InputError(f"{source.where}: no image for {SPLITS[split]} is left")
-    split_of = divided(
-        source.labels,
-        given,
-        source.card.class_names,
-        source.where,
-        params.test_fraction,
-        params.validation_fraction,
-        params.seed,
-    )
+    split_of = divided(source, given, params)
     if not source.is_canonical:
         _refuse_copies_across_splits(source, exact, split_of)
-    used = np.flatnonzero(split_of != EXCLUDED)
-    pairs, near_all = near_pairs(Selected(source.images, used), source.hashes[used], split_of[used])
-    near = used[pairs].reshape(-1, 2)
+    near, near_all = _near_pairs(source, split_of)
     if "near_duplicates" in params.leave_out:
         first_goes = split_of[near[:, 0]] < split_of[near[:, 1]]
-        left_out["near_duplicates"] = np.unique(np.where(first_goes, near[:, 0], near[:, 1]))
-        split_of[left_out["near_duplicates"]] = EXCLUDED
+        excluded["near_duplicates"] = np.unique(np.where(first_goes, near[:, 0], near[:, 1]))
+        split_of[excluded["near_duplicates"]] = EXCLUDED
     _refuse_what_is_empty(source, split_of)
-    return Selection(split_of, left_out, exact, near, near_all)
+    exact = _used_copies(exact, split_of)
+    return Selection(split_of, excluded, exact, _used_pairs(near, exact, split_of), near_all)
+
+
+def _near_pairs(source: Source, split_of: npt.NDArray[np.int8]) -> tuple[Indices, bool]:
+    used = np.flatnonzero(split_of != EXCLUDED)
+    hashes = source.fingerprints.hashes[used]
+    pairs, is_all = near_pairs(Selected(source.images, used), hashes, split_of[used])
+    return used[pairs].reshape(-1, 2), is_all
+
+
+def _used_copies(exact: list[Indices], split_of: npt.NDArray[np.int8]) -> list[Indices]:
+    used = [group[split_of[group] != EXCLUDED] for group in exact]
+    return [group for group in used if len(group) > 1]
+
+
+def _used_pairs(near: Indices, exact: list[Indices], split_of: npt.NDArray[np.int8]) -> Indices:
+    """Those of used images that are not exact copies of each other."""
+    group_of = np.full(len(split_of), -1)
+    for number, group in enumerate(exact):
+        group_of[group] = number
+    first, second = group_of[near].T
+    differ = (first != second) | (first == -1)
+    used: Indices = near[differ & (split_of[near] != EXCLUDED).all(axis=1)]
+    return used
 
 
 def _refuse_unreadable(source: Source, params: Prepare) -> None:
@@ -108,13 +120,13 @@ def _refuse_unreadable(source: Source, params: Prepare) -> None:
     )
 
 
-def _copies(exact: list[Places], given: npt.NDArray[np.int8]) -> Places:
+def _copies(exact: list[Indices], given: npt.NDArray[np.int8]) -> Indices:
     """Of each group all but one, which is the first of those in the highest split."""
     copies = [np.delete(group, np.argmax(given[group])) for group in exact]
     return np.sort(np.concatenate(copies)) if copies else np.empty(0, np.intp)
 
 
-def _refuse_pictures_of_two_classes(source: Source, exact: list[Places]) -> None:
+def _refuse_pictures_of_two_classes(source: Source, exact: list[Indices]) -> None:
     for group in exact:
         labels = source.labels[group]
         if (other := np.flatnonzero(labels != labels[0])).size:
@@ -127,7 +139,7 @@ def _refuse_pictures_of_two_classes(source: Source, exact: list[Places]) -> None
 
 
 def _refuse_copies_across_splits(
-    source: Source, exact: list[Places], split_of: npt.NDArray[np.int8]
+    source: Source, exact: list[Indices], split_of: npt.NDArray[np.int8]
 ) -> None:
     """Copies within one split harm no figure where the source itself made the splits."""
     is_drawn = not all((source.given == split).any() for split in (VALIDATION, TEST))
@@ -139,7 +151,7 @@ def _refuse_copies_across_splits(
         if drawn > 1 or len(np.unique(split_of[used])) > 1:
             harmful.append(used)
     if harmful:
-        first = " and ".join(source.name_of(place) for place in harmful[0][:2])
+        first = " and ".join(source.name_of(index) for index in harmful[0][:2])
         raise InputError(
             f"{source.where}: the same picture is there more than once and could come into "
             f"training and test both: {first}{_more(len(harmful), 1)}. Remove the copies, or let "
@@ -153,17 +165,17 @@ def _take_first_of_each_class(
     if images_per_class is None:
         return
     for splits, name in (((TRAIN, NOT_GIVEN), "train"), ((TEST,), "test")):
-        places = np.flatnonzero(np.isin(given, splits))
-        if places.size:
+        indices = np.flatnonzero(np.isin(given, splits))
+        if indices.size:
             taken = first_of_each_class(
-                source.labels[places], images_per_class, source.card.class_names, name
+                source.labels[indices], images_per_class, source.card.class_names, name
             )
-            given[np.delete(places, taken)] = EXCLUDED
+            given[np.delete(indices, taken)] = EXCLUDED
 
 
 def _refuse_what_is_empty(source: Source, split_of: npt.NDArray[np.int8]) -> None:
-    for place, split in enumerate(SPLITS):
-        if not (split_of == place).any():
+    for index, split in enumerate(SPLITS):
+        if not (split_of == index).any():
             raise InputError(f"{source.where}: no image for {split} is left")
     counts = np.bincount(source.labels[split_of == TRAIN], minlength=len(source.card.class_names))
     for name, count in zip(source.card.class_names, counts, strict=True):

@@ -11,13 +11,24 @@ from spotimes.dataset.image_file import ImageFile, ImageSource, ImageWriter
 from spotimes.dataset.prepared import SPLITS, Card
 from spotimes.ingestion import download, own_images, readers
 from spotimes.ingestion.catalog import Catalog, load_catalog
-from spotimes.ingestion.exact_copies import image_digests
-from spotimes.ingestion.near_copies import difference_hashes
-from spotimes.ingestion.own_images import Looks
+from spotimes.ingestion.fingerprints import Fingerprints, fingerprints_of
+from spotimes.ingestion.headers import Headers, headers_of_images
 from spotimes.ingestion.split import TEST, TRAIN
 from spotimes.params.prepare import Image
 from spotimes.pixels import colour_of
 from spotimes.preprocessing.resize import Target, resize_image
+
+
+class SourceFiles(NamedTuple):
+    """The files of a source that is a folder.
+
+    Attributes:
+        paths: of the pictures, relative to the folder, in the order of the images.
+        ignored: relative paths of what is not meant as data.
+    """
+
+    paths: list[str]
+    ignored: list[str]
 
 
 class Source(NamedTuple):
@@ -26,38 +37,40 @@ class Source(NamedTuple):
     Attributes:
         where: its path, for messages.
         card: what is known of it.
-        is_canonical: whether it is as its authors published it, whatever that holds.
         images: uint8, shape (images, height, width, channels).
         labels: int64, shape (images,).
         given: int8, shape (images,): the split that it says, or `split.NOT_GIVEN`.
-        digests: of the images, as `duplicates.fingerprints` gives them.
-        hashes: likewise.
-        names: of the images' files; None if they have none.
-        looks: what the files' headers say; None without files.
-        unreadable: why a file cannot be used, by its place.
-        passed_over: files that are not meant as data.
+        fingerprints: of the images.
+        headers: of the pictures that the images were made of.
+        files: None of a catalog's dataset, whose images are not in files of their own.
     """
 
     where: str
     card: Card
-    is_canonical: bool
     images: ImageSource
     labels: npt.NDArray[np.int64]
     given: npt.NDArray[np.int8]
-    digests: npt.NDArray[np.uint64]
-    hashes: npt.NDArray[np.uint64]
-    names: list[str] | None
-    looks: Looks | None
-    unreadable: dict[int, str]
-    passed_over: list[str]
+    fingerprints: Fingerprints
+    headers: Headers
+    files: SourceFiles | None
 
-    def name_of(self, place: int) -> str:
-        """What to call an image."""
-        if self.names is not None:
-            return self.names[place]
-        split = self.given[place]
+    @property
+    def is_canonical(self) -> bool:
+        """Whether it is as its authors published it, whatever that holds."""
+        return self.files is None
+
+    @property
+    def unreadable(self) -> dict[int, str]:
+        """Why a picture cannot be used, by its index."""
+        return self.headers.unreadable
+
+    def name_of(self, index: int) -> str:
+        """What to call an image: its file's path, or its number within its split."""
+        if self.files is not None:
+            return self.files.paths[index]
+        split = self.given[index]
         first = int(np.argmax(self.given == split))
-        return f"{SPLITS[split]} {place - first}"
+        return f"{SPLITS[split]} {index - first}"
 
 
 def read(path: Path, image: Image, images_npy: Path) -> Source:
@@ -89,16 +102,12 @@ def _folder(path: Path, image: Image, images_npy: Path) -> Source:
     return Source(
         where=str(path),
         card=card,
-        is_canonical=False,
         images=pictures.images,
         labels=files.labels,
         given=files.splits,
-        digests=pictures.digests,
-        hashes=pictures.hashes,
-        names=files.paths,
-        looks=pictures.looks,
-        unreadable=pictures.looks.unreadable,
-        passed_over=files.ignored,
+        fingerprints=pictures.fingerprints,
+        headers=pictures.headers,
+        files=SourceFiles(files.paths, files.ignored),
     )
 
 
@@ -113,16 +122,12 @@ def _catalog(path: Path, image: Image, images_npy: Path) -> Source:
     return Source(
         where=str(path),
         card=catalog.card().model_copy(update={"resize": image.resize}),
-        is_canonical=True,
         images=images,
         labels=np.concatenate([split.labels for split in canonical]),
         given=given,
-        digests=image_digests(images),
-        hashes=difference_hashes(images),
-        names=None,
-        looks=None,
-        unreadable={},
-        passed_over=[],
+        fingerprints=fingerprints_of(images),
+        headers=headers_of_images(images.shape),
+        files=None,
     )
 
 

@@ -14,7 +14,7 @@ from spotimes.dataset.image_file import Selected
 from spotimes.dataset.prepared import PREPARED, LazySplit, load_card, load_split
 from spotimes.errors import InputError, StrideTooLargeError
 from spotimes.inference.contract import Contract
-from spotimes.ingestion.split import set_aside
+from spotimes.ingestion.division import set_aside
 from spotimes.nn.frameworks import keras
 from spotimes.params.network import Network
 from spotimes.params.search import Limits, Search

@@ -171,7 +171,7 @@ def test_prepares_cifar10(run: Prepare) -> None:
     assert metrics["image"] == {"height": 32, "width": 32, "channels": 3}
     assert metrics["images"] == {"train": 180, "validation": 20, "test": 200}
     assert metrics["images_per_class"]["validation"]["truck"] == 2
-    assert (metrics["left_out"], metrics["passed_over"]) == (0, 0)
+    assert (metrics["excluded"], metrics["ignored"]) == (0, 0)
     tested = load_split("test", Path("data/prepared")).images[:]
     assert metrics["test_digest"] == combined_digest(image_digests(tested[::-1]))
     with Image.open("metrics/dataset.png") as picture:
@@ -317,7 +317,7 @@ def test_the_same_folder_gives_the_same_bytes_in_any_order_of_files(
     assert written() == first
 
 
-def test_what_is_left_out_is_told_by_name(
+def test_what_is_excluded_is_named(
     run: Prepare, pets: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (pets / "cat/broken.jpg").write_bytes(b"no picture")
@@ -328,9 +328,9 @@ def test_what_is_left_out_is_told_by_name(
     assert "cat/broken.jpg" in out
     assert "dog/copy.png" in out
     report = json.loads(Path("data/report.json").read_text())
-    assert set(report["left_out"]) == {"cat/broken.jpg", "dog/copy.png"}
+    assert set(report["excluded"]) == {"cat/broken.jpg", "dog/copy.png"}
     metrics = json.loads(Path("metrics/prepare.json").read_text())
-    assert metrics["left_out"] == 2
+    assert metrics["excluded"] == 2
     assert sum(metrics["images"].values()) == 36
 
 

@@ -40,10 +40,10 @@ def test_pictures_of_one_size_keep_their_pixels(
     assert all(image.tobytes() in known for image in found.images[:])
     assert found.files.class_names == ["cat", "dog", "frog"]
     assert found.files.labels.tolist() == [0] * 4 + [1] * 4 + [2] * 4
-    assert found.looks.sizes.tolist() == [[32, 32]] * 12
-    assert (found.looks.modes, found.looks.mode_of.tolist()) == (["RGB"], [0] * 12)
-    assert not found.looks.animated.any()
-    assert len(np.unique(found.hashes)) > 10
+    assert found.headers.sizes.tolist() == [[32, 32]] * 12
+    assert (found.headers.modes, found.headers.mode_of.tolist()) == (["RGB"], [0] * 12)
+    assert not found.headers.animated.any()
+    assert len(np.unique(found.fingerprints.hashes)) > 10
 
 
 @pytest.mark.parametrize("resize", ["squash", "fit_shortest", "fit_longest"])
@@ -85,29 +85,29 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_read(folder: Path) -> None
     whole.write_bytes(whole.read_bytes()[:-300])  # its header is sound
     (folder / "cat/notes.doc").write_text("no picture")
     found = read(folder)
-    broken = {found.files.paths[place]: why for place, why in found.looks.unreadable.items()}
+    broken = {found.files.paths[index]: why for index, why in found.headers.unreadable.items()}
     assert list(broken) == ["cat/notes.doc", "dog/01.png"]
     assert all(why.startswith(path) for path, why in broken.items())
-    for place in found.looks.unreadable:
-        assert not found.images[place].any()
+    for index in found.headers.unreadable:
+        assert not found.images[index].any()
     assert found.images.shape == (13, 32, 32, 3)
 
 
-def test_modes_and_animations_are_told_of_each(folder: Path) -> None:
+def test_modes_and_animations_are_known_of_each(folder: Path) -> None:
     frames = [PILImage.new("RGB", (32, 32), colour) for colour in ("red", "blue")]
     frames[0].save(folder / "cat/moving.gif", save_all=True, append_images=frames[1:])
     frames[0].convert("CMYK").save(folder / "cat/print.jpg")
     (folder / "dog/notes.doc").write_text("no picture")
     found = read(folder)
     kinds = {
-        path: found.looks.modes[mode]
-        for path, mode in zip(found.files.paths, found.looks.mode_of, strict=True)
+        path: found.headers.modes[mode]
+        for path, mode in zip(found.files.paths, found.headers.mode_of, strict=True)
         if mode >= 0
     }
     assert kinds.pop("cat/moving.gif") == "P"
     assert kinds.pop("cat/print.jpg") == "CMYK"
     assert list(kinds.values()) == ["RGB"] * 12
-    moving = [found.files.paths[place] for place in np.flatnonzero(found.looks.animated)]
+    moving = [found.files.paths[index] for index in np.flatnonzero(found.headers.animated)]
     assert moving == ["cat/moving.gif"]
 
 
@@ -120,9 +120,9 @@ def test_a_damaged_picture_has_no_say_in_size_and_colour(folder: Path) -> None:
     larger.write_bytes(larger.read_bytes()[:-300])
     found = read(folder)
     assert found.images.shape == (13, 32, 32, 1)
-    (place,) = found.looks.unreadable
-    assert found.files.paths[place] == "cat/larger.png"
-    assert (found.looks.sizes[place].tolist(), found.looks.mode_of[place]) == ([0, 0], -1)
+    (index,) = found.headers.unreadable
+    assert found.files.paths[index] == "cat/larger.png"
+    assert (found.headers.sizes[index].tolist(), found.headers.mode_of[index]) == ([0, 0], -1)
 
 
 def test_a_folder_without_a_readable_picture_is_refused(tmp_path: Path) -> None:

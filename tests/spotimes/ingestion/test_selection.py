@@ -3,24 +3,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spotimes.dataset.prepared import Card, Split, SplitName
+from spotimes.dataset.prepared import Split, SplitName
 from spotimes.errors import InputError
-from spotimes.ingestion.exact_copies import image_digests
-from spotimes.ingestion.near_copies import difference_hashes
 from spotimes.ingestion.selection import select
-from spotimes.ingestion.source import Source
-from spotimes.ingestion.split import EXCLUDED, NOT_GIVEN, TEST, TRAIN, VALIDATION
-from spotimes.params.prepare import Image, Prepare
-
-PARAMS = Prepare(
-    source="mine",
-    image=Image(height=None, width=None, colour=None, resize="squash"),
-    leave_out=[],
-    test_fraction=0.25,
-    validation_fraction=0.25,
-    images_per_class=None,
-    seed=1,
-)
+from spotimes.ingestion.split import EXCLUDED, TEST, TRAIN, VALIDATION
+from spotimes.params.prepare import Prepare
+from tests.spotimes.ingestion.sources import PARAMS, params_with, source_of
 
 
 @pytest.fixture
@@ -29,28 +17,8 @@ def images(cifar10: dict[SplitName, Split]) -> Any:
     return cifar10["train"].images[:24]
 
 
-def source(images: Any, given: Any = NOT_GIVEN, labels: Any = None, **changes: Any) -> Source:
-    """Two classes by turns, unless labels are given."""
-    count = len(images)
-    made = Source(
-        where="mine",
-        card=Card(name="mine", class_names=["a", "b"], licence="", citation="", homepage=""),
-        is_canonical=False,
-        images=images,
-        labels=np.arange(count) % 2 if labels is None else np.array(labels),
-        given=np.broadcast_to(np.array(given, np.int8), count).copy(),
-        digests=image_digests(images),
-        hashes=difference_hashes(images),
-        names=[f"{place}.png" for place in range(count)],
-        looks=None,
-        unreadable={},
-        passed_over=[],
-    )
-    return made._replace(**changes)
-
-
-def leaving_out(*what: str, **changes: Any) -> Prepare:
-    return Prepare.model_validate(PARAMS.model_dump() | {"leave_out": list(what)} | changes)
+def excluding(*what: str) -> Prepare:
+    return params_with(leave_out=list(what))
 
 
 def counts(split_of: Any) -> dict[int, int]:
@@ -59,22 +27,24 @@ def counts(split_of: Any) -> dict[int, int]:
 
 
 def test_a_source_without_splits_is_divided(images: Any) -> None:
-    selection = select(source(images), PARAMS)
+    selection = select(source_of(images), PARAMS)
     # Of 12 a class 3 are for the test, and of the 9 left 2 for validation.
     assert counts(selection.split_of) == {TRAIN: 14, VALIDATION: 4, TEST: 6}
-    assert (selection.left_out, selection.exact) == ({}, [])
+    assert (selection.excluded, selection.exact) == ({}, [])
 
 
 def test_unreadable_files_are_refused_by_name(images: Any) -> None:
-    broken = source(images, unreadable={place: f"{place}.png: bad" for place in (2, 5, 7, 9, 11)})
+    broken = source_of(
+        images, unreadable={index: f"{index}.png: bad" for index in (2, 5, 7, 9, 11)}
+    )
     with pytest.raises(InputError) as caught:
         select(broken, PARAMS)
     assert str(caught.value) == (
         "mine: 5 of 24 files cannot be used: 2.png: bad; 5.png: bad; 7.png: bad; and 2 more. Mend "
         "or remove them, or let prepare.leave_out have unreadable"
     )
-    selection = select(broken, leaving_out("unreadable"))
-    assert selection.left_out["unreadable"].tolist() == [2, 5, 7, 9, 11]
+    selection = select(broken, excluding("unreadable"))
+    assert selection.excluded["unreadable"].tolist() == [2, 5, 7, 9, 11]
     assert np.flatnonzero(selection.split_of == EXCLUDED).tolist() == [2, 5, 7, 9, 11]
 
 
@@ -82,14 +52,14 @@ def test_copies_that_could_come_into_train_and_test_are_refused(images: Any) -> 
     images = images.copy()
     images[22] = images[4]
     with pytest.raises(InputError) as caught:
-        select(source(images), PARAMS)
+        select(source_of(images), PARAMS)
     assert str(caught.value) == (
         "mine: the same picture is there more than once and could come into training and test "
         "both: 4.png and 22.png. Remove the copies, or let prepare.leave_out have duplicates"
     )
-    selection = select(source(images), leaving_out("duplicates"))
-    assert selection.left_out["duplicates"].tolist() == [22]
-    assert [group.tolist() for group in selection.exact] == [[4, 22]]
+    selection = select(source_of(images), excluding("duplicates"))
+    assert selection.excluded["duplicates"].tolist() == [22]
+    assert selection.exact == []
     assert counts(selection.split_of)[EXCLUDED] == 1
 
 
@@ -98,72 +68,82 @@ def test_of_copies_in_given_splits_the_one_in_test_stays(images: Any) -> None:
     images[20] = images[4]
     given = np.repeat([TRAIN, VALIDATION, TEST], [12, 6, 6])
     with pytest.raises(InputError, match="the same picture is there more than once"):
-        select(source(images, given), PARAMS)
-    selection = select(source(images, given), leaving_out("duplicates"))
-    assert selection.left_out["duplicates"].tolist() == [4]
+        select(source_of(images, given=given), PARAMS)
+    selection = select(source_of(images, given=given), excluding("duplicates"))
+    assert selection.excluded["duplicates"].tolist() == [4]
     assert selection.split_of[20] == TEST
 
 
-def test_copies_within_a_given_split_are_told_only(images: Any) -> None:
+def test_copies_within_a_given_split_are_allowed(images: Any) -> None:
     images = images.copy()
     images[6] = images[4]
     given = np.repeat([TRAIN, VALIDATION, TEST], [12, 6, 6])
-    selection = select(source(images, given), PARAMS)
+    selection = select(source_of(images, given=given), PARAMS)
     assert [group.tolist() for group in selection.exact] == [[4, 6]]
     np.testing.assert_array_equal(selection.split_of, given)
 
 
-def test_a_picture_of_two_classes_is_refused_whatever_is_left_out(images: Any) -> None:
+def test_a_picture_of_two_classes_is_refused_whatever_is_excluded(images: Any) -> None:
     images = images.copy()
     images[7] = images[4]
     with pytest.raises(InputError) as caught:
-        select(source(images), leaving_out("unreadable", "near_duplicates"))
+        select(source_of(images), excluding("unreadable", "near_duplicates"))
     assert str(caught.value) == (
         "mine: 4.png and 7.png are the same picture, but of the classes a and b; remove one of them"
     )
 
 
-def test_a_catalogs_copies_are_told_only(images: Any) -> None:
+def test_a_catalogs_copies_are_allowed(images: Any) -> None:
     images = images.copy()
     images[22] = images[4]
     given = np.repeat([TRAIN, TEST], [12, 12])
-    selection = select(source(images, given, is_canonical=True), PARAMS)
+    selection = select(source_of(images, given=given, files=None), PARAMS)
     assert [group.tolist() for group in selection.exact] == [[4, 22]]
     assert selection.split_of[22] == TEST
-    assert [4, 22] in selection.near.tolist()
 
 
-def test_near_copies_across_splits_are_told_and_left_out_when_asked(images: Any) -> None:
+def test_near_copies_across_splits_are_excluded_only_when_asked(images: Any) -> None:
     images = images.copy()
     images[20] = np.clip(images[4].astype(int) + 2, 0, 255)
     given = np.repeat([TRAIN, TEST], [12, 12])
-    told = select(source(images, given), PARAMS)
-    assert told.near.tolist() == [[4, 20]]
-    assert told.left_out == {}
-    selection = select(source(images, given), leaving_out("near_duplicates"))
-    assert selection.left_out["near_duplicates"].tolist() == [4]
+    kept = select(source_of(images, given=given), PARAMS)
+    assert kept.near.tolist() == [[4, 20]]
+    assert kept.excluded == {}
+    selection = select(source_of(images, given=given), excluding("near_duplicates"))
+    assert selection.excluded["near_duplicates"].tolist() == [4]
+    assert selection.near.tolist() == []
     assert (selection.split_of[4], selection.split_of[20]) == (EXCLUDED, TEST)
+
+
+def test_near_pairs_do_not_repeat_the_exact_ones(images: Any) -> None:
+    images = images.copy()
+    images[[16, 20]] = images[4]
+    images[18] = np.clip(images[4].astype(int) + 2, 0, 255)
+    given = np.repeat([TRAIN, TEST], [12, 12])
+    selection = select(source_of(images, given=given, files=None), PARAMS)
+    assert [group.tolist() for group in selection.exact] == [[4, 16, 20]]
+    assert selection.near.tolist() == [[4, 18]]
 
 
 def test_a_subset_takes_the_first_of_each_class(images: Any) -> None:
     given = np.repeat([TRAIN, TEST], [16, 8])
-    selection = select(source(images, given), leaving_out(images_per_class=4))
+    selection = select(source_of(images, given=given), params_with(images_per_class=4))
     used = np.flatnonzero(selection.split_of != EXCLUDED)
     assert used.tolist() == [*range(8), *range(16, 24)]
-    assert selection.left_out == {}
+    assert selection.excluded == {}
 
 
 def test_a_class_without_training_images_is_refused(images: Any) -> None:
     given = np.where(np.arange(24) % 2, TEST, TRAIN)
     given[:6:2], given[1] = TEST, VALIDATION
     with pytest.raises(InputError, match="mine: no training image of b is left"):
-        select(source(images, given), PARAMS)
+        select(source_of(images, given=given), PARAMS)
 
 
 def test_a_class_with_too_few_images_is_refused(images: Any) -> None:
     labels = [0] * 23 + [1]
     with pytest.raises(InputError, match=r"mine: the class b has 1 images .* it needs 3 or more"):
-        select(source(images, labels=labels), PARAMS)
+        select(source_of(images, labels=np.array(labels)), PARAMS)
 
 
 @pytest.mark.parametrize("given", [[TRAIN], [TRAIN, TEST], [TRAIN, VALIDATION]])
@@ -175,9 +155,9 @@ def test_copies_in_a_given_train_are_refused_where_a_split_is_drawn_from_it(
     splits = np.repeat(given, 24 // len(given))
     for seed in range(4):
         with pytest.raises(InputError, match=r"4.png and 6.png. Remove the copies"):
-            select(source(images, splits), leaving_out(seed=seed))
-    selection = select(source(images, splits), leaving_out("duplicates"))
-    assert selection.left_out["duplicates"].tolist() == [6]
+            select(source_of(images, given=splits), params_with(seed=seed))
+    selection = select(source_of(images, given=splits), excluding("duplicates"))
+    assert selection.excluded["duplicates"].tolist() == [6]
 
 
 @pytest.mark.parametrize("what", ["duplicates", "near_duplicates"])
@@ -186,4 +166,4 @@ def test_a_given_split_of_which_nothing_is_left_is_refused(images: Any, what: st
     images[12:18] = images[18:24] if what == "duplicates" else images[18:24] ^ 1
     given = np.repeat([TRAIN, VALIDATION, TEST], [12, 6, 6])
     with pytest.raises(InputError, match="mine: no image for validation is left"):
-        select(source(images, given), leaving_out(what))
+        select(source_of(images, given=given), excluding(what))

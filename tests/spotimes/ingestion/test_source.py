@@ -47,8 +47,8 @@ def test_a_catalog_is_its_canonical_arrays_train_before_test(catalogued: Source)
         assert (images, labels) == (promised.images_sha256, promised.labels_sha256)
 
 
-def test_a_catalogs_images_are_called_by_split_and_place(catalogued: Source) -> None:
-    assert [catalogued.name_of(place) for place in (0, 49_999, 50_000, 50_007)] == [
+def test_a_catalogs_images_are_called_by_split_and_number(catalogued: Source) -> None:
+    assert [catalogued.name_of(index) for index in (0, 49_999, 50_000, 50_007)] == [
         "train 0",
         "train 49999",
         "test 0",
@@ -64,10 +64,10 @@ def test_a_catalogs_images_can_be_brought_to_another_size_and_colour(tmp_path: P
     found = as_wanted(mnist, tmp_path, height=14, width=20, colour="rgb", resize="fit_longest")
     assert found.images.shape == (70_000, 14, 20, 3)
     assert found.card.resize == "fit_longest"
-    for place in (0, 7, 59_999):
-        picture = PILImage.fromarray(own[place, :, :, 0])
+    for index in (0, 7, 59_999):
+        picture = PILImage.fromarray(own[index, :, :, 0])
         expected = resize_image(picture, Target(14, 20, "rgb", "fit_longest"))
-        np.testing.assert_array_equal(found.images[place], expected)
+        np.testing.assert_array_equal(found.images[index], expected)
 
 
 def test_a_folder_is_its_pictures(
@@ -83,9 +83,10 @@ def test_a_folder_is_its_pictures(
     assert found.images.shape == (9, 32, 32, 3)
     assert found.given.tolist() == [NOT_GIVEN] * 9
     assert found.name_of(4) == "dog/01.png"
-    assert found.passed_over == [".DS_Store"]
+    assert found.files is not None
+    assert found.files.ignored == [".DS_Store"]
 
 
-def test_no_such_source_is_told(tmp_path: Path) -> None:
+def test_no_such_source_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere: no such file"):
         as_wanted(tmp_path / "nowhere", tmp_path)

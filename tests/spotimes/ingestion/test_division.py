@@ -1,27 +1,28 @@
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from spotimes.errors import InputError
-from spotimes.ingestion.split import (
-    EXCLUDED,
-    NOT_GIVEN,
-    TEST,
-    TRAIN,
-    VALIDATION,
-    divided,
-    first_of_each_class,
-    set_aside,
-    share_of,
-)
+from spotimes.ingestion.division import divided, first_of_each_class, set_aside, share_of
+from spotimes.ingestion.split import EXCLUDED, NOT_GIVEN, TEST, TRAIN, VALIDATION
+from tests.spotimes.ingestion.sources import params_with, source_of
 
 NAMES = ["cat", "dog", "owl"]
 
 
+def division(
+    labels: npt.NDArray[np.int64], given: npt.NDArray[np.int8], **shares: Any
+) -> npt.NDArray[np.int8]:
+    source = source_of(np.zeros((len(labels), 2, 2, 3), np.uint8), NAMES, labels=labels)
+    return divided(source, given, params_with(**shares))
+
+
 def chosen(labels: list[int], fraction: float, seed: int = 1) -> list[int]:
-    """The places that are set aside for validation."""
+    """The indices that are set aside for validation."""
     mask = set_aside(np.array(labels), fraction, seed, len(NAMES))
-    return [int(place) for place in np.flatnonzero(mask)]
+    return [int(index) for index in np.flatnonzero(mask)]
 
 
 def test_the_same_share_of_each_class_is_set_aside() -> None:
@@ -67,7 +68,7 @@ def test_a_class_needs_an_image_for_each_split_that_is_made(said: int, needed: i
     if said == NOT_GIVEN:
         labels, given = labels[:-1], given[:-1]
     with pytest.raises(InputError) as caught:
-        divided(labels, given, NAMES, "mine", 0.2, 0.2, 1)
+        division(labels, given, test_fraction=0.2, validation_fraction=0.2)
     assert str(caught.value) == (
         f"mine: the class owl has {needed - 1} images to train on and to set aside from; it needs "
         f"{needed} or more, one for each split that is made of them"
@@ -90,19 +91,13 @@ def test_subset_larger_than_a_class_is_refused() -> None:
 LABELS = np.array([0, 1, 2] * 40)
 
 
-def division(given: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
-    return divided(
-        LABELS, given, NAMES, "mine", test_fraction=0.25, validation_fraction=0.1, seed=1
-    )
-
-
 def counts(split_of: npt.NDArray[np.int8], split: int) -> list[int]:
     """Images of each class in a split."""
     return [int(count) for count in np.bincount(LABELS[split_of == split], minlength=3)]
 
 
 def test_a_source_without_splits_gets_test_and_then_validation() -> None:
-    split_of = division(np.full(120, NOT_GIVEN, np.int8))
+    split_of = division(LABELS, np.full(120, NOT_GIVEN, np.int8), validation_fraction=0.1)
     assert counts(split_of, TEST) == [10, 10, 10]
     assert counts(split_of, VALIDATION) == [3, 3, 3]
     assert counts(split_of, TRAIN) == [27, 27, 27]
@@ -110,21 +105,21 @@ def test_a_source_without_splits_gets_test_and_then_validation() -> None:
 
 def test_what_the_source_says_stands() -> None:
     given = np.repeat(np.array([TRAIN, VALIDATION, TEST], np.int8), 40)
-    np.testing.assert_array_equal(division(given), given)
+    np.testing.assert_array_equal(division(LABELS, given, validation_fraction=0.1), given)
 
 
 @pytest.mark.parametrize(("said", "other"), [(TEST, VALIDATION), (VALIDATION, TEST)])
 def test_only_the_split_that_is_lacking_is_made(said: int, other: int) -> None:
     given = np.repeat(np.array([TRAIN, said], np.int8), [90, 30])
-    split_of = division(given)
+    split_of = division(LABELS, given, validation_fraction=0.1)
     np.testing.assert_array_equal(split_of == said, given == said)
     assert counts(split_of, other) == ([3, 3, 3] if other == VALIDATION else [8, 8, 8])
 
 
-def test_what_is_left_out_stays_out_and_counts_nowhere() -> None:
+def test_what_is_excluded_stays_so_and_counts_nowhere() -> None:
     given = np.full(120, NOT_GIVEN, np.int8)
     given[:60] = EXCLUDED
-    split_of = division(given)
+    split_of = division(LABELS, given, validation_fraction=0.1)
     assert (split_of[:60] == EXCLUDED).all()
     assert counts(split_of, TEST) == [5, 5, 5]
     assert (given[60:] == NOT_GIVEN).all()

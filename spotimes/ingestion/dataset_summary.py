@@ -1,0 +1,90 @@
+"""A dataset's report in a few lines of plain text."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from spotimes.dataset.prepared import SPLITS
+from spotimes.ingestion.dataset_report import FEW_IMAGES, Named, Report, Sizes
+
+PRINTED = 10
+
+
+def lines(report: Report) -> list[str]:
+    """Says in plain text what a user should see before training; of long lists, the beginning."""
+    per_split = {split: sum(counts[split] for counts in report.images.values()) for split in SPLITS}
+    totals = [sum(counts.values()) for counts in report.images.values()]
+    said = [
+        f"{sum(totals):,} images of {len(totals):,} classes: "
+        + ", ".join(f"{count:,} {split}" for split, count in per_split.items()),
+        _of_each_class(totals),
+    ]
+    if report.few_images:
+        few = [f"{name} {count}" for name, count in report.few_images.items()]
+        said.append(f"classes of fewer than {FEW_IMAGES} images: {_some(few)}")
+    said.append(_of_sizes(report.sizes))
+    if report.modes:
+        modes = [f"{mode} {count:,}" for mode, count in report.modes.items()]
+        animated = f"; {report.animated:,} animated" if report.animated else ""
+        said.append(f"pixels: {_some(modes)}{animated}")
+    if report.ignored:
+        said.append(
+            f"ignored, as not meant as data: {len(report.ignored):,}: {_some(report.ignored)}"
+        )
+    reasons = [f"{name}: {reason}" for name, reason in report.excluded.items()]
+    said += _listed("excluded", "file", reasons)
+
+    across, within = report.groups_across_splits, report.groups_within_a_split
+    said += _listed("the same image in different splits", "group", map(_together, across))
+    said += _listed("the same image within a split", "group", map(_together, within))
+    said += _listed(
+        "nearly the same image in different splits",
+        "pair",
+        map(_together, report.near_pairs),
+        report.near_pairs_found,
+    )
+    if not report.near_pairs_all:
+        said.append("  and others: with so many found, copies among them, the search ended")
+    return said
+
+
+def _of_each_class(totals: Sequence[int]) -> str:
+    if min(totals) == max(totals):
+        return f"of each class {totals[0]:,}"
+    return f"of each class {min(totals):,} to {max(totals):,}, median {np.median(totals):,.0f}"
+
+
+def _of_sizes(sizes: Sizes) -> str:
+    if sizes.distinct == 1:
+        return f"picture size: {next(iter(sizes.commonest))}"
+    width, height = (
+        f"{side.min:,} to {side.max:,} (median {side.median:,.0f})"
+        for side in (sizes.width, sizes.height)
+    )
+    commonest = [f"{size} ({count:,})" for size, count in list(sizes.commonest.items())[:3]]
+    return (
+        f"picture sizes: {sizes.distinct:,}; width {width}, height {height}; most often "
+        f"{', '.join(commonest)}"
+    )
+
+
+def _listed(title: str, unit: str, items: Iterable[str], count: int | None = None) -> list[str]:
+    """A line that counts, and one for each of the first items; of `count`, if not all are given."""
+    every = list(items)
+    count = len(every) if count is None else count
+    if not count:
+        return [f"{title}: none"]
+    said = [f"{title}: {count:,} {unit}{'s' * (count > 1)}"]
+    said += [f"  {item}" for item in every[:PRINTED]]
+    if count > PRINTED:
+        said.append(f"  and {count - PRINTED:,} more")
+    return said
+
+
+def _some(items: Sequence[str]) -> str:
+    more = f" and {len(items) - PRINTED:,} more" if len(items) > PRINTED else ""
+    return ", ".join(items[:PRINTED]) + more
+
+
+def _together(images: Sequence[Named]) -> str:
+    return _some([f"{each.name} ({each.split})" for each in images])

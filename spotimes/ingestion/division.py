@@ -1,0 +1,123 @@
+"""Divides images into splits: a subset of each class, and images that are set aside from train."""
+
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
+
+import numpy as np
+import numpy.typing as npt
+
+from spotimes.errors import InputError
+from spotimes.ingestion.source import Source
+from spotimes.ingestion.split import NOT_GIVEN, TEST, TRAIN, VALIDATION
+from spotimes.params.prepare import Prepare
+
+Labels = npt.NDArray[np.int64]
+
+
+def divided(source: Source, given: npt.NDArray[np.int8], params: Prepare) -> npt.NDArray[np.int8]:
+    """Puts every image into a split.
+
+    What the source says stands. A test split that it lacks is set aside from train, and from what
+    is then left the validation split that it lacks.
+
+    Args:
+        source: whose images.
+        given: shape (images,): the split that the source puts an image into, `NOT_GIVEN`, which is
+            taken as train, or `EXCLUDED`.
+        params: which shares, and the seed of the choice.
+
+    Returns:
+        Shape (images,): `TRAIN`, `VALIDATION`, `TEST`, or still `EXCLUDED`.
+
+    Raises:
+        InputError: a class has too few images.
+    """
+    labels, class_names = source.labels, source.card.class_names
+    split_of = np.where(given == NOT_GIVEN, np.int8(TRAIN), given)
+    lacking = [
+        (split, fraction)
+        for split, fraction in (
+            (TEST, params.test_fraction),
+            (VALIDATION, params.validation_fraction),
+        )
+        if not (given == split).any()
+    ]
+    if lacking:
+        _check_enough(source, split_of == TRAIN, len(lacking) + 1)
+    for split, fraction in lacking:
+        train = np.flatnonzero(split_of == TRAIN)
+        aside = set_aside(labels[train], fraction, params.seed, len(class_names))
+        split_of[train[aside]] = split
+    return split_of
+
+
+def _check_enough(source: Source, is_train: npt.NDArray[np.bool_], needed: int) -> None:
+    class_names = source.card.class_names
+    counts = np.bincount(source.labels[is_train], minlength=len(class_names))
+    for name, count in zip(class_names, counts, strict=True):
+        if count < needed:
+            raise InputError(
+                f"{source.where}: the class {name} has {count} images to train on and to set aside "
+                f"from; it needs {needed} or more, one for each split that is made of them"
+            )
+
+
+def first_of_each_class(
+    labels: Labels, images_per_class: int, class_names: Sequence[str], where: str
+) -> npt.NDArray[np.intp]:
+    """Takes the first images of each class.
+
+    Args:
+        labels: int64, shape (images,).
+        images_per_class: how many of each class.
+        class_names: one for each label.
+        where: the split's name, for the message.
+
+    Returns:
+        `images_per_class * len(class_names)` indices, ascending.
+
+    Raises:
+        InputError: a class has fewer.
+    """
+    chosen = []
+    for label, name in enumerate(class_names):
+        of_class = np.flatnonzero(labels == label)
+        if len(of_class) < images_per_class:
+            raise InputError(
+                f"prepare.images_per_class: is {images_per_class}, but {where} has only "
+                f"{len(of_class)} images of {name}"
+            )
+        chosen.append(of_class[:images_per_class])
+    return np.sort(np.concatenate(chosen))
+
+
+def set_aside(labels: Labels, fraction: float, seed: int, classes: int) -> npt.NDArray[np.bool_]:
+    """Chooses at random the same share of each class.
+
+    Of a class with n images, `fraction * n` are chosen: the fraction as it is written in decimal,
+    the product rounded to the nearest whole number, halves up, but at least 1 and at most n - 1.
+    A class's choice for a smaller fraction is part of its choice for a larger one.
+
+    Args:
+        labels: int64, shape (images,); each class has two or more.
+        fraction: between 0 and 1.
+        seed: of the choice; the same seed, the same choice.
+        classes: how many there are.
+
+    Returns:
+        Shape (images,): whether an image is chosen.
+    """
+    generator = np.random.Generator(np.random.PCG64(seed))
+    chosen = np.zeros(len(labels), np.bool_)
+    for label in range(classes):
+        of_class = np.flatnonzero(labels == label)
+        count = share_of(len(of_class), fraction)
+        chosen[generator.permutation(of_class)[:count]] = True
+    return chosen
+
+
+def share_of(images: int, fraction: float) -> int:
+    """How many of a class's images are chosen; `set_aside` states the rule."""
+    exact = Decimal(repr(fraction)) * images
+    nearest = int(exact.quantize(Decimal(1), ROUND_HALF_UP))
+    return min(max(nearest, 1), images - 1)

@@ -1,0 +1,119 @@
+from typing import Any
+
+from spotimes.dataset.prepared import SPLITS
+from spotimes.ingestion.dataset_report import FEW_IMAGES, Extent, Named, Report, Sizes
+from spotimes.ingestion.dataset_summary import lines
+
+
+def report(**changes: Any) -> Report:
+    """Of 1,800 images of 32 x 32 without a fault, but for `changes`."""
+    one_size = Extent(min=32, median=32, max=32)
+    faultless = Report(
+        images={f"class {label}": dict.fromkeys(SPLITS, 200) for label in range(3)},
+        few_images={},
+        sizes=Sizes(distinct=1, commonest={"32 x 32": 1800}, width=one_size, height=one_size),
+        modes={"RGB": 1800},
+        animated=0,
+        excluded={},
+        ignored=[],
+        exact_groups=[],
+        near_pairs_found=0,
+        near_pairs_all=True,
+        near_pairs=[],
+    )
+    return faultless.model_copy(update=changes)
+
+
+def named(*names: str) -> list[Named]:
+    """Images called `SPLIT NAME`."""
+    return [
+        Named.model_validate(dict(zip(("split", "name"), name.split(), strict=True)))
+        for name in names
+    ]
+
+
+def test_a_faultless_dataset_takes_a_few_lines() -> None:
+    assert lines(report()) == [
+        "1,800 images of 3 classes: 600 train, 600 validation, 600 test",
+        "of each class 600",
+        "picture size: 32 x 32",
+        "pixels: RGB 1,800",
+        "excluded: none",
+        "the same image in different splits: none",
+        "the same image within a split: none",
+        "nearly the same image in different splits: none",
+    ]
+
+
+def test_all_that_may_be_wrong_is_said() -> None:
+    said = lines(
+        report(
+            images={
+                "class 0": {"train": 4, "validation": 1, "test": 1},
+                "class 1": {"train": 2, "validation": 1, "test": 1},
+            },
+            few_images={"class 1": 4, "class 0": 6},
+            sizes=Sizes(
+                distinct=12,
+                commonest={"1000 x 1001": 7, "1002 x 1003": 1, "1004 x 1005": 1, "9 x 9": 1},
+                width=Extent(min=9, median=1011, max=1022),
+                height=Extent(min=9, median=1012.5, max=1023),
+            ),
+            modes={"RGB": 11, "P": 1},
+            animated=2,
+            excluded={"cat/bad.jpg": "cannot be decoded"},
+            ignored=[".git", "notes.md"],
+            exact_groups=[
+                named("train 0.png", "validation 3.png"),
+                named("train 1.png", "train 10.png"),
+            ],
+            near_pairs=[named("train 2.png", "test 6.png")],
+            near_pairs_found=1,
+        )
+    )
+    assert said == [
+        "10 images of 2 classes: 6 train, 2 validation, 2 test",
+        "of each class 4 to 6, median 5",
+        f"classes of fewer than {FEW_IMAGES} images: class 1 4, class 0 6",
+        "picture sizes: 12; width 9 to 1,022 (median 1,011), height 9 to 1,023 (median 1,012); "
+        "most often 1000 x 1001 (7), 1002 x 1003 (1), 1004 x 1005 (1)",
+        "pixels: RGB 11, P 1; 2 animated",
+        "ignored, as not meant as data: 2: .git, notes.md",
+        "excluded: 1 file",
+        "  cat/bad.jpg: cannot be decoded",
+        "the same image in different splits: 1 group",
+        "  0.png (train), 3.png (validation)",
+        "the same image within a split: 1 group",
+        "  1.png (train), 10.png (train)",
+        "nearly the same image in different splits: 1 pair",
+        "  2.png (train), 6.png (test)",
+    ]
+
+
+def test_long_lists_are_cut_and_say_so() -> None:
+    pair = named("train 1.png", "test 2.png")
+    said = lines(
+        report(
+            few_images={f"class {label}": 30 for label in range(100)},
+            excluded={f"{number}.jpg": "is empty" for number in range(1234)},
+            exact_groups=[named(*(f"train {number}.png" for number in range(40)))],
+            near_pairs=[pair] * 25,
+            near_pairs_found=30,
+            near_pairs_all=False,
+        )
+    )
+    assert len(said) < 40
+    assert max(map(len, said)) < 300
+    few, excluded, group, near = (
+        next(number for number, line in enumerate(said) if line.startswith(begin))
+        for begin in ("classes of", "excluded", "the same image within", "nearly the same")
+    )
+    assert said[few].endswith("class 9 30 and 90 more")
+    assert said[excluded] == "excluded: 1,234 files"
+    assert said[excluded + 10 : excluded + 12] == ["  9.jpg: is empty", "  and 1,224 more"]
+    assert said[group + 1].endswith("9.png (train) and 30 more")
+    assert said[near] == "nearly the same image in different splits: 30 pairs"
+    assert said[-2:] == [
+        "  and 20 more",
+        "  and others: with so many found, copies among them, the search ended",
+    ]
