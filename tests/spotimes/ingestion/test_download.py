@@ -157,6 +157,7 @@ def test_an_interrupted_download_is_tried_once_more(
     cache: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    *,
     path: str,
     reason: str,
 ) -> None:

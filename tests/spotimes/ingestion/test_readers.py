@@ -405,6 +405,7 @@ def test_idx_mirrors_give_the_same(
 def test_a_faulty_idx_file_is_named(
     digits: Canonical,
     tmp_path: Path,
+    *,
     catalog: Catalog,
     mirror: int,
     write: Write,

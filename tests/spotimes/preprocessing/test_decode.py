@@ -83,7 +83,7 @@ def png(width: int, height: int, depth: int, kind: int, rows: list[bytes], *more
 
 
 def tiff(
-    width: int, height: int, bits: int, photometric: int, data: bytes, samples: int = 1
+    width: int, height: int, bits: int, photometric: int, data: bytes, *, samples: int = 1
 ) -> bytes:
     """A TIFF of one strip."""
     values = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 8, 277: samples}
