@@ -16,7 +16,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
@@ -26,7 +25,9 @@ from tqdm import tqdm
 from benchmarks.project import ROOT
 from spotimes.dataset.prepared import load_card, load_split
 from spotimes.errors import InputError
+from spotimes.params.load import PARAMS_FILE
 from spotimes.system import command
+from spotimes.system.validation import load_yaml
 
 SIDE = 96
 NETWORK = {
@@ -81,11 +82,11 @@ def make_pictures(folder: Path, images: int) -> None:
 
 def write_params(folder: Path) -> None:
     """Writes a params.yaml for the pictures in `folder`, from the committed one."""
-    params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params = load_yaml(ROOT / PARAMS_FILE)
     params["prepare"]["source"] = "pictures"
     params["network"] = NETWORK
     params["train"]["epochs"] = 1
-    (folder / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    (folder / PARAMS_FILE).write_text(yaml.safe_dump(params), encoding="utf-8")
 
 
 def run(stage: str, folder: Path) -> tuple[float, float]:

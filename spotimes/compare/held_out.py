@@ -4,16 +4,16 @@ Where a source is divided at random, today's test images may have been training 
 model that was trained on them looks better than it is.
 """
 
+import json
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import yaml
 
 from spotimes.dataset.prepared import PREPARED, LabelledImages
 from spotimes.errors import InputError
 from spotimes.ingestion.exact_copies import combined_digest, image_digests
 from spotimes.params.load import PARAMS_FILE
 from spotimes.reproducibility.revision import Revision
+from spotimes.system.validation import parse_yaml
 
 LOCK = "dvc.lock"
 PREPARATION = "metrics/prepare.json"
@@ -87,14 +87,14 @@ def _content(path: Path) -> bytes | None:
 
 def _origin(lock: bytes | None, preparation: bytes | None) -> Origin | None:
     try:
-        stages = yaml.safe_load(lock or b"")["stages"]
+        stages = parse_yaml((lock or b"").decode(), LOCK)["stages"]
         choice = dict(stages["prepare"]["params"][PARAMS_FILE.name]["prepare"])
         source, image = choice.pop("source"), choice.pop("image", None)
         md5 = _md5(stages["prepare"]["deps"], source)
         prepared = _md5(stages["prepare"]["outs"], PREPARED.as_posix())
         trained_on = _md5(stages["train"]["deps"], PREPARED.as_posix())
-        recorded = yaml.safe_load(preparation or b"{}").get("test_digest")
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError):
+        recorded = json.loads(preparation or b"{}").get("test_digest")
+    except (InputError, KeyError, TypeError, ValueError, AttributeError):
         return None
     choice.pop("validation_fraction", None)  # which is set aside after the test's
     if choice.get("leave_out"):

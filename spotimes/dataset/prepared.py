@@ -16,7 +16,7 @@ from spotimes.dataset.image_file import ImageFile, ImageSource, write_images
 from spotimes.errors import InputError
 from spotimes.pixels import Resize
 from spotimes.system import atomic
-from spotimes.system.validation import Frozen, load_yaml, validated
+from spotimes.system.validation import Frozen, load_json
 
 PREPARED = Path("data/prepared")
 
@@ -97,8 +97,7 @@ def load_card(folder: Path = PREPARED) -> Card:
     Raises:
         InputError: it is missing or not what `prepare` writes.
     """
-    path = folder / "dataset.json"
-    return validated(load_yaml(path), Card, str(path))
+    return load_json(folder / "dataset.json", Card, "prepare")
 
 
 def load_split(name: SplitName, folder: Path = PREPARED) -> LazySplit:

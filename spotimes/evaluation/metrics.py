@@ -3,7 +3,6 @@
 Each holds what is read here; a stage may write more beside it.
 """
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -11,7 +10,7 @@ import pandas as pd
 from pydantic import ConfigDict
 
 from spotimes.errors import InputError
-from spotimes.system.validation import Frozen, validated
+from spotimes.system.validation import Frozen, load_json
 
 FOLDER = Path("metrics")
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
@@ -220,12 +219,7 @@ def load(stage: str, kind: type[Kind], folder: Path = FOLDER) -> Kind:
     Raises:
         InputError: the file is missing, is not JSON or lacks a figure.
     """
-    path = folder / f"{stage}.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); run `dvc repro {stage}`") from error
-    return validated(content, kind, str(path))
+    return load_json(folder / f"{stage}.json", kind, stage)
 
 
 def load_history(path: Path = FOLDER / "history.csv") -> pd.DataFrame:

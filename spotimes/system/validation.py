@@ -1,11 +1,17 @@
-"""Reads YAML files, and checks what they and JSON files hold against a type."""
+"""Reads YAML files, and checks what they and JSON files hold against a type.
 
+YAML is read by the reader that DVC has, so that a stage sees the value that `dvc params diff` shows
+and `dvc exp run -S` writes: YAML 1.2, in which `1e-05` is a number, `no` a word and `010` ten.
+"""
+
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from spotimes.errors import InputError
 
@@ -23,17 +29,46 @@ def load_yaml(path: Path) -> dict[str, Any]:
     """Reads a YAML file whose top level is a mapping.
 
     Raises:
-        InputError: it is missing, unreadable, not YAML or not a mapping.
+        InputError: it is missing, unreadable, no YAML or no mapping.
     """
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
-    except (yaml.YAMLError, ValueError) as error:  # a date such as 2020-13-45 is a ValueError
-        raise InputError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+    return parse_yaml(text, str(path))
+
+
+def parse_yaml(text: str, where: str) -> dict[str, Any]:
+    """Reads YAML whose top level is a mapping.
+
+    Args:
+        text: the content of a file.
+        where: its name in an error's message.
+
+    Raises:
+        InputError: it is no YAML or no mapping, or a key is there twice.
+    """
+    try:
+        document = YAML(typ="safe").load(text)
+    # A date such as 2020-13-45 is a ValueError, a tag before no value of its type a LookupError.
+    except (YAMLError, ValueError, LookupError, RecursionError) as error:
+        raise InputError(f"{where}: is not YAML: {_problem(error)}") from error
     if not isinstance(document, dict):
-        raise InputError(f"{path}: must be a mapping of keys to values")
+        raise InputError(f"{where}: must be a mapping of keys to values")
     return document
+
+
+def load_json(path: Path, kind: type[Checked], stage: str) -> Checked:
+    """Reads a JSON file that a stage writes, and checks it against a type.
+
+    Raises:
+        InputError: it is missing, is no JSON or does not fit.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); run `dvc repro {stage}`") from error
+    return validated(content, kind, str(path))
 
 
 def validated(value: Any, kind: type[Checked], where: str) -> Checked:
@@ -78,13 +113,8 @@ def _shown(value: Any) -> str:
     return "null" if value is None else repr(value)
 
 
-class _Loader(yaml.SafeLoader):
-    """Rejects duplicate keys, of which PyYAML's loader silently keeps the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        if duplicates := [key for key in keys if keys.count(key) > 1]:
-            raise yaml.MarkedYAMLError(
-                problem=f"{duplicates[0]} is there twice", problem_mark=node.start_mark
-            )
-        return super().construct_mapping(node, deep)
+def _problem(error: Exception) -> str:
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        return f"{error.problem}, in line {mark.line + 1}, column {mark.column + 1}"
+    return " ".join(str(error).split())

@@ -104,6 +104,13 @@ def test_half_a_file_is_refused(prepared: Path) -> None:
         load_split("test", prepared)
 
 
+def test_a_class_name_may_hold_any_character(prepared: Path) -> None:
+    """The card is JSON, of which YAML's readers take an emoji for two halves of one."""
+    card = CARD.model_copy(update={"class_names": ["犬 🐕", "del\x7f\u2028"]})
+    write_prepared(prepared, card, splits())
+    assert load_card(prepared) == card
+
+
 def test_a_card_with_an_unknown_key_is_refused(prepared: Path) -> None:
     (prepared / "dataset.json").write_text('{"names": "Two"}')
     with pytest.raises(InputError, match=r"dataset.json\."):

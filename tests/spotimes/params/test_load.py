@@ -1,13 +1,18 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from dvc.utils.serialize import load_yaml as load_yaml_as_dvc  # type: ignore[import-untyped]
+from dvc.utils.serialize import modify_yaml
 from pydantic import ValidationError
 
 from spotimes.errors import InputError
+from spotimes.params.evaluate import Evaluate
 from spotimes.params.load import GROUPS, PARAMS_FILE, load_group, schema
 from spotimes.params.quantize import Quantize
+from spotimes.params.train import Train
 from spotimes.system.validation import load_yaml
 from tests.project import ROOT
 
@@ -43,6 +48,46 @@ def test_a_good_group_is_read_and_cannot_be_changed(tmp_path: Path) -> None:
     assert group == Quantize(calibration_images=10, seed=1)
     with pytest.raises(ValidationError, match="frozen"):
         group.seed = 2
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-05", 1e-5),
+        ("1e-3", 1e-3),
+        ("1.5E+3", 1500.0),
+        ("1e5", 1e5),
+        ("-.5", -0.5),
+        ("010", 10),
+        ("0o10", 8),
+        ("1_000", 1000),
+        ("on", "on"),
+        ("yes", "yes"),
+        ("No", "No"),
+        ("off", "off"),
+        ("true", True),
+        ("1:30", "1:30"),
+        ("~", None),
+    ],
+)
+def test_a_value_is_what_dvc_takes_it_for(tmp_path: Path, text: str, value: object) -> None:
+    """DVC shows it in `dvc params diff`, and writes it for `dvc exp run -S`."""
+    path = tmp_path / "params.yaml"
+    path.write_text(f"value: {text}\n")
+    (found,) = load_yaml(path).values()
+    (of_dvc,) = load_yaml_as_dvc(path).values()
+    assert (type(found), found) == (type(of_dvc), of_dvc) == (type(value), value)
+
+
+def test_what_dvc_writes_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    shutil.copy(ROOT / PARAMS_FILE, path)
+    with modify_yaml(path) as params:
+        params["train"]["optimizer"]["weight_decay"] = 0.00001
+        params["evaluate"]["budgets"]["top1_loss"] = 0.0000025
+    assert "weight_decay: 1e-05" in path.read_text()
+    assert load_group("train", Train, path).optimizer.weight_decay == 0.00001
+    assert dict(load_group("evaluate", Evaluate, path).budgets)["top1_loss"] == 0.0000025
 
 
 def test_every_group_of_params_yaml_has_a_schema_of_its_name() -> None:
@@ -81,7 +126,7 @@ def test_every_group_of_params_yaml_has_a_schema_of_its_name() -> None:
         ),
         (
             b"quantize: {calibration_images: 10, seed: yes}",
-            "quantize.seed: True is not allowed: input should be a valid integer",
+            "quantize.seed: 'yes' is not allowed: input should be a valid integer",
         ),
         (
             b"quantize: {calibration_images: 10, seed: null}",
@@ -119,8 +164,13 @@ def test_a_bad_value_is_reported_with_its_key_and_what_is_allowed(
         (b"quantize: \x00", "is not YAML: "),
         (
             b"quantize: {seed: 1, calibration_images: 9, seed: 2}",
-            "is not YAML: seed is there twice",
+            'is not YAML: found duplicate key "seed" with value "2" (original value: "1"), in line '
+            "1, column 44",
         ),
+        (b"quantize: {seed: !!float }", "is not YAML: "),
+        (b"quantize: {seed: !!bool maybe}", "is not YAML: "),
+        (b"[" * 3000, "is not YAML: "),
+        (b"<<<<<<< HEAD\n" + GOOD + b"=======\n>>>>>>> other\n", "is not YAML: "),
     ],
 )
 def test_what_is_no_yaml_is_refused_in_one_line(

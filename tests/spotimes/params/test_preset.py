@@ -8,6 +8,8 @@ import yaml
 
 from spotimes.errors import InputError
 from spotimes.params import preset
+from spotimes.params.load import load_group
+from spotimes.params.train import Train
 from tests.project import ROOT
 
 NAMES = sorted(path.stem for path in (ROOT / "presets").glob("*.yaml"))
@@ -52,6 +54,11 @@ def test_comments_and_layout_stay(apply: Any) -> None:
     assert changed == ["    - {kind: conv, channels: 8, stride: 2}", "  epochs: 7"]
     gone = [line for line in before.splitlines() if line not in after.splitlines()]
     assert all(line.startswith(("    - {kind: ", "  epochs: ")) for line in gone)
+
+
+def test_a_number_is_read_as_in_params(apply: Any) -> None:
+    apply("new", "train:\n  optimizer:\n    weight_decay: 1e-05\n")
+    assert load_group("train", Train).optimizer.weight_decay == 0.00001
 
 
 def test_it_prints_what_changed(apply: Any, capsys: pytest.CaptureFixture[str]) -> None:
