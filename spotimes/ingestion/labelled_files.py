@@ -52,8 +52,8 @@ def find(root: Path) -> LabelledFiles:
     """Finds a folder's pictures and their labels.
 
     Files of any suffix count, except these, which are ignored: names that begin with a dot, what
-    systems leave behind (Thumbs.db, desktop.ini, ...), `labels.csv`, and at the top README*,
-    LICENSE*, *.txt and *.md. Links to files and folders are followed.
+    systems and programs leave behind (`Thumbs.db`, `1.png:Zone.Identifier`, ...), `labels.csv`, and
+    at the top README*, LICENSE*, *.txt and *.md. Links to files and folders are followed.
 
     For example, `find(Path("data/my_images")).class_names`.
 

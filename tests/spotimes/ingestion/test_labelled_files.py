@@ -144,6 +144,8 @@ def test_what_is_not_data_is_ignored(tmp_path: Path) -> None:
         ".gitignore", ".git/config", ".DS_Store", "README", "readme.rst", "LICENSE.pdf",
         "classes.txt", "notes.md", "__MACOSX/cat/._1.png", "cat/.1.png.part", "cat/Thumbs.db",
         "cat/desktop.ini", "cat/.ipynb_checkpoints/1.png", "cat/deep/labels.csv",
+        "cat/1.png:Zone.Identifier", "$RECYCLE.BIN/S-1-5/1.png", "cat/deep/@eaDir/1.png/SYNO.jpg",
+        "lost+found/", "labels.csv~",
     ]  # fmt: skip
     kept = ["cat/README.txt", "cat/notes.md", "cat/1.png", "dog/1..png"]
     files = find(filled(tmp_path, litter + kept))
@@ -151,6 +153,7 @@ def test_what_is_not_data_is_ignored(tmp_path: Path) -> None:
     assert files.ignored == sorted(
         [
             *(path for path in litter if path.count("/") == 0),
+            "$RECYCLE.BIN", "cat/1.png:Zone.Identifier", "cat/deep/@eaDir", "lost+found",
             ".git", "__MACOSX", "cat/.1.png.part", "cat/Thumbs.db", "cat/desktop.ini",
             "cat/.ipynb_checkpoints", "cat/deep/labels.csv",
         ]
