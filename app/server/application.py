@@ -208,7 +208,7 @@ class Service:
             body = await entry.body(
                 request.stream(),
                 request.headers.get("content-length"),
-                request.headers.get("content-encoding"),
+                ", ".join(request.headers.getlist("content-encoding")),
             )
             answer = await entry.work(
                 functools.partial(self._inferred, body, request.headers.get(protocol.HEADER_LENGTH))
@@ -233,7 +233,7 @@ class Service:
             body = await entry.body(
                 request.stream(),
                 request.headers.get("content-length"),
-                request.headers.get("content-encoding"),
+                ", ".join(request.headers.getlist("content-encoding")),
             )
             return JSONResponse(
                 await entry.work(functools.partial(self._predicted, body, top, bool(seen)))

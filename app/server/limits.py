@@ -12,6 +12,7 @@ from app.server.refusal import RefusalError, busy
 Result = TypeVar("Result")
 
 ENCODINGS = ("gzip", "deflate")
+SAME_AS_GZIP = "x-gzip"  # RFC 9110, section 8.4.1.3
 MOST_MEMBERS = 100  # of a gzip file; each costs a copy of the rest
 LARGEST_RATIO = 1032  # of decompressed to compressed bytes: zlib.net/zlib_tech.html
 
@@ -133,7 +134,7 @@ class Entry:
         Args:
             chunks: the body as it arrives.
             announced: the header Content-Length.
-            encoding: the header Content-Encoding.
+            encoding: the header Content-Encoding; of several, joined by commas.
 
         Raises:
             RefusalError: it is too large, does not arrive in time, or cannot be decompressed.
@@ -141,14 +142,10 @@ class Entry:
         limits = self._gate.limits
         if announced is not None and announced.isdecimal():
             self._check(int(announced))
-        encoding = (encoding or "identity").strip().lower()
-        if encoding not in ("identity", *ENCODINGS):
-            raise RefusalError(
-                415, f"Content-Encoding {encoding} is not known; use {' or '.join(ENCODINGS)}"
-            )
+        packed = is_packed(encoding)
         late = RefusalError(408, f"the request did not arrive within {limits.seconds:g} s")
         content = await _in_time(self._all(chunks), limits.seconds, late)
-        if encoding == "identity":
+        if not packed:
             return content
         # The most that it may grow to is reserved first, as the thread cannot ask for more.
         most = min(limits.body_bytes, LARGEST_RATIO * len(content))
@@ -175,6 +172,21 @@ class Entry:
     def _check(self, count: int) -> None:
         if count > self._gate.limits.body_bytes:
             raise _too_large(self._gate.limits.body_bytes)
+
+
+def is_packed(encoding: str | None) -> bool:
+    """Whether a body with this header Content-Encoding is to be decompressed.
+
+    Raises:
+        RefusalError: it is not by gzip or deflate, or more than once.
+    """
+    codings = [coding.strip().lower() for coding in (encoding or "").split(",")]
+    codings = [coding for coding in codings if coding not in ("", "identity")]
+    if len(codings) > 1 or not {*codings} <= {*ENCODINGS, SAME_AS_GZIP}:
+        raise RefusalError(
+            415, f"Content-Encoding {encoding} is not known; use {' or '.join(ENCODINGS)}"
+        )
+    return bool(codings)
 
 
 def _decompressed(content: bytes, most: int) -> bytes:

@@ -70,7 +70,8 @@ def test_inference_is_answered_as_the_library_does(
 
 
 @pytest.mark.parametrize(
-    ("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)]
+    ("encoding", "pack"),
+    [("gzip", gzip.compress), ("x-gzip", gzip.compress), ("deflate", zlib.compress)],
 )
 def test_packed_bodies(
     server: Server, picture_pixels: Any, answers: Any, encoding: str, pack: Any

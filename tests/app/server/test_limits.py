@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from app.server.limits import Gate, Limits
+from app.server.limits import Gate, Limits, is_packed
 from app.server.refusal import RefusalError
 
 LIMITS = Limits(
@@ -34,3 +34,27 @@ def test_what_is_worked_on_counts_until_the_thread_is_done_with_it() -> None:
     asyncio.run(asyncio.wait_for(late(), 60))
     gate.close()
     assert (gate.requests, gate.buffered) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "packed"),
+    [
+        (None, False),
+        ("", False),
+        ("Identity", False),
+        ("gzip", True),
+        ("X-GZip", True),
+        (" deflate ", True),
+        ("identity, x-gzip", True),
+        ("gzip,", True),
+    ],
+)
+def test_which_content_codings_are_decompressed(encoding: str | None, packed: bool) -> None:
+    assert is_packed(encoding) is packed
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "x-compress", "gzip, gzip", "gzip, br"])
+def test_content_codings_that_are_not_known(encoding: str) -> None:
+    with pytest.raises(RefusalError, match=f"{encoding} is not known; use gzip or deflate") as one:
+        is_packed(encoding)
+    assert one.value.status == 415
