@@ -11,7 +11,6 @@ help: ## list these verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 repro: .venv/pipeline ## set up, then run every stage whose inputs changed
-	@python -m spotimes.params
 	dvc repro
 
 quick: .venv/tests ## the tests that need no dataset, network or DVC: less than a minute
@@ -37,7 +36,6 @@ compare: .venv/pipeline ## the INT8 model beside that of another revision: make 
 	@python -m spotimes.compare $(if $(REV),$(REV),main)
 
 rebuild: .venv/pipeline ## run every stage from scratch, the training too
-	@python -m spotimes.params
 	rm -rf .resume
 	dvc repro --force
 

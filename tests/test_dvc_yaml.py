@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from spotimes.params.load import GROUPS
+from stages import params
 from tests.imports import reached
 from tests.project import ROOT
 
@@ -41,13 +43,18 @@ def code(name: str) -> dict[str, set[str]]:
 
 
 def needed(name: str) -> set[str]:
-    """The files that a stage's imports reach, less those that hold no behaviour."""
-    return {
-        file
-        for file in reached(f"stages.{name}")
-        if not file.startswith("spotimes/params/")
-        and file not in ("spotimes/__init__.py", "stages/__init__.py")
-    }
+    """The files that a stage's imports reach, less those that hold no behaviour.
+
+    The stage that checks params depends on what is allowed, so on their schemas, too. It imports
+    them by name.
+    """
+    modules, passive = [f"stages.{name}"], ["spotimes/__init__.py", "stages/__init__.py"]
+    if name == "params":
+        modules += [f"spotimes.params.{group}" for group in GROUPS]
+    else:
+        passive.append("spotimes/params/")
+    found = set().union(*(reached(module) for module in modules))
+    return {file for file in found if not file.startswith(tuple(passive))}
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -92,7 +99,23 @@ def test_a_schema_holds_no_behaviour(group: str) -> None:
                 assert not isinstance(member.value, ast.Constant), "a default that DVC cannot see"
 
 
-@pytest.mark.parametrize("name", STAGES)
+def test_the_stage_that_checks_params_watches_what_the_others_read() -> None:
+    others = {
+        group for name, each in STAGES.items() if name != "params" for group in each["params"]
+    }
+    assert STAGES["params"]["params"] == [group for group in GROUPS if group in others]
+    assert STAGES["params"]["params"] == list(params.PARAMS)
+
+
+def test_all_stages_come_after_the_one_that_checks_params() -> None:
+    after = {"params"}
+    for name, stage in STAGES.items():
+        made = {path for each in after for path in outputs(STAGES[each])}
+        assert name == "params" or made & set(stage["deps"]), name
+        after.add(name)
+
+
+@pytest.mark.parametrize("name", set(STAGES) - {"params"})
 def test_params_are_the_groups_that_the_stage_reads(name: str) -> None:
     source = (ROOT / "stages" / f"{name}.py").read_text()
     declared = importlib.import_module(f"stages.{name}").PARAMS

@@ -1,6 +1,9 @@
 """The real pipeline, by the real DVC, in clones: on a few images, and from what is committed."""
 
+import functools
 import hashlib
+import json
+import operator
 import os
 import re
 import shutil
@@ -13,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
+from dvc.utils.serialize import modify_yaml  # type: ignore[import-untyped]
 from PIL import Image
 
 from spotimes.dataset.prepared import Card, Split, SplitName
@@ -23,6 +27,7 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
+STAGES = ["params", "prepare", "train", "quantize", "benchmark", "evaluate"]
 # What must come out the same bytes each time; the rest holds timings.
 REPEATABLE = (
     "models/README.md",
@@ -117,7 +122,7 @@ def files(folder: Path) -> set[str]:
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone on a few hundred images, reproduced once and committed."""
     folder = clone(tmp_path_factory.mktemp("small"), SMALL)
-    assert ran(dvc(folder, "repro")) == ["prepare", "train", "quantize", "benchmark", "evaluate"]
+    assert ran(dvc(folder, "repro")) == STAGES
     commit(folder=folder)
     return folder
 
@@ -135,7 +140,7 @@ def test_a_second_repro_does_nothing(small: Path) -> None:
 
 
 def test_from_scratch_again_gives_the_same_bytes(small: Path, expected: dict[str, str]) -> None:
-    assert len(ran(dvc(small, "repro", "--force"))) == 5
+    assert ran(dvc(small, "repro", "--force")) == STAGES
     assert digests(small) == expected
 
 
@@ -201,8 +206,10 @@ def test_killed_in_every_stage_it_ends_with_the_same_bytes(
 
 
 def test_an_experiment_and_its_comparison(small: Path) -> None:
-    printed = dvc(small, "exp", "run", "--set-param", "train.epochs=1")
-    assert ran(printed) == ["train", "quantize", "benchmark", "evaluate"]
+    small_decay = ("--set-param", "train.optimizer.weight_decay=0.00001")
+    printed = dvc(small, "exp", "run", "--set-param", "train.epochs=1", *small_decay)
+    assert "weight_decay: 1e-05" in (small / "params.yaml").read_text()  # text in YAML 1.1
+    assert ran(printed) == ["params", "train", "quantize", "benchmark", "evaluate"]
     assert "train.epochs" in dvc(small, "params", "diff", "--md")
     changed = dvc(small, "metrics", "diff", "--md")
     assert "int8.top1" in changed
@@ -216,6 +223,35 @@ def test_an_experiment_and_its_comparison(small: Path) -> None:
     assert "confusion" in page
 
 
+@pytest.mark.parametrize(
+    ("command", "key", "value"),
+    [
+        (["exp", "run"], "train.optimizer.weight_decay", -1),
+        (["repro"], "train.optimizer.weight_decay", -1),
+        (["repro", "train"], "evaluate.calibration_bins", "no"),
+    ],
+)
+def test_a_value_that_is_not_allowed_costs_no_model(
+    tmp_path: Path, small: Path, command: list[str], key: str, value: object
+) -> None:
+    """DVC deletes what a stage made before it runs it."""
+    folder = tmp_path / "clone"
+    shutil.copytree(small, folder, symlinks=True)
+    git("checkout", "--force", ".", folder=folder)
+    before = digests(folder)
+    if command[0] == "exp":
+        command = [*command, "--set-param", f"{key}={value}"]
+    else:
+        with modify_yaml(folder / "params.yaml") as params:
+            *groups, name = key.split(".")
+            functools.reduce(operator.getitem, groups, params)[name] = value
+    assert start(folder, *command).wait() != 0
+    assert f"params: params.yaml: {key}: {value!r} is not allowed" in output(folder)
+    assert ran(output(folder)) == ["params"]
+    assert (folder / "data/prepared/dataset.json").exists()
+    assert digests(folder) == before
+
+
 def test_the_comment_on_a_pull_request(tmp_path: Path, small: Path) -> None:
     folder = tmp_path / "branch"
     shutil.copytree(small, folder)
@@ -227,7 +263,7 @@ def test_the_comment_on_a_pull_request(tmp_path: Path, small: Path) -> None:
     params["compare"]["regressions"]["worst_class"]["absolute"] = 1
     params["evaluate"]["budgets"] = dict.fromkeys(params["evaluate"]["budgets"])
     save_params(params, folder)
-    assert ran(dvc(folder, "repro")) == ["quantize", "benchmark", "evaluate"]
+    assert ran(dvc(folder, "repro")) == ["params", "quantize", "benchmark", "evaluate"]
     commit(folder=folder)
 
     def comment(status: int = 0) -> str:
@@ -290,7 +326,7 @@ def test_a_folder_of_pictures_goes_all_the_way_to_a_prediction_and_back(
     write_folder(folder / "data/my_images", cifar10["train"], card.class_names, 24)
     dvc(folder, "add", "data/my_images")
     printed = dvc(folder, "exp", "run", "--set-param", "prepare.source=data/my_images")
-    assert ran(printed) == ["prepare", "train", "quantize", "benchmark", "evaluate"]
+    assert ran(printed) == STAGES
 
     picture = folder / "data/new one.jpg"
     Image.fromarray(cifar10["test"].images[0]).resize((90, 60)).save(picture)

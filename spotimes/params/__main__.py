@@ -1,18 +1,7 @@
-"""`python -m spotimes.params`: checks all of params.yaml, before the hours that a run may take."""
+"""`python -m spotimes.params`: checks all of params.yaml, for what is no stage."""
 
-from spotimes.params.load import GROUPS, load_group, schema
+from spotimes.params.load import check_groups
 from spotimes.system import command
 
-
-def main() -> None:
-    """Checks every group.
-
-    Raises:
-        InputError: one is missing, or a value in it is not allowed.
-    """
-    for name in GROUPS:
-        load_group(name, schema(name))
-
-
 if __name__ == "__main__":
-    command.run("params", main)
+    command.run("params", check_groups)

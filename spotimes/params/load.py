@@ -36,6 +36,16 @@ def schema(name: str) -> type[Frozen]:
     return kind
 
 
+def check_groups(path: Path = PARAMS_FILE) -> None:
+    """Checks every group.
+
+    Raises:
+        InputError: as `load_group`, of the first that is not allowed.
+    """
+    for name in GROUPS:
+        load_group(name, schema(name), path)
+
+
 def load_group(name: str, kind: type[Group], path: Path = PARAMS_FILE) -> Group:
     """Reads one group of params.yaml.
 

@@ -1,0 +1,46 @@
+"""Checks all of params.yaml before another stage changes anything.
+
+In: params.yaml, and which packages are installed.
+Out: metrics/params.json, which is the same for all values that are allowed, so that prepare, which
+depends on it, runs after this stage but not because of it.
+Takes a second.
+
+DVC deletes a stage's outputs before it runs the stage: one that only then refused a value would
+have lost its model. `dvc repro --single-item` runs no other stage, so not this one either.
+"""
+
+from pathlib import Path
+
+from spotimes.params.decoder import Decoder
+from spotimes.params.load import GROUPS, check_groups, load_group
+from spotimes.params.runtime import Runtime
+from spotimes.params.versions import Versions
+from spotimes.system import atomic, command
+from spotimes.system.packages import check_installed
+
+# Those that a stage reads; the others are checked with them.
+PARAMS = (
+    "versions",
+    "runtime",
+    "decoder",
+    "prepare",
+    "network",
+    "train",
+    "quantize",
+    "benchmark",
+    "evaluate",
+)
+METRICS = Path("metrics/params.json")
+
+
+def main() -> None:
+    """Runs the stage."""
+    check_groups()
+    check_installed(load_group("versions", Versions))
+    check_installed(load_group("runtime", Runtime))
+    check_installed(load_group("decoder", Decoder))
+    atomic.write_json(METRICS, {"checked": list(GROUPS)})
+
+
+if __name__ == "__main__":
+    command.run("params", main)

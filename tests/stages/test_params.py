@@ -1,0 +1,55 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from spotimes.params.load import GROUPS, PARAMS_FILE
+from spotimes.system.validation import load_yaml
+from stages import params as stage
+from tests.project import ROOT
+from tests.repository import save_params
+
+Refused = Callable[[str, Callable[[], None]], str]
+
+
+@pytest.fixture
+def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, object]]:
+    monkeypatch.chdir(tmp_path)
+    return load_yaml(ROOT / PARAMS_FILE)
+
+
+def test_what_it_leaves_is_the_same_for_all_that_is_allowed(
+    document: dict[str, dict[str, object]],
+) -> None:
+    save_params(document)
+    stage.main()
+    before = stage.METRICS.read_bytes()
+    assert json.loads(before) == {"checked": list(GROUPS)}
+    assert before == (ROOT / stage.METRICS).read_bytes()
+    document["train"]["epochs"] = 1
+    save_params(document)
+    stage.main()
+    assert stage.METRICS.read_bytes() == before
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_group_is_checked(
+    document: dict[str, dict[str, object]], one_line: Refused, group: str
+) -> None:
+    document[group]["new"] = 1
+    save_params(document)
+    assert one_line("params", stage.main).startswith(f"params.yaml: {group}.new: unknown key")
+    assert not stage.METRICS.exists()
+
+
+@pytest.mark.parametrize(
+    ("group", "name"), [("versions", "keras"), ("runtime", "flatbuffers"), ("decoder", "pillow")]
+)
+def test_other_versions_than_those_installed_are_refused(
+    document: dict[str, dict[str, object]], one_line: Refused, group: str, name: str
+) -> None:
+    document[group][name] = "2.0.0"
+    save_params(document)
+    assert one_line("params", stage.main).startswith(f"{name}: params.yaml wants version 2.0.0")
+    assert not stage.METRICS.exists()
