@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import json
 import operator
 import os
 import re
