@@ -1,11 +1,17 @@
-"""Pictures in sub-folders that are named after their classes, or after splits and classes."""
+"""Pictures in sub-folders that are named after their classes, or after splits and classes.
+
+Whether `train` is a split or a class of vehicles, no name says. Where all folders at the top are
+named as splits and hold folders alone, they are splits; where one of them is named so and holds
+pictures, it is a class; anything between is refused, and `prepare.split_folders` decides it.
+"""
 
 import os
 import posixpath
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from spotimes.dataset.prepared import SPLITS
+from spotimes.dataset.prepared import SPLITS, SplitName
 from spotimes.errors import InputError
 from spotimes.ingestion.file_names import (
     checked_name,
@@ -16,147 +22,264 @@ from spotimes.ingestion.file_names import (
     shortened,
     shown,
 )
-from spotimes.ingestion.labels_csv import ByClass
+from spotimes.ingestion.labelled_paths import ByClass, LabelledPaths
 from spotimes.ingestion.split import NOT_GIVEN
+from spotimes.ingestion.split_names import splits_named
 from spotimes.preprocessing.picture_files import LABELS_CSV, is_about_the_data, is_litter
 
-SPLIT_FOLDERS: dict[str, int] = {name: split for split, name in enumerate(SPLITS)}
-SPLIT_FOLDERS["val"] = SPLITS.index("validation")
-# Two of these at the top are meant as splits, not as classes.
-LIKE_A_SPLIT = {*SPLIT_FOLDERS, "training", "valid", "dev", "eval", "testing"}
-
 Identity = tuple[int, int]  # device and inode
+Meant = frozenset[SplitName]  # the splits that a folder's name could stand for
 
 
 class _Listing(NamedTuple):
     """What a folder holds.
 
     Attributes:
+        path: of the folder, from the root.
         folders: paths from the root.
         files: likewise.
         line: the folder itself and all that it lies in, by which loops of links are found.
     """
 
+    path: str
     folders: list[str]
     files: list[str]
     line: frozenset[Identity]
 
 
-def read_class_folders(root: Path) -> tuple[dict[int, ByClass], list[str]]:
+def read_class_folders(root: Path, *, split_folders: bool = True) -> LabelledPaths:
     """Finds a folder's pictures by the names of its sub-folders.
 
     Args:
         root: the folder.
-
-    Returns:
-        For each split (an index into `SPLITS`, or `NOT_GIVEN`) the paths from `root` by class; and
-        the paths that are ignored, sorted.
+        split_folders: whether sub-folders may be splits; else each is a class.
 
     Raises:
-        InputError: the sub-folders are neither classes nor splits of classes, or not all of them.
+        InputError: the sub-folders are neither classes nor splits of classes, not all of them, or
+            could be either.
     """
-    ignored: list[str] = []
-    with reading(shown(root)):
-        above = frozenset(_identity(folder.stat()) for folder in root.resolve().parents)
-    top = _listing(root, "", above, ignored)
-    if top.files:
-        folders = "beside the folders" if top.folders else "and no folders"
+    tree = _Tree(root)
+    top = tree.top()
+    layout = []
+    meant = {folder: splits_named(posixpath.basename(folder)) for folder in top.folders}
+    like_splits = {folder: splits for folder, splits in meant.items() if splits and split_folders}
+    if like_splits:
+        inside = {folder: tree.unnested(tree.listing(folder, top.line)) for folder in like_splits}
+        if set(like_splits) != set(top.folders) and _are_classes(like_splits, inside):
+            layout.append(
+                f"{_named(like_splits)}: taken for {'a class' if len(inside) == 1 else 'classes'}, "
+                "as there are pictures and no folders of classes inside"
+            )
+        else:
+            splits = _ready_made(tree, top, like_splits, inside)
+            layout += _unusual_names(splits, inside)
+            return LabelledPaths(
+                {split: found for split, (_, found) in splits.items()}, sorted(tree.ignored), layout
+            )
+    if len(top.folders) == 1 and tree.listing(top.folders[0], top.line).folders:
         raise InputError(
-            f"{shown(root)}: holds {shortened(min(top.files))} {folders}; each class needs a "
-            f"folder with its pictures, or {LABELS_CSV} must name their classes"
+            f"{shown(root)}: holds only the folder {_named(top.folders)}; if the classes are in "
+            f"it, let prepare.source name {shown(root, top.folders[0])}; if it is a class, add "
+            "another: a classifier needs two or more"
         )
-    if not top.folders:
-        raise InputError(
-            f"{shown(root)}: holds no pictures; each class needs a folder with its pictures, or "
-            f"{LABELS_CSV} must name their classes"
-        )
-    if set(top.folders) <= set(SPLIT_FOLDERS):
-        return _ready_made(root, top, ignored), sorted(ignored)
-    if len(alike := sorted(name for name in top.folders if name.lower() in LIKE_A_SPLIT)) > 1:
-        raise InputError(
-            f"{shown(root)}: holds the folders {' and '.join(alike[:2])}, which seem to be "
-            f"splits, but {min(set(top.folders) - set(SPLIT_FOLDERS))} is none; ready-made splits "
-            "are the folders train, validation (or val) and test alone"
-        )
-    return {NOT_GIVEN: _classes(root, top, ignored)}, sorted(ignored)
+    classes = _classes(tree, top, check_splits=split_folders)
+    return LabelledPaths({NOT_GIVEN: classes}, sorted(tree.ignored), layout)
 
 
-def _ready_made(root: Path, top: _Listing, ignored: list[str]) -> dict[int, ByClass]:
-    if "train" not in top.folders:
-        raise InputError(
-            f"{shown(root)}: holds {' and '.join(sorted(top.folders))}, but no train; ready-made "
-            "splits need it"
+def _are_classes(like_splits: Mapping[str, Meant], inside: Mapping[str, _Listing]) -> bool:
+    """Whether folders named as splits cannot be any: one split's at most, without class folders."""
+    return bool(frozenset.intersection(*like_splits.values())) and not any(
+        listing.folders and not listing.files for listing in inside.values()
+    )
+
+
+def _ready_made(
+    tree: "_Tree", top: _Listing, like_splits: Mapping[str, Meant], inside: Mapping[str, _Listing]
+) -> dict[int, tuple[str, ByClass]]:
+    """By split, the folder that is it and its pictures by class."""
+
+    def refuse(problem: str, remedy: str) -> InputError:
+        one = len(like_splits) == 1
+        return InputError(
+            f"{shown(tree.root)}: holds the folder{'s' * (not one)} {_named(like_splits)}, which "
+            f"seem{'s' * one} to be {'a split' if one else 'splits'}, but {problem}. For splits: "
+            f"{remedy}. For classes: "
+            + ("set prepare.split_folders to false" if len(top.folders) > 1 else "add another")
         )
-    if {"val", "validation"} <= set(top.folders):
-        raise InputError(f"{shown(root)}: holds both val and validation; one of them must go")
-    splits = {}
-    for folder in sorted(top.folders, key=SPLIT_FOLDERS.__getitem__):
-        listing = _listing(root, folder, top.line, ignored)
+
+    if none := set(top.folders) - set(like_splits):
+        raise refuse(f"not {_named(none)}", "take that away, or move it into one of them")
+    folder_of: dict[SplitName, str] = {}
+    for folder, splits in sorted(like_splits.items()):
+        name = posixpath.basename(folder)
+        if len(splits) > 1:
+            raise refuse(f"{name} could be {' or '.join(sorted(splits))}", "rename it")
+        (split,) = splits
+        if split in folder_of:
+            both = _named([folder_of[split], folder])
+            raise refuse(f"{both} are both {split}", "put what they hold into one of them")
+        folder_of[split] = folder
+    if "train" not in folder_of:
+        raise refuse("none is train", "name one train, which the network learns from")
+    found: dict[int, tuple[str, ByClass]] = {}
+    for split in SPLITS:
+        if split not in folder_of:
+            continue
+        folder = folder_of[split]
+        listing = inside[folder]
         if listing.files:
-            raise InputError(
-                f"{shown(root, min(listing.files))}: is a file, but {folder} holds only one folder "
-                "a class; move it into its class' folder"
+            raise refuse(
+                f"{shortened(min(listing.files))} is a file, and not a folder for each class",
+                "move it into its class' folder",
             )
         if not listing.folders:
-            raise InputError(f"{shown(root, folder)}: is empty; it needs a folder for each class")
-        splits[SPLIT_FOLDERS[folder]] = _classes(root, listing, ignored)
-    return splits
+            raise refuse(f"{_named([folder])} is empty", "put a folder for each class there")
+        within = [splits_named(posixpath.basename(each)) for each in listing.folders]
+        if all(within) and not frozenset.intersection(*within):
+            raise refuse(
+                f"{_named([folder])} holds {_named(listing.folders)}, which seem to be splits, too",
+                "let it hold a folder for each class",
+            )
+        classes = _classes(tree, listing)
+        train = next(iter(found.values()), (folder, classes))[1]
+        if lacking := sorted(set(classes) - set(train)):
+            raise refuse(
+                f"{_named([folder])} has the class {lacking[0]}, which train lacks",
+                "give train pictures of it, or take it away",
+            )
+        found[SPLITS.index(split)] = folder, classes
+    return found
 
 
-def _classes(root: Path, parent: _Listing, ignored: list[str]) -> ByClass:
+def _unusual_names(
+    splits: Mapping[int, tuple[str, ByClass]], inside: Mapping[str, _Listing]
+) -> list[str]:
+    pairs = [(SPLITS[split], inside[folder].path) for split, (folder, _) in splits.items()]
+    if all(posixpath.basename(path) == split for split, path in pairs):
+        return []
+    return ["splits: " + ", ".join(f"{split} is {escaped(path)}/" for split, path in pairs)]
+
+
+def _classes(tree: "_Tree", parent: _Listing, *, check_splits: bool = False) -> ByClass:
     classes: ByClass = {}
     folder_of: dict[str, str] = {}
     for folder in sorted(parent.folders):
-        name = class_name(posixpath.basename(folder), shown(root, folder))
+        where = shown(tree.root, folder)
+        name = class_name(posixpath.basename(folder), where)
         if name in classes:
             raise InputError(
-                f"{shown(root, folder)}: in Unicode's form NFC its name equals that of another "
-                f"folder ({folder_of[name]!a} and {folder!a}); put both classes into one"
+                f"{where}: in Unicode's form NFC its name equals that of another folder "
+                f"({folder_of[name]!a} and {folder!a}); put both classes into one"
             )
         folder_of[name] = folder
-        classes[name] = _files_within(root, folder, parent.line, ignored)
+        listing = tree.listing(folder, parent.line)
+        if check_splits:
+            _refuse_splits_within_a_class(listing, where)
+        classes[name] = tree.files_within(listing)
         if not classes[name]:
             raise InputError(
-                f"{shown(root, folder)}: the class has no pictures; put some there, or remove the "
-                "folder"
+                f"{where}: the class has no pictures; put some there, or remove the folder"
             )
     return classes
 
 
-def _files_within(
-    root: Path, folder: str, line: frozenset[Identity], ignored: list[str]
-) -> list[str]:
-    files = []
-    waiting = [(folder, line)]
-    while waiting:
-        listing = _listing(root, *waiting.pop(), ignored)
-        files += listing.files
-        waiting += [(each, listing.line) for each in listing.folders]
-    return files
+def _refuse_splits_within_a_class(listing: _Listing, where: str) -> None:
+    meant = {folder: splits_named(posixpath.basename(folder)) for folder in listing.folders}
+    like_splits = {folder: splits for folder, splits in meant.items() if splits}
+    if like_splits and not frozenset.intersection(*like_splits.values()):
+        folder = posixpath.basename(listing.path)
+        raise InputError(
+            f"{where}: holds the folders {_named(like_splits)}, which seem to be splits within a "
+            f"class. For splits: put the class into them (train/{folder}, test/{folder}). For one "
+            "class of all that is there: set prepare.split_folders to false"
+        )
 
 
-def _listing(root: Path, folder: str, above: frozenset[Identity], ignored: list[str]) -> _Listing:
-    folders, files = [], []
-    with reading(shown(root, folder)):
-        identity = _identity((root / folder).stat())
-        if identity in above:
+def _named(folders: Iterable[str], most: int = 4) -> str:
+    """The folders' own names, the first few of them, as a list in a sentence."""
+    names = [shortened(posixpath.basename(folder)) for folder in sorted(folders)]
+    if len(names) > most:
+        names[most - 1 :] = [f"{len(names) - most + 1} more"]
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+
+
+class _Tree:
+    """A folder and what lies in it; collects what is ignored on the way."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.ignored: set[str] = set()
+
+    def top(self) -> _Listing:
+        """What the folder itself holds.
+
+        Raises:
+            InputError: files, or nothing.
+        """
+        with reading(shown(self.root)):
+            above = frozenset(_identity(folder.stat()) for folder in self.root.resolve().parents)
+        listing = self.listing("", above)
+        where = shown(self.root)
+        if listing.files:
+            folders = "beside the folders" if listing.folders else "and no folders"
             raise InputError(
-                f"{shown(root, folder)}: is a link to a folder that it lies in, a loop; remove it"
+                f"{where}: holds {shortened(min(listing.files))} {folders}; "
+                f"each class needs a folder with its pictures, or {LABELS_CSV} must name their "
+                "classes"
             )
-        with os.scandir(root / folder) as entries:
-            for entry in entries:
-                path = posixpath.join(folder, entry.name)
-                if not folder and entry.name.lower() == LABELS_CSV:
-                    raise InputError(f"{shown(root, path)}: rename it to {LABELS_CSV}")
-                if is_litter(entry.name):
-                    ignored.append(escaped(path))
-                elif _leads_to_folder(entry, shown(root, path)):
-                    folders.append(checked_name(path, shown(root, path)))
-                elif not folder and is_about_the_data(entry.name):
-                    ignored.append(escaped(path))
-                else:
-                    files.append(checked_name(path, shown(root, path)))
-    return _Listing(folders, files, above | {identity})
+        if not listing.folders:
+            raise InputError(
+                f"{where}: holds no pictures; each class needs a folder with its pictures, or "
+                f"{LABELS_CSV} must name their classes"
+            )
+        return listing
+
+    def unnested(self, listing: _Listing) -> _Listing:
+        """A split's folder, or the only one in it if that stands for the same split."""
+        splits = splits_named(posixpath.basename(listing.path))
+        while not listing.files and len(listing.folders) == 1:
+            inner = self.listing(listing.folders[0], listing.line)
+            is_class = inner.files or not inner.folders
+            if is_class or not splits & splits_named(posixpath.basename(inner.path)):
+                break
+            listing = inner
+        return listing
+
+    def files_within(self, listing: _Listing) -> list[str]:
+        """The files in a folder, however deep."""
+        files = [*listing.files]
+        waiting = [(folder, listing.line) for folder in listing.folders]
+        while waiting:
+            inner = self.listing(*waiting.pop())
+            files += inner.files
+            waiting += [(folder, inner.line) for folder in inner.folders]
+        return files
+
+    def listing(self, folder: str, above: frozenset[Identity]) -> _Listing:
+        """What lies in a folder that itself lies in those `above`."""
+        folders, files = [], []
+        with reading(shown(self.root, folder)):
+            identity = _identity((self.root / folder).stat())
+            if identity in above:
+                raise InputError(
+                    f"{shown(self.root, folder)}: is a link to a folder that it lies in, a loop; "
+                    "remove it"
+                )
+            with os.scandir(self.root / folder) as entries:
+                for entry in entries:
+                    path = posixpath.join(folder, entry.name)
+                    where = shown(self.root, path)
+                    if not folder and entry.name.lower() == LABELS_CSV:
+                        raise InputError(f"{where}: rename it to {LABELS_CSV}")
+                    if is_litter(entry.name):
+                        self.ignored.add(escaped(path))
+                    elif _leads_to_folder(entry, where):
+                        folders.append(checked_name(path, where))
+                    elif not folder and is_about_the_data(entry.name):
+                        self.ignored.add(escaped(path))
+                    else:
+                        files.append(checked_name(path, where))
+        return _Listing(folder, folders, files, above | {identity})
 
 
 def _leads_to_folder(entry: os.DirEntry[str], where: str) -> bool:

@@ -1,14 +1,14 @@
 """Pictures in a folder and their labels, found by names alone: no picture is opened.
 
 Three conventions, distinguished by what lies at the folder's top. If `labels.csv` is there, it
-says everything. If there are sub-folders `train` and any of `validation` (or `val`) and `test`
-alone, they are the splits, and each holds one sub-folder a class. Otherwise each sub-folder is a
-class, as for Keras' `image_dataset_from_directory` and torchvision's `ImageFolder`.
+says everything. If there are sub-folders `train` and any of `validation` and `test` alone, however
+they are spelt (`training_set`, `val2017`, `Test`), they are the splits, and each holds one
+sub-folder a class. Otherwise each sub-folder is a class, as for Keras'
+`image_dataset_from_directory` and torchvision's `ImageFolder`.
 """
 
 import os
 import stat
-from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,9 +18,10 @@ import numpy.typing as npt
 from spotimes.dataset.prepared import SPLITS
 from spotimes.errors import InputError
 from spotimes.ingestion.class_folders import read_class_folders
-from spotimes.ingestion.file_names import reading, shown
-from spotimes.ingestion.labels_csv import ByClass, read_labels_csv
-from spotimes.preprocessing.picture_files import LABELS_CSV
+from spotimes.ingestion.file_names import escaped, reading, shown
+from spotimes.ingestion.labelled_paths import LabelledPaths
+from spotimes.ingestion.labels_csv import read_labels_csv
+from spotimes.preprocessing.picture_files import LABELS_CSV, is_about_the_data, is_litter
 
 
 class LabelledFiles(NamedTuple):
@@ -38,6 +39,7 @@ class LabelledFiles(NamedTuple):
         ignored: relative paths of what is not meant as data, unprintable characters escaped. An
             ignored folder stands for all in it. With `labels.csv`, which alone says what is data,
             all that it does not name, except what lies behind links to folders.
+        layout: how the sub-folders were understood, where their names alone leave that open.
     """
 
     root: Path
@@ -46,10 +48,14 @@ class LabelledFiles(NamedTuple):
     splits: npt.NDArray[np.int8]
     class_names: list[str]
     ignored: list[str]
+    layout: list[str]
 
 
-def find(root: Path) -> LabelledFiles:
+def find(root: Path, *, split_folders: bool = True) -> LabelledFiles:
     """Finds a folder's pictures and their labels.
+
+    A folder that holds nothing but another of its own name, as archives are often unpacked, stands
+    for that one.
 
     Files of any suffix count, except these, which are ignored: names that begin with a dot, what
     systems and programs leave behind (`Thumbs.db`, `1.png:Zone.Identifier`, ...), `labels.csv`, and
@@ -59,6 +65,7 @@ def find(root: Path) -> LabelledFiles:
 
     Args:
         root: the folder.
+        split_folders: whether sub-folders may be splits, as `params.prepare` says.
 
     Returns:
         At least two classes, each with a file; where splits are given, each class with one in
@@ -77,16 +84,43 @@ def find(root: Path) -> LabelledFiles:
             ) from error
     if not is_folder:
         raise InputError(f"{shown(root)}: is a file; what is wanted is a folder of pictures")
-    if os.path.lexists(root / LABELS_CSV):
-        splits, ignored = read_labels_csv(root)
-        return _in_order(root, splits, ignored, shown(root, LABELS_CSV))
-    splits, ignored = read_class_folders(root)
-    return _in_order(root, splits, ignored, shown(root))
+    inner, outside = _unpacked(root)
+    layout = [f"the pictures are in {escaped(str(inner))}"] if inner != root else []
+    if os.path.lexists(inner / LABELS_CSV):
+        found, where = read_labels_csv(inner), shown(inner, LABELS_CSV)
+    else:
+        found, where = read_class_folders(inner, split_folders=split_folders), shown(inner)
+    found = found._replace(ignored=sorted(outside + found.ignored), layout=layout + found.layout)
+    return _in_order(inner, found, where)
 
 
-def _in_order(
-    root: Path, splits: Mapping[int, ByClass], ignored: list[str], where: str
-) -> LabelledFiles:
+def _unpacked(root: Path) -> tuple[Path, list[str]]:
+    """The folder that is meant, and the paths from it of what is ignored around it."""
+    folder, around = root, list[Path]()
+    while True:
+        with reading(shown(folder)), os.scandir(folder) as scanned:
+            entries = list(scanned)
+        meant = [entry for entry in entries if not _is_ignored(entry)]
+        if (
+            len(meant) != 1
+            or not meant[0].is_dir(follow_symlinks=False)
+            or meant[0].name.casefold() != folder.resolve().name.casefold()
+        ):
+            return folder, [escaped(os.path.relpath(path, folder)) for path in around]
+        around += [folder / entry.name for entry in entries if entry is not meant[0]]
+        folder /= meant[0].name
+
+
+def _is_ignored(entry: os.DirEntry[str]) -> bool:
+    if entry.name.lower() == LABELS_CSV:
+        return False
+    return is_litter(entry.name) or (
+        is_about_the_data(entry.name) and not entry.is_dir(follow_symlinks=False)
+    )
+
+
+def _in_order(root: Path, found: LabelledPaths, where: str) -> LabelledFiles:
+    splits = found.splits
     first = min(splits)
     class_names = sorted(splits[first])
     for split in sorted(splits):
@@ -114,5 +148,6 @@ def _in_order(
         np.repeat(label_of, count),
         np.repeat(split_of.astype(np.int8), count),
         class_names,
-        ignored,
+        found.ignored,
+        found.layout,
     )

@@ -17,26 +17,21 @@ from spotimes.ingestion.file_names import (
     shortened,
     shown,
 )
+from spotimes.ingestion.labelled_paths import ByClass, LabelledPaths
 from spotimes.ingestion.split import NOT_GIVEN
 from spotimes.preprocessing.picture_files import LABELS_CSV
 
 REQUIRED = ("path", "label")
 COLUMNS = (*REQUIRED, "split")
 
-ByClass = dict[str, list[str]]
 
-
-def read_labels_csv(root: Path) -> tuple[dict[int, ByClass], list[str]]:
+def read_labels_csv(root: Path) -> LabelledPaths:
     """Reads a folder's labels.csv.
 
     Its columns are `path`, `label` and, if wanted, `split`.
 
     Args:
         root: the folder.
-
-    Returns:
-        For each split (an index into `SPLITS`, or `NOT_GIVEN`) the paths from `root` by class; and
-        the paths that it does not name, sorted.
 
     Raises:
         InputError: it is no such file, or names what is not there.
@@ -84,7 +79,7 @@ def read_labels_csv(root: Path) -> tuple[dict[int, ByClass], list[str]]:
             f"{where}: no line has the split train; set it where the network is to learn from the "
             "picture, or remove the column"
         )
-    return splits, _not_named(root, splits)
+    return LabelledPaths(splits, ignored=_not_named(root, splits), layout=[])
 
 
 def _not_named(root: Path, named: Mapping[int, ByClass]) -> list[str]:

@@ -3,59 +3,23 @@ import os
 import socket
 import sys
 import tracemalloc
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from spotimes.errors import InputError
-from spotimes.ingestion.labelled_files import LabelledFiles, find
-
-NFC, NFD = "caf\u00e9", "cafe\u0301"
-TWO = ["cat/1.png", "dog/1.png"]
-SPLITS = ["train/cat/1.png", "train/dog/1.png", "test/cat/1.png", "test/dog/1.png"]
-
-
-def filled(root: Path, paths: Iterable[str]) -> Path:
-    """A folder of tiny files; a path that ends in / is an empty folder."""
-    root.mkdir(exist_ok=True)
-    for path in paths:
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        if path.endswith("/"):
-            (root / path).mkdir(exist_ok=True)
-        else:
-            (root / path).write_bytes(b"x")
-    return root
-
-
-def listed(
-    root: Path, csv: str | bytes, paths: Iterable[str] = ("a.png", "b.png", "c.png")
-) -> Path:
-    """A folder of tiny files with a labels.csv."""
-    filled(root, paths)
-    content = csv.encode() if isinstance(csv, str) else csv
-    (root / "labels.csv").write_bytes(content)
-    return root
-
-
-def listing(files: LabelledFiles) -> list[tuple[int, str, str]]:
-    """(split, class, path) of each file."""
-    return [
-        (int(split), files.class_names[label], path)
-        for split, label, path in zip(files.splits, files.labels, files.paths, strict=True)
-    ]
-
-
-def fault(root: Path) -> str:
-    """The one line with which the folder is refused, without the folder's path before it."""
-    with pytest.raises(InputError) as caught:
-        find(root)
-    message = str(caught.value)
-    assert message.splitlines() == [message]
-    assert message.startswith(str(root))
-    message.encode()
-    return message.removeprefix(str(root)).lstrip("/: ")
+from spotimes.ingestion.labelled_files import find
+from tests.spotimes.ingestion.named_files import (
+    NFC,
+    NFD,
+    SPLITS,
+    TWO,
+    fault,
+    filled,
+    listed,
+    listing,
+)
 
 
 def test_each_folder_is_a_class(tmp_path: Path) -> None:
@@ -73,62 +37,6 @@ def test_each_folder_is_a_class(tmp_path: Path) -> None:
     ]
     assert (files.labels.dtype, files.splits.dtype) == (np.dtype(np.int64), np.dtype(np.int8))
     assert files.ignored == []
-
-
-@pytest.mark.parametrize("validation", ["validation", "val"])
-def test_ready_made_splits(tmp_path: Path, validation: str) -> None:
-    paths = [*SPLITS, f"{validation}/dog/sub/2.png"]
-    assert listing(find(filled(tmp_path, paths))) == [
-        (0, "cat", "train/cat/1.png"),
-        (0, "dog", "train/dog/1.png"),
-        (1, "dog", f"{validation}/dog/sub/2.png"),
-        (2, "cat", "test/cat/1.png"),
-        (2, "dog", "test/dog/1.png"),
-    ]
-
-
-def test_train_alone_is_a_ready_made_split(tmp_path: Path) -> None:
-    files = find(filled(tmp_path, ["train/cat/1.png", "train/dog/1.png"]))
-    assert files.splits.tolist() == [0, 0]
-    assert files.class_names == ["cat", "dog"]
-
-
-def test_train_beside_a_class_is_a_class(tmp_path: Path) -> None:
-    files = find(filled(tmp_path, ["train/1.png", "bus/1.png"]))
-    assert listing(files) == [(-1, "bus", "bus/1.png"), (-1, "train", "train/1.png")]
-
-
-def test_labels_csv(tmp_path: Path) -> None:
-    csv = "label,path\nT-shirt/top,a.png\n\ncat,deep/b.png\nT-shirt/top,./deep//a.png\n"
-    unnamed = ["not named.png", "deep/neither.png", ".git/config", "deep/.hidden"]
-    files = find(listed(tmp_path, csv, ["a.png", "deep/a.png", "deep/b.png", *unnamed]))
-    assert files.class_names == ["T-shirt/top", "cat"]
-    assert listing(files) == [
-        (-1, "T-shirt/top", "a.png"),
-        (-1, "T-shirt/top", "deep/a.png"),
-        (-1, "cat", "deep/b.png"),
-    ]
-    assert (files.labels.dtype, files.splits.dtype) == (np.dtype(np.int64), np.dtype(np.int8))
-    assert files.ignored == [
-        ".git", "deep/.hidden", "deep/neither.png", "labels.csv", "not named.png",
-    ]  # fmt: skip
-
-
-def test_labels_csv_with_splits_as_a_spreadsheet_saves_it(tmp_path: Path) -> None:
-    csv = (
-        "\ufeffpath,label,split\r\n"
-        '"a, b.png","big ""cat""",test\r\n'
-        'b.png,"big ""cat""",train\r\n'
-        "c.png,dog,train\r\n"
-        "train/d.png,dog,validation\r\n"
-    )
-    files = find(listed(tmp_path, csv, ["a, b.png", "b.png", "c.png", "train/d.png"]))
-    assert listing(files) == [
-        (0, 'big "cat"', "b.png"),
-        (0, "dog", "c.png"),
-        (1, "dog", "train/d.png"),
-        (2, 'big "cat"', "a, b.png"),
-    ]
 
 
 def test_labels_csv_goes_before_the_other_conventions(tmp_path: Path) -> None:
@@ -268,20 +176,6 @@ def test_folders_may_be_nested_deeper_than_calls(tmp_path: Path) -> None:
         ([*SPLITS, "test/owl/"], "test/owl: the class has no pictures"),
         (["cat/1.png"], "has only one class, cat; a classifier needs two or more, each a folder"),
         (["train/cat/1.png"], "has only one class, cat; a classifier needs two or more"),
-        ([*SPLITS, "test/owl/1.png"], "test has the class owl, which train lacks; give train"),
-        ([*SPLITS, "val/owl/1.png"], "validation has the class owl, which train lacks"),
-        (["test/cat/1.png", "val/cat/1.png"], "holds test and val, but no train; ready-made split"),
-        ([*SPLITS, "val/cat/1", "validation/cat/1"], "holds both val and validation; one of them"),
-        (["train/1.png", "test/cat/1.png"], "train/1.png: is a file, but train holds only one fol"),
-        ([*SPLITS, "train/1.png"], "train/1.png: is a file, but train holds only one folder a cla"),
-        ([*SPLITS, "val/"], "val: is empty; it needs a folder for each class"),
-        ([*SPLITS, "extra/cat/1.png"], "holds the folders test and train, which seem to be splits"),
-        (
-            ["Training/cat/1", "Testing/cat/1"],
-            "holds the folders Testing and Training, which seem to be splits, but Testing is none; "
-            "ready-made splits are the folders train, validation (or val) and test alone",
-        ),
-        (["train/cat/1", "valid/cat/1"], "which seem to be splits, but valid is none"),
         (
             [*TWO, f"{NFC}/1", f"{NFD}/1"],
             f"{NFC}: in Unicode's form NFC its name equals that of another folder "
@@ -367,96 +261,6 @@ def test_what_may_not_be_read(tmp_path: Path, closed: str) -> None:
         assert "cannot be read (Permission denied); see to its permissions" in fault(tmp_path)
     finally:
         (tmp_path / closed).chmod(0o700)
-
-
-@pytest.mark.parametrize(
-    ("csv", "message"),
-    [
-        ("", "is empty; its first line must be path,label"),
-        ("\ufeff\n\n", "is empty; its first line must be path,label"),
-        ("path,label\n\n", "has a header only; add a line for each picture"),
-        ("path,split\na.png,train\n", "the column label is missing; allowed are path, label, s"),
-        ("label\ncat\n", "the column path is missing"),
-        ("path,label,width\na.png,cat,1\n", "column 'width' is not known; allowed are path, la"),
-        ("path,label,\na.png,cat,\n", "column '' is not known"),
-        ("path;label\na.png;cat\n", "column 'path;label' is not known; allowed are path, label, s"),
-        ("x" * 9999 + "\n", f"column '{'x' * 200}...' is not known"),
-        ("path,label,path\na.png,cat,a.png\n", "column 'path' is there twice; remove one"),
-        ("path,label\na.png,cat\nb.png\n", "line 3: has 1 fields, not 2 as the header"),
-        ("path,label\n\nb.png,cat,x\n", 'line 3: has 3 fields, not 2 as the header; a comma with'),
-        ("path,label\na.png,cat\nd.png,cat\n", "line 3: path d.png cannot be found (No such file"),
-        ("path,label\na.png\\b.png,cat\n", "line 2: path a.png\\b.png cannot be found"),
-        ("path,label\na.png/b.png,cat\n", "line 2: path a.png/b.png cannot be found"),
-        (f"path,label\n{'x' * 5000},cat\n", "line 2: path " + "x" * 200 + "... cannot be found"),
-        ("path,label\n.,cat\n", "line 2: path . is a folder; name a picture"),
-        ("path,label\n,cat\n", "line 2: path is empty; name a picture"),
-        ("path,label\n/a.png,cat\n", "line 2: path /a.png is absolute; write it relative to the"),
-        ("path,label\n../x/a.png,cat\n", "line 2: path ../x/a.png has `..`; a picture must lie"),
-        ("path,label\nx/../../a.png,cat\n", "line 2: path x/../../a.png has `..`"),
-        ('path,label\n"a\n.png",cat\n', "line 2: path: has a line break or control character in"),
-        ("path,label\na.png,cat\nb.png,dog\n./a.png,dog\n", "line 4: path a.png is on line 2 alr"),
-        ("path,label\na.png,cat\nb.png,\n", "line 3: label: is empty; a class needs a name"),
-        ("path,label\na.png,\u00a0 \n", "line 2: label: is empty; a class needs a name"),
-        ("path,label\na.png, cat\n", "line 2: label: ' cat' begins or ends with a blank; rem"),
-        ('path,label\na.png,"c\nat"\n', "line 2: label: has a line break or control character"),
-        ("path,label\na.png,..\n", "line 2: label: .. is no class' name"),
-        (
-            f"path,label\na.png,{NFC}\nb.png,{NFD}\n",
-            "line 3: in Unicode's form NFC the label equals another one, of line 2 "
-            "('caf\\xe9' and 'cafe\\u0301'); spell both alike",
-        ),
-        ("path,label\na.png,cat\nb.png,cat\n", "has only one class, cat; a classifier needs two"),
-        (
-            "path,label,split\na.png,cat,val\n",
-            "line 2: split is 'val', not train, validation, test",
-        ),
-        (
-            "path,label,split\na.png,cat,train\nb.png,dog,\n",
-            "line 2 gives a split, but line 3 does not; give it on every line or on none",
-        ),
-        (
-            "path,label,split\na.png,cat,\nb.png,dog,\nc.png,dog,test\n",
-            "line 4 gives a split, but line 2 does not",
-        ),
-        ("path,label,split\na.png,cat,test\nb.png,dog,test\n", "no line has the split train; set"),
-        ("path,label,split\na.png,cat,\nb.png,dog,\n", "no line has the split train; set it where"),
-        (
-            "path,label,split\na.png,cat,train\nb.png,dog,train\nc.png,owl,test\n",
-            "test has the class owl, which train lacks",
-        ),
-        (b"path,label\na.png,caf\xe9\n", "line 2: is not UTF-8; save the file with this encoding"),
-        ("path,label\na.png,cat\n".encode("utf-16"), "line 1: is not UTF-8"),
-        ("path,label\na.png,c\0at\n", "line 2: has a NUL byte; the file must be plain text in UTF"),
-        ('path,label\na.png,cat\n"b.png,dog\nc.png,dog\n', "line 3: is not CSV (unexpected end of"),
-        ('path,label\n"a.png"x,cat\n', "line 2: is not CSV ("),
-        ("path,label\ra.png,cat\r", "line 1: is not CSV ("),
-    ],
-)  # fmt: skip
-def test_a_fault_in_labels_csv(tmp_path: Path, csv: str | bytes, message: str) -> None:
-    message_of_it = fault(listed(tmp_path, csv))
-    assert message_of_it.startswith(f"labels.csv: {message}")
-
-
-def test_labels_csv_may_not_be_a_folder(tmp_path: Path) -> None:
-    assert fault(filled(tmp_path, [*TWO, "labels.csv/1.png"])).startswith("labels.csv: is no file")
-
-
-def test_a_folder_in_labels_csv(tmp_path: Path) -> None:
-    listed(tmp_path, "path,label\ncat,cat\n", TWO)
-    assert fault(tmp_path) == "labels.csv: line 2: path cat is a folder; name a picture"
-
-
-def test_links_in_labels_csv(tmp_path: Path) -> None:
-    root = listed(
-        tmp_path / "pictures", "path,label\nlink/1.png,cat\n2.png,dog\n1.png,dog\n", ["1.png"]
-    )
-    filled(tmp_path / "elsewhere", ["1.png"])
-    (root / "link").symlink_to("../elsewhere")
-    (root / "2.png").symlink_to("1.png")
-    assert find(root).paths == ["link/1.png", "1.png", "2.png"]
-    (root / "2.png").unlink()
-    (root / "2.png").symlink_to("2.png")
-    assert fault(root).startswith("labels.csv: line 3: path 2.png cannot be found (")
 
 
 def test_a_labels_csv_that_is_spelt_otherwise_is_not_ignored(tmp_path: Path) -> None:

@@ -1,0 +1,19 @@
+"""What a folder's sub-folders or its labels.csv say of its pictures, in no order yet."""
+
+from typing import NamedTuple
+
+ByClass = dict[str, list[str]]
+
+
+class LabelledPaths(NamedTuple):
+    """Paths from a folder, with `/` between parts.
+
+    Attributes:
+        splits: for each split (an index into `SPLITS`, or `NOT_GIVEN`) the pictures by class.
+        ignored: what is not meant as data, unprintable characters escaped; sorted.
+        layout: how the sub-folders were understood, where their names alone leave that open.
+    """
+
+    splits: dict[int, ByClass]
+    ignored: list[str]
+    layout: list[str]

@@ -1,0 +1,138 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spotimes.ingestion.labelled_files import find
+from tests.spotimes.ingestion.named_files import (
+    NFC,
+    NFD,
+    TWO,
+    fault,
+    filled,
+    listed,
+    listing,
+)
+
+
+def test_labels_csv(tmp_path: Path) -> None:
+    csv = "label,path\nT-shirt/top,a.png\n\ncat,deep/b.png\nT-shirt/top,./deep//a.png\n"
+    unnamed = ["not named.png", "deep/neither.png", ".git/config", "deep/.hidden"]
+    files = find(listed(tmp_path, csv, ["a.png", "deep/a.png", "deep/b.png", *unnamed]))
+    assert files.class_names == ["T-shirt/top", "cat"]
+    assert listing(files) == [
+        (-1, "T-shirt/top", "a.png"),
+        (-1, "T-shirt/top", "deep/a.png"),
+        (-1, "cat", "deep/b.png"),
+    ]
+    assert (files.labels.dtype, files.splits.dtype) == (np.dtype(np.int64), np.dtype(np.int8))
+    assert files.ignored == [
+        ".git", "deep/.hidden", "deep/neither.png", "labels.csv", "not named.png",
+    ]  # fmt: skip
+
+
+def test_labels_csv_with_splits_as_a_spreadsheet_saves_it(tmp_path: Path) -> None:
+    csv = (
+        "\ufeffpath,label,split\r\n"
+        '"a, b.png","big ""cat""",test\r\n'
+        'b.png,"big ""cat""",train\r\n'
+        "c.png,dog,train\r\n"
+        "train/d.png,dog,validation\r\n"
+    )
+    files = find(listed(tmp_path, csv, ["a, b.png", "b.png", "c.png", "train/d.png"]))
+    assert listing(files) == [
+        (0, 'big "cat"', "b.png"),
+        (0, "dog", "c.png"),
+        (1, "dog", "train/d.png"),
+        (2, 'big "cat"', "a, b.png"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("csv", "message"),
+    [
+        ("", "is empty; its first line must be path,label"),
+        ("\ufeff\n\n", "is empty; its first line must be path,label"),
+        ("path,label\n\n", "has a header only; add a line for each picture"),
+        ("path,split\na.png,train\n", "the column label is missing; allowed are path, label, s"),
+        ("label\ncat\n", "the column path is missing"),
+        ("path,label,width\na.png,cat,1\n", "column 'width' is not known; allowed are path, la"),
+        ("path,label,\na.png,cat,\n", "column '' is not known"),
+        ("path;label\na.png;cat\n", "column 'path;label' is not known; allowed are path, label, s"),
+        ("x" * 9999 + "\n", f"column '{'x' * 200}...' is not known"),
+        ("path,label,path\na.png,cat,a.png\n", "column 'path' is there twice; remove one"),
+        ("path,label\na.png,cat\nb.png\n", "line 3: has 1 fields, not 2 as the header"),
+        ("path,label\n\nb.png,cat,x\n", 'line 3: has 3 fields, not 2 as the header; a comma with'),
+        ("path,label\na.png,cat\nd.png,cat\n", "line 3: path d.png cannot be found (No such file"),
+        ("path,label\na.png\\b.png,cat\n", "line 2: path a.png\\b.png cannot be found"),
+        ("path,label\na.png/b.png,cat\n", "line 2: path a.png/b.png cannot be found"),
+        (f"path,label\n{'x' * 5000},cat\n", "line 2: path " + "x" * 200 + "... cannot be found"),
+        ("path,label\n.,cat\n", "line 2: path . is a folder; name a picture"),
+        ("path,label\n,cat\n", "line 2: path is empty; name a picture"),
+        ("path,label\n/a.png,cat\n", "line 2: path /a.png is absolute; write it relative to the"),
+        ("path,label\n../x/a.png,cat\n", "line 2: path ../x/a.png has `..`; a picture must lie"),
+        ("path,label\nx/../../a.png,cat\n", "line 2: path x/../../a.png has `..`"),
+        ('path,label\n"a\n.png",cat\n', "line 2: path: has a line break or control character in"),
+        ("path,label\na.png,cat\nb.png,dog\n./a.png,dog\n", "line 4: path a.png is on line 2 alr"),
+        ("path,label\na.png,cat\nb.png,\n", "line 3: label: is empty; a class needs a name"),
+        ("path,label\na.png,\u00a0 \n", "line 2: label: is empty; a class needs a name"),
+        ("path,label\na.png, cat\n", "line 2: label: ' cat' begins or ends with a blank; rem"),
+        ('path,label\na.png,"c\nat"\n', "line 2: label: has a line break or control character"),
+        ("path,label\na.png,..\n", "line 2: label: .. is no class' name"),
+        (
+            f"path,label\na.png,{NFC}\nb.png,{NFD}\n",
+            "line 3: in Unicode's form NFC the label equals another one, of line 2 "
+            "('caf\\xe9' and 'cafe\\u0301'); spell both alike",
+        ),
+        ("path,label\na.png,cat\nb.png,cat\n", "has only one class, cat; a classifier needs two"),
+        (
+            "path,label,split\na.png,cat,val\n",
+            "line 2: split is 'val', not train, validation, test",
+        ),
+        (
+            "path,label,split\na.png,cat,train\nb.png,dog,\n",
+            "line 2 gives a split, but line 3 does not; give it on every line or on none",
+        ),
+        (
+            "path,label,split\na.png,cat,\nb.png,dog,\nc.png,dog,test\n",
+            "line 4 gives a split, but line 2 does not",
+        ),
+        ("path,label,split\na.png,cat,test\nb.png,dog,test\n", "no line has the split train; set"),
+        ("path,label,split\na.png,cat,\nb.png,dog,\n", "no line has the split train; set it where"),
+        (
+            "path,label,split\na.png,cat,train\nb.png,dog,train\nc.png,owl,test\n",
+            "test has the class owl, which train lacks",
+        ),
+        (b"path,label\na.png,caf\xe9\n", "line 2: is not UTF-8; save the file with this encoding"),
+        ("path,label\na.png,cat\n".encode("utf-16"), "line 1: is not UTF-8"),
+        ("path,label\na.png,c\0at\n", "line 2: has a NUL byte; the file must be plain text in UTF"),
+        ('path,label\na.png,cat\n"b.png,dog\nc.png,dog\n', "line 3: is not CSV (unexpected end of"),
+        ('path,label\n"a.png"x,cat\n', "line 2: is not CSV ("),
+        ("path,label\ra.png,cat\r", "line 1: is not CSV ("),
+    ],
+)  # fmt: skip
+def test_a_fault_in_labels_csv(tmp_path: Path, csv: str | bytes, message: str) -> None:
+    message_of_it = fault(listed(tmp_path, csv))
+    assert message_of_it.startswith(f"labels.csv: {message}")
+
+
+def test_labels_csv_may_not_be_a_folder(tmp_path: Path) -> None:
+    assert fault(filled(tmp_path, [*TWO, "labels.csv/1.png"])).startswith("labels.csv: is no file")
+
+
+def test_a_folder_in_labels_csv(tmp_path: Path) -> None:
+    listed(tmp_path, "path,label\ncat,cat\n", TWO)
+    assert fault(tmp_path) == "labels.csv: line 2: path cat is a folder; name a picture"
+
+
+def test_links_in_labels_csv(tmp_path: Path) -> None:
+    root = listed(
+        tmp_path / "pictures", "path,label\nlink/1.png,cat\n2.png,dog\n1.png,dog\n", ["1.png"]
+    )
+    filled(tmp_path / "elsewhere", ["1.png"])
+    (root / "link").symlink_to("../elsewhere")
+    (root / "2.png").symlink_to("1.png")
+    assert find(root).paths == ["link/1.png", "1.png", "2.png"]
+    (root / "2.png").unlink()
+    (root / "2.png").symlink_to("2.png")
+    assert fault(root).startswith("labels.csv: line 3: path 2.png cannot be found (")
