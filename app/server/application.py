@@ -36,6 +36,7 @@ from app import info
 from app.server import inference_protocol as protocol
 from app.server.limits import Gate, Limits
 from app.server.refusal import RefusalError, busy
+from app.server.upload import picture_in
 from spotimes.errors import InputError, TooManyPixelsError
 from spotimes.inference.classifier import Classifier, top_k
 from spotimes.preprocessing.decode import SUFFIXES, decode_image
@@ -222,11 +223,7 @@ class Service:
         )
 
     async def predict(self, request: Request) -> Response:
-        """Classifies an uploaded picture; its bytes are the body."""
-        if request.headers.get("content-type", "").startswith("multipart/"):
-            raise RefusalError(
-                415, "a form is not read; send the file's bytes: curl --data-binary @FILE"
-            )
+        """Classifies an uploaded picture."""
         top = _whole(request, "top", 1, self.classifier.classes, self.classifier.classes)
         seen = _whole(request, "seen", 0, 1, 0)
         with self.gate.entered() as entry:
@@ -235,8 +232,9 @@ class Service:
                 request.headers.get("content-length"),
                 ", ".join(request.headers.getlist("content-encoding")),
             )
+            kind = request.headers.get("content-type", "")
             return JSONResponse(
-                await entry.work(functools.partial(self._predicted, body, top, bool(seen)))
+                await entry.work(functools.partial(self._predicted, body, kind, top, bool(seen)))
             )
 
     def _check_model(self, request: Request) -> None:
@@ -253,8 +251,8 @@ class Service:
         probabilities = self._probabilities(understood.images)
         return protocol.render(understood, probabilities, self.model)
 
-    def _predicted(self, body: bytes, top: int, seen: bool) -> dict[str, Any]:
-        image = self._read(body)
+    def _predicted(self, body: bytes, kind: str, top: int, seen: bool) -> dict[str, Any]:
+        image = self._read(body, kind)
         began = time.perf_counter()
         probabilities = self._probabilities(image.pixels[np.newaxis])
         milliseconds = 1000 * (time.perf_counter() - began)
@@ -272,9 +270,10 @@ class Service:
             answer["seen"] = _data_url(image.pixels)
         return answer
 
-    def _read(self, body: bytes) -> Seen:
+    def _read(self, body: bytes, kind: str) -> Seen:
         try:
-            found = decode_image(io.BytesIO(body), "the picture", self.gate.limits.pixels)
+            content = io.BytesIO(picture_in(body, kind))
+            found = decode_image(content, "the picture", self.gate.limits.pixels)
             pixels = resize_image(found, self.classifier.contract)
         except TooManyPixelsError as error:
             raise RefusalError(413, str(error)) from error

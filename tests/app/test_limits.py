@@ -266,12 +266,12 @@ def test_an_answer_that_takes_too_long(
     until(lambda: hurried.post("/predict", picture_bytes).status == 200)
 
 
-def test_what_fails_once_it_is_too_late_is_not_printed(
-    hurried: Server, large_picture: bytes
-) -> None:
+def test_what_clients_send_and_fails_is_not_printed(hurried: Server, large_picture: bytes) -> None:
     damaged = large_picture[:-50_000]
     assert hurried.post("/predict", damaged).status == 503
     until(lambda: idle(hurried))
+    form = {"Content_Type": "multipart/form-data; boundary=x"}
+    assert hurried.post("/predict", b"damaged", **form).status == 400
     hurried.process.terminate()
     assert hurried.process.communicate(timeout=60)[1] == ""
 

@@ -4,10 +4,13 @@ import base64
 import gzip
 import io
 import json
+import shutil
+import subprocess
 import sys
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +21,7 @@ from spotimes.inference.classifier import Classifier
 from tests.app.conftest import Ended
 from tests.app.models import MODEL
 from tests.app.pictures import png
-from tests.app.serving import INFER, Server, inference
+from tests.app.serving import INFER, Response, Server, inference
 
 
 @pytest.fixture(scope="session")
@@ -164,10 +167,79 @@ def test_a_picture_of_too_many_pixels(server: Server) -> None:
     assert server.post("/predict", png(10**6, 10**6, bytes(1000))).status == 413
 
 
-def test_a_form_is_answered_by_how_to_upload(server: Server) -> None:
-    response = server.post("/predict", b"--x", Content_Type="multipart/form-data; boundary=x")
-    assert response.status == 415
-    assert "curl --data-binary @FILE" in response.json["error"]
+def same(response: Response) -> Any:
+    """An answer but for its time."""
+    assert response.status == 200, response.json
+    return {key: value for key, value in response.json.items() if key != "milliseconds"}
+
+
+@pytest.mark.parametrize("packing", [None, "x-gzip"])
+def test_a_form_and_json_are_answered_as_the_files_bytes(
+    server: Server, picture_bytes: bytes, packing: str | None
+) -> None:
+    """Also where they are compressed, and with the same parameters."""
+    uploads = {
+        "multipart/form-data; boundary=cut": (
+            b'--cut\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+            + picture_bytes
+            + b"\r\n--cut--\r\n"
+        ),
+        "application/json": json.dumps(
+            {"image": base64.b64encode(picture_bytes).decode()}
+        ).encode(),
+    }
+    expected = same(server.post("/predict?top=3&seen=1", picture_bytes))
+    for content_type, body in uploads.items():
+        headers = {"Content_Type": content_type}
+        if packing:
+            headers["Content_Encoding"] = packing
+        sent = gzip.compress(body) if packing else body
+        assert same(server.post("/predict?top=3&seen=1", sent, **headers)) == expected
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        ("--data-binary @a.png", 200),
+        ("--data-binary @a.png -H Content-Type:", 200),
+        ("-T a.png -X POST", 200),
+        ("-F file=@a.png", 200),
+        ("-F picture=@a.png;type=image/png", 200),
+        ("-F file=<a.png", 200),
+        ("-F file=@a.png -H Transfer-Encoding:chunked", 200),
+        ("-F file=@a.png -F top=3", 400),
+        ("-F file=a.png", 400),
+        ("--json @a.json", 200),
+        ("-d @a.json", 200),
+        ("-d @a.png", 400),
+        ("-d @a.png -H Content-Type:image/png", 400),
+        ("--data-urlencode image@a.png", 400),
+    ],
+)
+def test_what_curl_sends(
+    server: Server, tmp_path: Path, picture_bytes: bytes, options: str, status: int
+) -> None:
+    (tmp_path / "a.png").write_bytes(picture_bytes)
+    image = base64.encodebytes(picture_bytes).decode()
+    (tmp_path / "a.json").write_text(json.dumps({"image": image}, indent=1))
+    done = subprocess.run(
+        ["curl", "-sS", "-w", "\n%{http_code}", *options.split(), f"{server.url}/predict?top=1"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    body, _, code = done.stdout.rpartition("\n")
+    answer = json.loads(body)
+    assert int(code) == status
+    if status == 200:
+        expected = same(server.post("/predict?top=1", picture_bytes))
+        assert answer["predictions"] == expected["predictions"]
+    elif "-F" in options:
+        assert "curl -F file=@FILE" in answer["error"] or "a picture is to be" in answer["error"]
+    else:
+        assert "curl --data-binary @FILE" in answer["error"]
 
 
 def test_what_is_no_http_is_reported(server: Server) -> None:
