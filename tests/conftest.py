@@ -11,10 +11,10 @@ import pytest
 
 from spotimes.blocks import Block
 from spotimes.dataset.prepared import Card, Split, SplitName, write_prepared
+from spotimes.downloads.download import fetch_any
 from spotimes.ingestion import readers
 from spotimes.ingestion.catalog import load_catalog
 from spotimes.ingestion.division import first_of_each_class, set_aside
-from spotimes.ingestion.download import fetch_any
 from spotimes.params.network import Network
 from spotimes.system import command
 from tests.project import CATALOGS

@@ -9,8 +9,9 @@ import numpy.typing as npt
 from pydantic import AfterValidator, Field
 
 from spotimes.dataset.prepared import Card, Split
+from spotimes.downloads.remote_file import is_hex
 from spotimes.errors import InputError
-from spotimes.ingestion.mirror import Mirror, Text, is_hex, unique
+from spotimes.ingestion.mirror import Mirror, Text, unique
 from spotimes.system.validation import Frozen, load_yaml, validated
 
 

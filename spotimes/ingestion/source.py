@@ -9,7 +9,8 @@ from PIL import Image as PILImage
 
 from spotimes.dataset.image_file import ImageFile, ImageSource, ImageWriter
 from spotimes.dataset.prepared import SPLITS, Card
-from spotimes.ingestion import download, own_images, readers
+from spotimes.downloads import download
+from spotimes.ingestion import own_images, readers
 from spotimes.ingestion.catalog import Catalog, load_catalog
 from spotimes.ingestion.fingerprints import Fingerprints, fingerprints_of
 from spotimes.ingestion.headers import Headers, headers_of_images

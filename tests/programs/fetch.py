@@ -3,8 +3,9 @@
 import resource
 import sys
 
-from spotimes.ingestion.download import fetch_any
-from spotimes.ingestion.mirror import File, Mirror, Records
+from spotimes.downloads.download import fetch_any
+from spotimes.downloads.remote_file import File
+from spotimes.ingestion.mirror import Mirror, Records
 from spotimes.system import command
 
 url, promised, *limit = sys.argv[1:]

@@ -18,9 +18,9 @@ import pytest
 import yaml
 
 from spotimes.dataset.prepared import Split, load_card, load_split
+from spotimes.downloads.download import cached_path
+from spotimes.downloads.remote_file import File
 from spotimes.ingestion.catalog import Canonical
-from spotimes.ingestion.download import cached_path
-from spotimes.ingestion.mirror import File
 from stages import prepare
 from tests.project import ROOT
 from tests.repository import save_params

@@ -6,9 +6,10 @@ import pytest
 import yaml
 
 from spotimes.dataset.prepared import Card, Split
+from spotimes.downloads.remote_file import File
 from spotimes.errors import InputError
 from spotimes.ingestion.catalog import Canonical, Catalog, load_catalog
-from spotimes.ingestion.mirror import File, Mirror
+from spotimes.ingestion.mirror import Mirror
 from tests.project import CATALOGS
 
 CIFAR10 = CATALOGS / "cifar10.yaml"

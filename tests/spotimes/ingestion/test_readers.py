@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from spotimes.dataset.prepared import Split
+from spotimes.downloads.download import fetch
+from spotimes.downloads.remote_file import File
 from spotimes.errors import InputError
 from spotimes.ingestion.catalog import Canonical, Catalog, load_catalog
-from spotimes.ingestion.download import fetch
-from spotimes.ingestion.mirror import File
 from spotimes.ingestion.readers import read
 from tests.project import CATALOGS
 

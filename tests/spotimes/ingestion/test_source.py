@@ -7,9 +7,9 @@ import pytest
 from PIL import Image as PILImage
 
 from spotimes.dataset.prepared import Card, Split, SplitName
+from spotimes.downloads.download import fetch_any
 from spotimes.errors import InputError
 from spotimes.ingestion.catalog import load_catalog
-from spotimes.ingestion.download import fetch_any
 from spotimes.ingestion.readers import read as read_mirror
 from spotimes.ingestion.source import Source, read
 from spotimes.ingestion.split import NOT_GIVEN, TEST, TRAIN

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from spotimes.downloads import download, downloaders
+from spotimes.downloads.download import cached_path, fetch, fetch_any
+from spotimes.downloads.remote_file import File
 from spotimes.errors import InputError, MirrorError
-from spotimes.ingestion import download, downloaders
-from spotimes.ingestion.download import cached_path, fetch, fetch_any
-from spotimes.ingestion.mirror import File, Mirror, Records
+from spotimes.ingestion.mirror import Mirror, Records
 from tests.programs import program
 from tests.project import ROOT
 from tests.waiting import until
@@ -135,7 +136,7 @@ def test_a_wrong_byte_in_the_cache_is_noticed_and_mended(
         ("/half", "/half: broke off before its end", 2),
         ("/hangs-up", "Remote end closed connection without response", 2),
         ("/missing", "/missing: HTTP 404 Not Found", 1),
-        ("/wrong", f"but the catalog promises {SHA256}", 1),
+        ("/wrong", f"but its card promises {SHA256}", 1),
     ],
 )
 def test_what_arrives_damaged_is_not_kept(
@@ -312,7 +313,7 @@ class TestNpm:
                 "npm:tiny@1.0.0: npm pack ended with 1: no network",
             ),
             ("exit 3", "npm:tiny@1.0.0: npm pack ended with 3: no message"),
-            ("printf wrong > tiny-1.0.0.tgz", f"but the catalog promises {SHA256}"),
+            ("printf wrong > tiny-1.0.0.tgz", f"but its card promises {SHA256}"),
             ("true", "npm:tiny@1.0.0: npm pack gave 0 packages, not one"),
         ],
     )
@@ -371,7 +372,7 @@ class TestDeb:
                 "deb:tiny@0.1~git2-1: apt-get download ended with 100: Failed to fetch x",
             ),
             ("exit 3", "deb:tiny@0.1~git2-1: apt-get download ended with 3: no message"),
-            ("printf wrong > tiny_0.1_all.deb", f"but the catalog promises {SHA256}"),
+            ("printf wrong > tiny_0.1_all.deb", f"but its card promises {SHA256}"),
             ("true", "deb:tiny@0.1~git2-1: apt-get download gave 0 packages, not one"),
         ],
     )

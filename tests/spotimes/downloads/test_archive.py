@@ -8,8 +8,8 @@ from typing import Literal
 
 import pytest
 
+from spotimes.downloads.archive import ArchiveKind, gunzip, members
 from spotimes.errors import InputError
-from spotimes.ingestion.archive import ArchiveKind, gunzip, members
 
 Members = dict[str, bytes]
 Write = Callable[[Path, Members], Path]

@@ -1,4 +1,4 @@
-"""Fetches a dataset's files into a cache: whole and with the right hash, or not at all."""
+"""Fetches files into a cache: whole and with the right hash, or not at all."""
 
 import errno
 import os
@@ -7,15 +7,27 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import pooch
 from filelock import FileLock
 
+from spotimes.downloads.downloaders import DOWNLOADERS
+from spotimes.downloads.remote_file import File
 from spotimes.errors import InputError, MirrorError
-from spotimes.ingestion.downloaders import DOWNLOADERS
-from spotimes.ingestion.mirror import File, Mirror
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Offer(Protocol):
+    """A mirror: files that together are what is wanted."""
+
+    @property
+    def files(self) -> list[File]:
+        """All of them."""
+
+
+AnyOffer = TypeVar("AnyOffer", bound=Offer)
 
 
 def cache_folder() -> Path:
@@ -23,7 +35,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("SPOTIMES_CACHE") or pooch.os_cache("spotimes"))
 
 
-def fetch_any(mirrors: Sequence[Mirror]) -> tuple[Mirror, list[Path]]:
+def fetch_any(mirrors: Sequence[AnyOffer]) -> tuple[AnyOffer, list[Path]]:
     """Fetches the files of the first mirror that delivers them all.
 
     A mirror whose files are all in the cache already goes before the others, so that a second run
@@ -33,7 +45,7 @@ def fetch_any(mirrors: Sequence[Mirror]) -> tuple[Mirror, list[Path]]:
         mirrors: in the order in which to try them.
 
     Returns:
-        The mirror, and its files in its order, each with the hash that the catalog promises.
+        The mirror, and its files in its order, each with the hash that it promises.
 
     Raises:
         InputError: no mirror delivers, the disk is full, or the cache is no folder.
@@ -75,7 +87,7 @@ def fetch(file: File) -> Path:
             DOWNLOADERS[file.scheme](file.url, str(arrived), None)
             if not _has_hash(arrived, file.hash):
                 raise MirrorError(
-                    f"{file.url}: delivers {_hash(arrived, file.hash)}, but the catalog promises "
+                    f"{file.url}: delivers {_hash(arrived, file.hash)}, but its card promises "
                     f"{file.hash}"
                 )
             arrived.replace(path)
@@ -89,7 +101,7 @@ def cached_path(file: File) -> Path:
     return cache_folder() / f"{file.hash.partition(':')[2][:16]}-{file.name}"
 
 
-def _fetch_all(mirror: Mirror) -> list[Path] | MirrorError:
+def _fetch_all(mirror: Offer) -> list[Path] | MirrorError:
     """The mirror's files, or why it does not deliver them."""
     try:
         return [fetch(file) for file in mirror.files]
@@ -97,7 +109,7 @@ def _fetch_all(mirror: Mirror) -> list[Path] | MirrorError:
         return error
 
 
-def _is_cached(mirror: Mirror) -> bool:
+def _is_cached(mirror: Offer) -> bool:
     return all(cached_path(file).is_file() for file in mirror.files)
 
 

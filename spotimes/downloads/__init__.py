@@ -1,0 +1,1 @@
+"""Files from hosts and package registries, checked by their hashes and kept; archives' members."""
