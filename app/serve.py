@@ -17,7 +17,11 @@ SAMPLES = Path("data/samples")  # written by `prepare`; a device may have none
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares what `run` reads."""
     number = parser.add_argument
-    number("--host", default="127.0.0.1", help="address to listen at; 0.0.0.0 for all (127.0.0.1)")
+    number(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen at; :: for all, 0.0.0.0 for all of IPv4 (127.0.0.1)",
+    )
     number("--port", type=int, default=8000, help="port to listen at; 0 for a free one (8000)")
     number("--samples", type=Path, help=f"folder of pictures that the page offers ({SAMPLES})")
     number("--max-body-mib", type=float, default=10, help="of a request (10)")
@@ -76,7 +80,7 @@ def _check(arguments: argparse.Namespace) -> None:
             f"{MAX_PIXELS / 1e6:g}"
         )
     if not arguments.host:
-        raise InputError("--host: is empty; give an address, or 0.0.0.0 for all of this machine's")
+        raise InputError("--host: is empty; give an address, or :: for all of this machine's")
     if not 0 < arguments.timeout <= 3600:
         raise InputError(
             f"--timeout: {arguments.timeout:g} is not allowed; give more than 0, up to 3600"

@@ -27,7 +27,7 @@ def serve(app: ASGIApp, full: ASGIApp, host: str, port: int, limits: Limits) -> 
     Args:
         app: the application.
         full: answers the connections beyond the limit.
-        host: the address.
+        host: the address; `::` stands for all of this machine's, of IPv4, too.
         port: 0 for a free one.
         limits: how many connections there may be, and how long they may be idle, without a whole
             request's head, or without reading what they are sent.
@@ -36,14 +36,13 @@ def serve(app: ASGIApp, full: ASGIApp, host: str, port: int, limits: Limits) -> 
         InputError: the address is not available, or the system allows fewer connections.
     """
     _allow_files(2 * limits.connections + BACKLOG + OTHER_FILES)
+    host = host.strip("[]")  # as in a URL
+    shown = f"[{host}]" if ":" in host else host
     try:
-        family, *_, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listening = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+        listening = _listening(host, port)
     except (OSError, UnicodeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "no such address"
-        raise InputError(f"{host}, port {port}: {reason}; give another") from error
+        raise InputError(f"{shown}, port {port}: {reason}; give another") from error
     # asyncio does so itself only where a socket names its protocol; without it an answer whose head
     # and body are sent apart waits 40 ms for the client's delayed acknowledgement.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -51,7 +50,6 @@ def serve(app: ASGIApp, full: ASGIApp, host: str, port: int, limits: Limits) -> 
         milliseconds = math.ceil(1000 * limits.seconds)
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
     with listening:
-        shown = f"[{host}]" if family == socket.AF_INET6 else host
         config = uvicorn.Config(
             app,
             http=_protocol(full, limits),
@@ -71,6 +69,14 @@ def serve(app: ASGIApp, full: ASGIApp, host: str, port: int, limits: Limits) -> 
             # uvicorn raises the signal again once all is answered; being stopped is no failure.
             if not server.started:
                 raise
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family, *_, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    both = family == socket.AF_INET6 and address[0] == "::" and socket.has_dualstack_ipv6()
+    return socket.create_server(address, family=family, backlog=BACKLOG, dualstack_ipv6=both)
 
 
 def _allow_files(count: int) -> None:

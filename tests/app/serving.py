@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,8 +61,8 @@ class Server(NamedTuple):
 
     def connect(self) -> socket.socket:
         """Opens a connection."""
-        host, port = self.url.removeprefix("http://").split(":")
-        return socket.create_connection((host, int(port)), SECONDS)
+        address = urllib.parse.urlsplit(self.url)
+        return socket.create_connection((address.hostname, address.port), SECONDS)
 
     def metric(self, name: str) -> float:
         """The value of a metric, 0 if it has none yet."""

@@ -5,11 +5,14 @@ import gzip
 import io
 import json
 import shutil
+import socket
 import subprocess
 import sys
+import urllib.parse
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,8 @@ from spotimes.inference.classifier import Classifier
 from tests.app.conftest import Ended
 from tests.app.models import MODEL
 from tests.app.pictures import png
-from tests.app.serving import INFER, Response, Server, inference
+from tests.app.serving import INFER, Response, Server, inference, serving
+from tests.waiting import SECONDS
 
 
 @pytest.fixture(scope="session")
@@ -293,6 +297,31 @@ def test_many_at_once_get_their_own_answers(server: Server, picture_pixels: Any)
     np.testing.assert_array_equal(np.array(found, np.float32), expected)
 
 
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="the system has only IPv4")
+@pytest.mark.parametrize(
+    ("host", "shown", "reached"),
+    [
+        ("::", "[::]", {"::1", "127.0.0.1"}),
+        ("[::]", "[::]", {"::1", "127.0.0.1"}),
+        ("0::0", "[0::0]", {"::1", "127.0.0.1"}),
+        ("::1", "[::1]", {"::1"}),
+        ("0.0.0.0", "0.0.0.0", {"127.0.0.1"}),
+    ],
+)
+def test_the_addresses_it_listens_at(host: str, shown: str, reached: set[str]) -> None:
+    with serving("--host", host) as server:
+        port = urllib.parse.urlsplit(server.url).port
+        assert server.url == f"http://{shown}:{port}"
+        for address in ("::1", "127.0.0.1"):
+            refused = pytest.raises(ConnectionRefusedError)
+            with (
+                nullcontext() if address in reached else refused,
+                socket.create_connection((address, port), SECONDS) as link,
+            ):
+                link.sendall(b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert link.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+
 def test_without_its_packages_it_says_what_to_run(
     app: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -319,6 +348,7 @@ def test_without_its_packages_it_says_what_to_run(
         ("--max-buffered-mib", 1, "serve: --max-buffered-mib: 1 is not allowed; give at least "),
         ("--samples", "/nowhere", "serve: --samples: /nowhere: is no folder that can be read; "),
         ("--host", "192.0.2.1", "serve: 192.0.2.1, port 8000: "),
+        ("--host", "2001:db8::1", "serve: [2001:db8::1], port 8000: "),
         ("--model", "/nowhere.tflite", "serve: /nowhere.tflite: no such file; "),
     ],
 )
