@@ -74,7 +74,11 @@ def read_class_folders(root: Path, *, split_folders: bool = True) -> LabelledPat
             splits = _ready_made(tree, top, like_splits, inside)
             layout += _unusual_names(splits, inside)
             return LabelledPaths(
-                {split: found for split, (_, found) in splits.items()}, sorted(tree.ignored), layout
+                {split: found for split, (_, found) in splits.items()},
+                sorted(tree.ignored),
+                layout,
+                missing={},
+                groups={},
             )
     if len(top.folders) == 1 and tree.listing(top.folders[0], top.line).folders:
         raise InputError(
@@ -83,7 +87,7 @@ def read_class_folders(root: Path, *, split_folders: bool = True) -> LabelledPat
             "another: a classifier needs two or more"
         )
     classes = _classes(tree, top, check_splits=split_folders)
-    return LabelledPaths({NOT_GIVEN: classes}, sorted(tree.ignored), layout)
+    return LabelledPaths({NOT_GIVEN: classes}, sorted(tree.ignored), layout, missing={}, groups={})
 
 
 def _are_classes(like_splits: Mapping[str, Meant], inside: Mapping[str, _Listing]) -> bool:

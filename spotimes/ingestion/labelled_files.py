@@ -40,6 +40,7 @@ class LabelledFiles(NamedTuple):
             ignored folder stands for all in it. With `labels.csv`, which alone says what is data,
             all that it does not name, except what lies behind links to folders.
         layout: how the sub-folders were understood, where their names alone leave that open.
+        missing: why a file that `labels.csv` names is not among `paths`, by its path.
     """
 
     root: Path
@@ -49,9 +50,12 @@ class LabelledFiles(NamedTuple):
     class_names: list[str]
     ignored: list[str]
     layout: list[str]
+    missing: dict[str, str]
 
 
-def find(root: Path, *, split_folders: bool = True) -> LabelledFiles:
+def find(
+    root: Path, *, split_folders: bool = True, leave_out_missing: bool = False
+) -> LabelledFiles:
     """Finds a folder's pictures and their labels.
 
     A folder that holds nothing but another of its own name, as archives are often unpacked, stands
@@ -66,6 +70,7 @@ def find(root: Path, *, split_folders: bool = True) -> LabelledFiles:
     Args:
         root: the folder.
         split_folders: whether sub-folders may be splits, as `params.prepare` says.
+        leave_out_missing: whether files that `labels.csv` names need not be there.
 
     Returns:
         At least two classes, each with a file; where splits are given, each class with one in
@@ -87,9 +92,11 @@ def find(root: Path, *, split_folders: bool = True) -> LabelledFiles:
     inner, outside = _unpacked(root)
     layout = [f"the pictures are in {escaped(str(inner))}"] if inner != root else []
     if os.path.lexists(inner / LABELS_CSV):
-        found, where = read_labels_csv(inner), shown(inner, LABELS_CSV)
+        where = shown(inner, LABELS_CSV)
+        found = read_labels_csv(inner, leave_out_missing=leave_out_missing)
     else:
-        found, where = read_class_folders(inner, split_folders=split_folders), shown(inner)
+        where = shown(inner)
+        found = read_class_folders(inner, split_folders=split_folders)
     found = found._replace(ignored=sorted(outside + found.ignored), layout=layout + found.layout)
     return _in_order(inner, found, where)
 
@@ -150,4 +157,5 @@ def _in_order(root: Path, found: LabelledPaths, where: str) -> LabelledFiles:
         class_names,
         found.ignored,
         found.layout,
+        found.missing,
     )

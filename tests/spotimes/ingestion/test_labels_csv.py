@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spotimes.errors import InputError
 from spotimes.ingestion.labelled_files import find
 from tests.spotimes.ingestion.named_files import (
     NFC,
@@ -58,15 +59,13 @@ def test_labels_csv_with_splits_as_a_spreadsheet_saves_it(tmp_path: Path) -> Non
         ("label\ncat\n", "the column path is missing"),
         ("path,label,width\na.png,cat,1\n", "column 'width' is not known; allowed are path, la"),
         ("path,label,\na.png,cat,\n", "column '' is not known"),
-        ("path;label\na.png;cat\n", "column 'path;label' is not known; allowed are path, label, s"),
+        ("path|label\na.png|cat\n", "column 'path|label' is not known; allowed are path, label, s"),
         ("x" * 9999 + "\n", f"column '{'x' * 200}...' is not known"),
         ("path,label,path\na.png,cat,a.png\n", "column 'path' is there twice; remove one"),
         ("path,label\na.png,cat\nb.png\n", "line 3: has 1 fields, not 2 as the header"),
         ("path,label\n\nb.png,cat,x\n", 'line 3: has 3 fields, not 2 as the header; a comma with'),
-        ("path,label\na.png,cat\nd.png,cat\n", "line 3: path d.png cannot be found (No such file"),
-        ("path,label\na.png\\b.png,cat\n", "line 2: path a.png\\b.png cannot be found"),
-        ("path,label\na.png/b.png,cat\n", "line 2: path a.png/b.png cannot be found"),
-        (f"path,label\n{'x' * 5000},cat\n", "line 2: path " + "x" * 200 + "... cannot be found"),
+        ("path;label\na.png;cat\nb.png;a;b\n", "line 3: has 3 fields, not 2 as the header; a semi"),
+        ("path\tlabel\na.png\n", "line 2: has 1 fields, not 2 as the header; a tab within a name"),
         ("path,label\n.,cat\n", "line 2: path . is a folder; name a picture"),
         ("path,label\n,cat\n", "line 2: path is empty; name a picture"),
         ("path,label\n/a.png,cat\n", "line 2: path /a.png is absolute; write it relative to the"),
@@ -97,14 +96,16 @@ def test_labels_csv_with_splits_as_a_spreadsheet_saves_it(tmp_path: Path) -> Non
             "path,label,split\na.png,cat,\nb.png,dog,\nc.png,dog,test\n",
             "line 4 gives a split, but line 2 does not",
         ),
-        ("path,label,split\na.png,cat,test\nb.png,dog,test\n", "no line has the split train; set"),
-        ("path,label,split\na.png,cat,\nb.png,dog,\n", "no line has the split train; set it where"),
+        ("path,label,split\na.png,cat,test\nb.png,dog,test\n", "no picture has the split train; s"),
+        ("path,label,split\na.png,cat,\nb.png,dog,\n", "no picture has the split train; s"),
         (
             "path,label,split\na.png,cat,train\nb.png,dog,train\nc.png,owl,test\n",
             "test has the class owl, which train lacks",
         ),
         (b"path,label\na.png,caf\xe9\n", "line 2: is not UTF-8; save the file with this encoding"),
-        ("path,label\na.png,cat\n".encode("utf-16"), "line 1: is not UTF-8"),
+        ("path,label\na.png,cat\n".encode("utf-16-le"), "line 1: has a NUL byte; the file must be"),
+        ("path,label\na.png,cat\n".encode("utf-32"), "line 1: has a NUL byte; the file must be pl"),
+        ("path,label\na.png,cat\n".encode("utf-16")[:-1], "is not whole UTF-16, as which it begi"),
         ("path,label\na.png,c\0at\n", "line 2: has a NUL byte; the file must be plain text in UTF"),
         ('path,label\na.png,cat\n"b.png,dog\nc.png,dog\n', "line 3: is not CSV (unexpected end of"),
         ('path,label\n"a.png"x,cat\n', "line 2: is not CSV ("),
@@ -135,4 +136,75 @@ def test_links_in_labels_csv(tmp_path: Path) -> None:
     assert find(root).paths == ["link/1.png", "1.png", "2.png"]
     (root / "2.png").unlink()
     (root / "2.png").symlink_to("2.png")
-    assert fault(root).startswith("labels.csv: line 3: path 2.png cannot be found (")
+    assert "names 1 file that cannot be found: 2.png (line 3); paths" in fault(root)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_as_spreadsheets_of_other_countries_save_it(
+    tmp_path: Path, delimiter: str, encoding: str, end: str
+) -> None:
+    rows = [["path", "label"], ["a.png", "Bär"], ['"b,;.png"', "猫"]]
+    text = end.join(["", *(delimiter.join(row) for row in rows), ""])
+    bom = "\ufeff" if encoding == "utf-16-be" else ""
+    root = listed(tmp_path, (bom + text).encode(encoding), ["a.png", "b,;.png"])
+    assert listing(find(root)) == [(-1, "Bär", "a.png"), (-1, "猫", "b,;.png")]
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("d.png", "d.png"),
+        ("a.png\\b.png", "a.png\\b.png"),
+        ("a.png/b.png", "a.png/b.png"),
+        ("x" * 5000, "x" * 200 + "..."),
+    ],
+)
+def test_a_file_that_is_missing(tmp_path: Path, path: str, named: str) -> None:
+    assert fault(listed(tmp_path, f"path,label\na.png,cat\n{path},dog\n")) == (
+        f"labels.csv: names 1 file that cannot be found: {named} (line 3); paths are relative to "
+        "the folder, with / between parts. Mend the lines, or let prepare.leave_out have missing: "
+        "data/report.json then lists them all"
+    )
+
+
+def test_files_that_are_missing_are_listed_at_once(tmp_path: Path) -> None:
+    names = [f"{number}.png" for number in range(12)]
+    lines = [f"{name},{'cat' if number % 2 else 'dog'}" for number, name in enumerate(names)]
+    root = listed(tmp_path, "\n".join(["path,label", *lines]), ["3.png", "8.png"])
+    assert "names 10 files that cannot be found: 0.png (line 2), 1.png (line 3), 2.png" in fault(
+        root
+    )
+    (root / "3.png").unlink()
+    assert "names 11 files" in fault(root)
+    assert ", 10.png (line 12) and 1 more; paths are" in fault(root)
+
+
+def test_missing_files_can_be_left_out(tmp_path: Path) -> None:
+    csv = "path,label\na.png,cat\nlost.png,cat\nb.png,dog\nx/y.png,dog\n"
+    files = find(listed(tmp_path, csv), leave_out_missing=True)
+    assert files.paths == ["a.png", "b.png"]
+    assert files.missing == {
+        "lost.png": "is not there, but labels.csv names it on line 3",
+        "x/y.png": "is not there, but labels.csv names it on line 5",
+    }
+
+
+@pytest.mark.parametrize(
+    ("csv", "message"),
+    [
+        (
+            "path,label\na.png,cat\nb.png,dog\nx.png,owl\n",
+            "line 4: of the class owl no file is",
+        ),
+        ("path,label\nx.png,cat\ny.png,dog\n", "line 2: of the class cat no file is there; paths"),
+        (
+            "path,label,split\na.png,cat,test\nx.png,cat,train\n",
+            "no picture has the split train",
+        ),
+    ],
+)
+def test_what_is_left_of_it_must_still_do(tmp_path: Path, csv: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        find(listed(tmp_path, csv), leave_out_missing=True)
