@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from spotimes.blocks import layers_by_block
+from spotimes.blocks import LINEAR, layers, layers_by_block
 from spotimes.dataset.prepared import Card
 from spotimes.evaluation.metrics import (
     Accuracy,
@@ -211,22 +211,22 @@ def _budgets(result: Evaluation) -> str:
 def _architecture(
     network: Network, image_shape: Sequence[int], classes: int, size: Quantization
 ) -> str:
-    rows, activations = [], []
-    for number, (block, layers) in enumerate(layers_by_block(network, image_shape), start=1):
-        output = " x ".join(str(side) for side in layers[-1].output_shape)
-        described = " + ".join(layer.description for layer in layers)
+    rows = []
+    for number, (block, made) in enumerate(layers_by_block(network, image_shape), start=1):
+        output = " x ".join(str(side) for side in made[-1].output_shape)
+        described = " + ".join(layer.description for layer in made)
         rows.append((str(number), described, str(block.stride), output))
-        activations += [layer.activation.title for layer in layers]
     rows.append(("", "global average pooling", "", output.split()[-1]))
     rows.append(("", "dense, softmax", "", str(classes)))
+    activations = dict.fromkeys(layer.activation for layer in layers(network, image_shape))
+    titles = " or ".join(each.title for each in activations if each is not LINEAR)
+    linear = "; a linear one has no activation" if LINEAR in activations else ""
     return f"""
 ## Architecture
 
 {_table(("block", "layers", "stride", "output"), rows)}
 
-Each convolution has batch norm, folded into its weights, and {
-        " or ".join(dict.fromkeys(activations))
-    } behind it.
+Each convolution has batch norm, folded into its weights, and {titles} behind it{linear}.
 {_thousands(size.parameters)} parameters, {size.macs / 1e6:.3g} million multiplications an image.
 """
 

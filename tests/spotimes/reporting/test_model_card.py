@@ -109,6 +109,7 @@ FIGURES: dict[str, Any] = {
         "| 1 | 3x3 convolution | 1 | 9 x 8 x 8 |",
         "| 2 | 3x3 depthwise + 1x1 convolution | 2 | 5 x 4 x 24 |",
         "|  | dense, softmax |  | 2 |",
+        "Each convolution has batch norm, folded into its weights, and ReLU behind it.",
         "Licence: CC0",
         "Citation: Doe, Two, 2020",
     ],
@@ -163,6 +164,20 @@ def test_a_class_name_does_not_break_its_table() -> None:
     odd = FIGURES["result"].int8.model_copy(update={"class_top1": {"a|b": 0.5}})
     judged = FIGURES["result"].model_copy(update={"int8": odd, "fp32": odd})
     assert "| a\\|b | 50.00% | 50.00% |" in render(**FIGURES | {"result": judged})
+
+
+def test_linear_bottlenecks_are_described() -> None:
+    blocks = [
+        Block(kind="conv", channels=8, activation="relu6"),
+        Block(kind="inverted_residual", channels=8, kernel=5, expansion=6, activation="relu6"),
+    ]
+    lines = render(**FIGURES | {"network": Network(largest_side=48, blocks=blocks)}).splitlines()
+    layers = "1x1 convolution + 5x5 depthwise + linear 1x1 convolution + addition"
+    assert f"| 2 | {layers} | 1 | 9 x 8 x 8 |" in lines
+    assert (
+        "Each convolution has batch norm, folded into its weights, and ReLU6 behind it; a linear "
+        "one has no activation."
+    ) in lines
 
 
 def test_no_budgets() -> None:
