@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from spotimes.errors import InputError
 from spotimes.params.load import GROUPS, PARAMS_FILE, load_group, schema
+from spotimes.params.search import Choices
 from spotimes.system.validation import load_yaml, validated
 from tests.project import ROOT
 
@@ -225,6 +226,25 @@ def test_a_row_with_a_stride_is_always_there() -> None:
 def test_some_row_of_the_space_is_always_there() -> None:
     row = {"kind": ["conv"], "channels": [8], "stride": 1, "kernel": [3], "repeats": [0, 1]}
     assert "let one have repeats above 0" in refusal("search", ("space",), [row, row])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"expansion": None}, "needs a list"), ({"kind": ["conv"]}, "has no expansion")],
+)
+def test_a_row_has_expansions_if_and_only_if_a_kind_has(
+    change: dict[str, Any], message: str
+) -> None:
+    row = {
+        "kind": ["inverted_residual"],
+        "channels": [8],
+        "stride": 1,
+        "kernel": [3],
+        "expansion": [6],
+        "repeats": [1],
+    }
+    with pytest.raises(ValueError, match=message):
+        Choices.model_validate(row | change)
 
 
 def test_a_reason_that_does_not_exist_is_reported_with_those_that_do() -> None:

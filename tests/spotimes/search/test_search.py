@@ -11,7 +11,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import optuna
 import pandas as pd
 import pytest
 import yaml
@@ -20,11 +19,11 @@ from spotimes.blocks import Block
 from spotimes.errors import InputError
 from spotimes.nn.frameworks import keras
 from spotimes.params.network import Network
-from spotimes.params.search import Choices, Limits
+from spotimes.params.search import Limits
 from spotimes.search import __main__ as search
 from spotimes.search import objective, pareto
 from spotimes.search.architecture_cost import Cost, estimate
-from spotimes.search.space import choices_of, chosen, described
+from spotimes.search.space import described
 from spotimes.system.validation import load_yaml
 from tests.project import ROOT
 from tests.repository import link_data, save_params
@@ -192,38 +191,6 @@ def test_it_says_that_the_network_of_params_is_over_a_limit(
     printed = capsys.readouterr().out.splitlines()
     assert printed[0] == "network.blocks: over search.limits (bytes), not trained"
     assert "\n".join(printed).count("network.blocks") == 1
-
-
-@pytest.mark.parametrize("kernel", [3, 5])
-@pytest.mark.parametrize("repeats", [(1, 0, 1), (1, 2, 1), (1, 2, 2)])
-def test_choices_give_the_blocks_back(repeats: tuple[int, ...], kernel: int) -> None:
-    rows = [([1], 2), ([0, 1, 2], 1), ([1, 2], 1)]
-    space = [
-        Choices(
-            kind=["separable", "conv"],
-            channels=[8, 16],
-            stride=stride,
-            kernel=[3, 5],
-            repeats=allowed,
-        )
-        for allowed, stride in rows
-    ]
-    taken = {
-        f"{row} {name}": value
-        for row, count in enumerate(repeats)
-        for name, value in {
-            "kind": "conv" if count == 1 else "separable",
-            "channels": 8 * (1 + row % 2),
-            "kernel": kernel,
-            "repeats": count,
-        }.items()
-    }
-    blocks = chosen(optuna.trial.FixedTrial(taken), space)
-    found = choices_of(blocks, space)
-    assert found is not None
-    assert chosen(optuna.trial.FixedTrial(found), space) == blocks
-    assert choices_of(blocks[1:], space) is None
-    assert choices_of([*blocks, Block(kind="conv", channels=24)], space) is None
 
 
 def test_started_again_it_resumes_and_with_another_seed_begins_anew(pretended: list[str]) -> None:

@@ -1,26 +1,23 @@
-"""A network of inverted residuals, from training to the model card."""
+"""A network of inverted residuals, from training to the INT8 file, its layers and its cost."""
 
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import optuna
 import pytest
 
-from spotimes.blocks import Block, layers, layers_by_block
+from spotimes.blocks import ACTIVATIONS, LINEAR, Block, layers
 from spotimes.dataset.prepared import Split, SplitName
 from spotimes.evaluation import layer_error
 from spotimes.inference.classifier import Classifier
 from spotimes.inference.contract import Contract
 from spotimes.nn.frameworks import keras
 from spotimes.params.network import Network
-from spotimes.params.search import Choices
 from spotimes.params.train import Train
 from spotimes.pixels import to_float32
 from spotimes.quantization import convert
 from spotimes.quantization.fold import folded
 from spotimes.search.architecture_cost import estimate, untrained
-from spotimes.search.space import choices_of, chosen
 from spotimes.system.validation import load_yaml
 from spotimes.tflite.metadata import embedded
 from spotimes.tflite.tflite_file import TFLiteFile
@@ -39,6 +36,8 @@ NETWORK = Network(
     ],
 )
 
+RELU6 = ACTIVATIONS["relu6"]
+
 pytestmark = pytest.mark.usefixtures("reseed")
 
 
@@ -46,14 +45,25 @@ pytestmark = pytest.mark.usefixtures("reseed")
 def model(
     cifar10: dict[SplitName, Split], reseed: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Any:
-    """The network, trained for a few steps."""
+    """The network after a few steps, with norms under which ReLU6 cuts off what is above 6.
+
+    Fresh norms bring nearly all outputs below 3, where ReLU6 does not differ from ReLU.
+    """
     reseed()
     folder = tmp_path_factory.mktemp("train")
     recipe = Train.model_validate(load_yaml(ROOT / "params.yaml")["train"])
     recipe = recipe.model_copy(update={"epochs": 3, "batch_size": 48, "averaging": 0.0})
     checkpoint, history = Checkpoint(folder / "state.npz", "key"), folder / "history.csv"
     data = TrainingData(cifar10["train"], cifar10["validation"], 10)
-    return train(NETWORK, recipe, data, checkpoint, history).model
+    model = train(NETWORK, recipe, data, checkpoint, history).model
+    rng = np.random.default_rng(1)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.gamma.assign(rng.uniform(1, 3, layer.gamma.shape))
+            layer.beta.assign(rng.normal(0, 0.5, layer.beta.shape))
+            layer.momentum = 0.0  # the statistics become those of the next batch
+    model(to_float32(cifar10["train"].images), training=True)
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -85,23 +95,46 @@ def test_folded_it_computes_the_same(model: Any, cifar10: dict[SplitName, Split]
     np.testing.assert_allclose(without(images), model(images, training=False), atol=1e-5)
 
 
-def test_in_int8_it_stays_near(files: tuple[Path, Path], cifar10: dict[SplitName, Split]) -> None:
+def test_int8_probabilities_differ_by_a_tenth_of_what_images_do(
+    files: tuple[Path, Path], cifar10: dict[SplitName, Split]
+) -> None:
     fp32, int8 = files
     TFLiteFile(int8.read_bytes()).check_integer()
     assert TFLiteFile(int8.read_bytes()).operators()["ADD"] == 2
     images = cifar10["test"].images
     wanted, got = (Classifier(path).probabilities(images) for path in (fp32, int8))
-    assert np.abs(wanted - got).mean() < 0.02
+    assert np.abs(wanted - got).mean() < wanted.std(axis=0).mean() / 10
 
 
-def test_the_layer_report_names_its_additions(
+def test_quantization_noise_is_below_a_fourteenth_of_the_signal_in_every_layer(
     files: tuple[Path, Path], cifar10: dict[SplitName, Split]
 ) -> None:
     names = layer_error.layer_names(NETWORK, SHAPE)
-    errors = layer_error.measure(*files, cifar10["test"].images[:5], names)
-    found = {error.layer: error.decibels for error in errors}
-    assert found["block2_add"] > 5
-    assert found["block4_add"] > 5
+    errors = layer_error.measure(*files, cifar10["test"].images[:20], names)
+    assert [error.layer for error in errors] == names
+    assert min(error.decibels for error in errors) > 23  # 26 to 27 for four seeds of the norms
+
+
+def test_relu6_cuts_off_in_both_and_linear_layers_do_not(
+    model: Any, files: tuple[Path, Path], cifar10: dict[SplitName, Split]
+) -> None:
+    graph = TFLiteFile(files[1].read_bytes()).graph
+    written = [graph.tensors[operator.outputs[0]].quantization for operator in graph.operators]
+    images = to_float32(cifar10["test"].images)
+    for layer, quantization in zip(layers(NETWORK, SHAPE), written, strict=False):
+        lowest, highest = (
+            quantization.scale[0] * (end - quantization.zeroPoint[0]) for end in (-128, 127)
+        )
+        name = f"{layer.name}_relu6" if layer.activation is RELU6 else layer.name
+        if layer.operation == "conv" and layer.activation is LINEAR:
+            name = f"{layer.name}_norm"
+        output = keras.Model(model.input, model.get_layer(name).output)(images).numpy()
+        if layer.activation is RELU6:
+            assert (output == 6).mean() > 0.001
+            assert (lowest, highest) == pytest.approx((0, 6), abs=0.01)
+        else:
+            assert output.min() < -6
+            assert lowest < -6
 
 
 def test_its_cost_is_estimated(files: tuple[Path, Path]) -> None:
@@ -110,47 +143,3 @@ def test_its_cost_is_estimated(files: tuple[Path, Path]) -> None:
     assert guess.macs == TFLiteFile(content).macs()
     contract = Contract.of([f"class {number}" for number in range(10)], SHAPE, "squash")
     assert guess.bytes == pytest.approx(len(untrained(NETWORK, contract)), abs=1500)
-
-
-def test_it_is_searched_beside_another_kind() -> None:
-    row = Choices(
-        kind=["separable", "inverted_residual"],
-        channels=[8, 16],
-        stride=2,
-        kernel=[3, 5],
-        expansion=[3, 6],
-        repeats=[1, 2],
-    )
-    assert row.size == (4 + 8) * 2
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(1))
-    for _ in range(20):
-        blocks = chosen(study.ask(), [row])
-        found = choices_of(blocks, [row])
-        assert found is not None
-        assert chosen(optuna.trial.FixedTrial(found), [row]) == blocks
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [({"expansion": None}, "needs a list"), ({"kind": ["conv"]}, "has no expansion")],
-)
-def test_a_row_has_expansions_if_and_only_if_a_kind_has(
-    change: dict[str, Any], message: str
-) -> None:
-    row = {
-        "kind": ["inverted_residual"],
-        "channels": [8],
-        "stride": 1,
-        "kernel": [3],
-        "expansion": [6],
-        "repeats": [1],
-    }
-    with pytest.raises(ValueError, match=message):
-        Choices.model_validate(row | change)
-
-
-def test_the_card_has_its_layers() -> None:
-    (_, made) = layers_by_block(NETWORK, SHAPE)[3]
-    assert " + ".join(layer.description for layer in made) == (
-        "1x1 convolution + 5x5 depthwise + linear 1x1 convolution + addition"
-    )
