@@ -1,4 +1,4 @@
-"""LiteRT's interpreter: loading any .tflite file, filling its inputs and running it."""
+"""LiteRT's interpreter: loading a .tflite file, filling its inputs and running it."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from spotimes.errors import InputError
+from spotimes.inference.verification import MOST_BYTES, verify
 from spotimes.pixels import Images, to_float32, to_int8
 from spotimes.system import native_stderr
 
@@ -18,7 +19,7 @@ Details = Mapping[str, Any]
 
 
 def load_interpreter(path: Path, threads: int = 1, *, keep_tensors: bool = False) -> Any:
-    """Loads any .tflite file, ready to invoke.
+    """Loads a .tflite file, ready to invoke, once it is verified.
 
     Args:
         path: the file.
@@ -30,24 +31,23 @@ def load_interpreter(path: Path, threads: int = 1, *, keep_tensors: bool = False
         A LiteRT interpreter whose tensors are allocated.
 
     Raises:
-        InputError: the file is missing, is no .tflite file, is damaged or needs an operator that
-            the runtime lacks.
+        InputError: the file is missing, or is none that can be run, as
+            `spotimes.inference.verification.verify` finds.
 
     Example:
         >>> interpreter = load_interpreter(Path("models/model_int8.tflite"))
         >>> fill_inputs(interpreter, zeros)
         >>> invoke(interpreter, "models/model_int8.tflite")
     """
-    if not os.path.isfile(path):  # noqa: PTH113  # Path's raises where it may not look
-        what = "is no file" if os.path.lexists(path) else "no such file"
-        raise InputError(f"{path}: {what}; name a .tflite file")
+    content = _content(path)
+    verify(content, path)
     resolver = (
         OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if keep_tensors else OpResolverType.AUTO
     )
     try:
         with native_stderr.captured():  # where LiteRT writes that it was loaded
             interpreter = Interpreter(
-                model_path=str(path),
+                model_content=content,  # not the path, where another file may lie by now
                 num_threads=threads,
                 experimental_op_resolver_type=resolver,
                 experimental_preserve_all_tensors=keep_tensors,
@@ -56,6 +56,23 @@ def load_interpreter(path: Path, threads: int = 1, *, keep_tensors: bool = False
     except (RuntimeError, ValueError) as error:
         raise InputError(f"{path}: is no .tflite file that LiteRT can run: {error}") from error
     return interpreter
+
+
+def _content(path: Path) -> bytes:
+    if not os.path.isfile(path):  # noqa: PTH113  # Path's raises where it may not look
+        what = "is no file" if os.path.lexists(path) else "no such file"
+        raise InputError(f"{path}: {what}; name a .tflite file")
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); permit it") from error
+    if len(content) > MOST_BYTES:
+        raise InputError(
+            f"{path}: is larger than {MOST_BYTES >> 20} MiB, the most that is read; name a smaller "
+            ".tflite file"
+        )
+    return content
 
 
 def fill_inputs(interpreter: Any, value: Callable[[Details], npt.NDArray[Any]]) -> None:
