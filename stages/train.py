@@ -22,6 +22,7 @@ from spotimes.params.network import Network
 from spotimes.params.train import Train
 from spotimes.params.versions import Versions
 from spotimes.system import atomic, command
+from spotimes.system.cores import at_most_allowed
 from spotimes.system.packages import check_installed
 from spotimes.training import keras_archive
 from spotimes.training.checkpoint import Checkpoint
@@ -42,6 +43,11 @@ def main() -> None:
     network = load_group("network", Network)
     recipe = load_group("train", Train)
     check_installed(versions)
+    at_most_allowed(
+        recipe.threads,
+        "params.yaml: train.threads",
+        "training takes longer so, but with fewer threads its weights would be others",
+    )
     make_deterministic(recipe.seed, recipe.threads)
 
     data = TrainingData(

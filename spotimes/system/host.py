@@ -5,6 +5,8 @@ from pathlib import Path
 
 import psutil
 
+from spotimes.system import cores
+
 # The instruction sets that TensorFlow, XNNPACK and NumPy choose their kernels by.
 ISA = (
     "sse4_2",
@@ -44,6 +46,7 @@ def describe() -> dict[str, object]:
         "isa": " ".join(name for name in ISA if name in flags),
         "caches_kib": _caches_kib(),
         "cores": psutil.cpu_count() or 0,
+        "cores_allowed": cores.allowed(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "system": f"{platform.system()} {platform.machine()}",
     }

@@ -107,6 +107,19 @@ def test_what_it_leaves(repository: Path, cifar10: dict[SplitName, Split]) -> No
         assert {member.date_time[0] for member in archive.infolist()} == {1980}
 
 
+def test_more_threads_than_cores_are_told_and_used(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The weights depend on them."""
+    monkeypatch.setattr("spotimes.system.cores.allowed", lambda: 1)
+    stage.main()
+    assert json.loads(stage.FINGERPRINT.read_text())["threads"] == 2
+    assert capsys.readouterr().err.splitlines()[0] == (
+        "params.yaml: train.threads: 2 is more than the 1 core that this process may use; "
+        "training takes longer so, but with fewer threads its weights would be others"
+    )
+
+
 def test_a_run_that_breaks_off_can_be_resumed(
     repository: Path, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,9 +3,18 @@ from pathlib import Path
 
 import pytest
 
-from spotimes.system import host
+from spotimes.system import cores, host
 
-KEYS = ["cpu", "family", "isa", "caches_kib", "cores", "memory_gib", "system"]
+KEYS = [
+    "cpu",
+    "family",
+    "isa",
+    "caches_kib",
+    "cores",
+    "cores_allowed",
+    "memory_gib",
+    "system",
+]
 X86 = """processor\t: 0
 vendor_id\t: AuthenticAMD
 cpu family\t: 26
@@ -35,6 +44,7 @@ def test_this_machine_is_described() -> None:
     found = host.describe()
     assert list(found) == KEYS
     assert found["cores"] == os.cpu_count()
+    assert found["cores_allowed"] == cores.allowed()
     assert found["cpu"]
     assert host.describe() == found
 
