@@ -6,23 +6,19 @@ pixels that it was trained with.
 
 import io
 import logging
-import os
 import re
-import struct
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, Any, BinaryIO, NamedTuple
 
 from PIL import (
     BmpImagePlugin,
-    ExifTags,
     GifImagePlugin,
     Image,
-    ImageOps,
     JpegImagePlugin,
     PngImagePlugin,
     PpmImagePlugin,
@@ -32,42 +28,25 @@ from PIL import (
 from PIL.ImageFile import ImageFile
 
 from spotimes.errors import InputError, TooManyPixelsError
+from spotimes.preprocessing import cut_off
+from spotimes.preprocessing.stripped import strip
+from spotimes.preprocessing.unread import ElaborateError, UnknownKindError
 
 MAX_PIXELS = 64_000_000
-# Each costs time, however few bytes it has. Cameras and editors write some ten scans a picture, and
-# a strip for every few rows.
+# Each costs time, however few bytes it has. Cameras and editors write some ten a picture.
 MAX_SCANS = 100
-MAX_STRIPS = 65_536
-
-
-class _ElaborateError(Exception):
-    """A picture consists of more parts than there is time to read."""
-
-
-class _Tiff(TiffImagePlugin.TiffImageFile):
-    """Pillow's reader, which refuses very many strips or tiles before it lists them."""
-
-    def _setup(self) -> None:
-        for tag in (TiffImagePlugin.STRIPOFFSETS, TiffImagePlugin.TILEOFFSETS):
-            count = len(self.tag_v2.get(tag, ()))
-            if count > MAX_STRIPS:
-                raise _ElaborateError(
-                    f"has {count:,} strips or tiles, and at most {MAX_STRIPS:,} are read"
-                )
-        super()._setup()
-
 
 # What a file begins with, and its reader. `Image.open(formats=...)` passes the tests only if
-# `Image.MAX_IMAGE_PIXELS` is None and these JPEG and TIFF readers are registered, all in the whole
-# process: its limit does not report the picture's size, and it parses the index of a JPEG file's
-# further pictures, which may be damaged. It also hides why a file cannot be read.
+# `Image.MAX_IMAGE_PIXELS` is None and this JPEG reader is registered, both in the whole process:
+# its limit does not report the picture's size, and it parses the index of a JPEG file's further
+# pictures, which may be damaged. It also hides why a file cannot be read.
 _READERS: dict[str, tuple[re.Pattern[bytes], Callable[[IO[bytes]], ImageFile]]] = {
     "PNG": (re.compile(rb"\x89PNG\r\n\x1a\n"), PngImagePlugin.PngImageFile),
     "JPEG": (re.compile(rb"\xff\xd8\xff"), JpegImagePlugin.JpegImageFile),
     "WEBP": (re.compile(rb"RIFF....WEBP", re.DOTALL), WebPImagePlugin.WebPImageFile),
     "BMP": (re.compile(rb"BM"), BmpImagePlugin.BmpImageFile),
     "GIF": (re.compile(rb"GIF8[79]a"), GifImagePlugin.GifImageFile),
-    "TIFF": (re.compile(rb"II[*+]\0|MM\0[*+]"), _Tiff),
+    "TIFF": (re.compile(rb"II[*+]\0|MM\0[*+]"), TiffImagePlugin.TiffImageFile),
     "PPM": (re.compile(rb"P[1-6f]\s"), PpmImagePlugin.PpmImageFile),
 }
 FORMATS = tuple(_READERS)
@@ -75,8 +54,20 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
 )
 
-_UPRIGHT = 1  # as EXIF numbers orientations, 1 to 8
 _WHITE = 255
+_TURNS = {  # by EXIF's orientation
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# What Pillow says of files that may be sound.
+_UNKNOWN_KIND = re.compile(
+    r"cannot handle|[Uu]nsupported|not yet supported|unknown (pixel mode|data organization)"
+)
 
 _PILLOWS: Any = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 _filtering = threading.Lock()
@@ -110,12 +101,18 @@ class _Opened(NamedTuple):
         coding: Pillow's name for how the file stores the pixels, for example "RGB;16B".
         grey: Whether the pixels have no colour.
         orientation: EXIF's, which is still to be applied.
+        animated: Whether the file holds several pictures.
+        is_cut_off: Whether the file is known to lack bytes at its end.
+        reopened: The same picture, with a byte in place of each that the file lacks.
     """
 
     picture: ImageFile
     coding: str
     grey: bool
     orientation: int
+    animated: bool
+    is_cut_off: bool
+    reopened: Callable[[int], ImageFile]
 
 
 def read_header(source: Path | BinaryIO, where: str) -> Header:
@@ -130,14 +127,16 @@ def read_header(source: Path | BinaryIO, where: str) -> Header:
     Raises:
         InputError: As for `decode_image`, as far as the header shows it.
     """
-    with _opened(source, where) as (picture, _, grey, orientation):
-        width, height = picture.size
-        if orientation >= 5:
+    with _opened(source, where) as opened:
+        width, height = opened.picture.size
+        if opened.orientation >= 5:
             width, height = height, width
-        return Header(width, height, picture.mode, _animated(picture), grey)
+        return Header(width, height, opened.picture.mode, opened.animated, opened.grey)
 
 
-def decode_image(source: Path | BinaryIO, where: str, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def decode_image(
+    source: Path | BinaryIO, where: str, max_pixels: int = MAX_PIXELS, *, least_rows: float = 1
+) -> Image.Image:
     """Decodes a picture upright, with white behind what is transparent.
 
     An animated picture gives its first frame. 16-bit grey is rounded to the nearest of 8 bits.
@@ -150,6 +149,8 @@ def decode_image(source: Path | BinaryIO, where: str, max_pixels: int = MAX_PIXE
         source: A file's path, or a stream, which is read from its beginning and left open.
         where: The file's name in messages.
         max_pixels: Larger pictures are refused; at most `MAX_PIXELS`.
+        least_rows: The share of a picture's rows, in the order of the file, which must be there if
+            the file is cut off. A file that lacks only what follows its pixels has all.
 
     Returns:
         A picture in mode "L" if the file is grey, else in "RGB", without metadata: its EXIF
@@ -157,23 +158,21 @@ def decode_image(source: Path | BinaryIO, where: str, max_pixels: int = MAX_PIXE
 
     Raises:
         TooManyPixelsError: The picture has more than `max_pixels`.
-        InputError: The file is missing, has none of the `FORMATS`, is damaged, or has pixels of
-            more than 16 bits.
+        InputError: The file is missing, has none of the `FORMATS`, is damaged or cut off, or has
+            pixels of more than 16 bits.
     """
-    with _opened(source, where, max_pixels) as (picture, coding, grey, orientation):
+    with _opened(source, where, max_pixels) as opened:
+        picture, coding = opened.picture, opened.coding
         if picture.mode == "F" or (picture.mode == "I" and picture.format not in ("PPM", "PNG")):
             raise InputError(
                 f"{where}: has pixels of 32 bits, signed or with fractions; save it with 8 or 16 "
                 "bits a channel"
             )
-        picture.load()
-        decoded = _grey(picture, coding) if grey else _colour(picture, coding)
+        picture = _loaded(opened, where, least_rows)
+        decoded = _grey(picture, coding) if opened.grey else _colour(picture, coding)
         decoded.info.clear()
-        if orientation != _UPRIGHT:
-            # All that Pillow is to read of the EXIF: the rest of it may be damaged.
-            decoded.getexif()[ExifTags.Base.Orientation] = orientation
-            ImageOps.exif_transpose(decoded, in_place=True)
-        return decoded
+        turn = _TURNS.get(opened.orientation)
+        return decoded if turn is None else decoded.transpose(turn)
 
 
 @contextmanager
@@ -191,8 +190,8 @@ def _opened(source: Path | BinaryIO, where: str, max_pixels: int = MAX_PIXELS) -
                 known = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
                 raise InputError(f"{where}: {what}; a picture is to be {known}")
             (name,) = found
-            stream.seek(0)
-            picture = _READERS[name][1](stream)
+            stripped = strip(name, stream)
+            picture = _READERS[name][1](stripped.stream)
             across, down = picture.size
             if across * down > max_pixels:
                 raise TooManyPixelsError(
@@ -204,12 +203,20 @@ def _opened(source: Path | BinaryIO, where: str, max_pixels: int = MAX_PIXELS) -
             coding = _coding(picture)
             grey = picture.mode in ("1", "L", "LA", "I", "F") or coding == "LA;16B"
             grey = grey or picture.mode.startswith("I;16")
-            yield _Opened(picture, coding, grey, _orientation(picture, stream))
+            yield _Opened(
+                picture,
+                coding,
+                grey,
+                stripped.orientation,
+                stripped.animated,
+                is_cut_off=stripped.missing > 0,
+                reopened=partial(_reopened, name, stream),
+            )
     except InputError:
         raise
     except MemoryError as error:
         raise too_little_memory(where) from error
-    except _ElaborateError as error:
+    except ElaborateError as error:
         raise InputError(f"{where}: {error}; save it anew") from error
     except Image.DecompressionBombError as error:
         # Pillow's own check, of a GIF whose first frame is larger than the GIF says to be.
@@ -218,6 +225,11 @@ def _opened(source: Path | BinaryIO, where: str, max_pixels: int = MAX_PIXELS) -
         ) from error
     except Exception as error:  # damaged bytes make Pillow raise nearly anything
         reason = _one_line(error)
+        if isinstance(error, UnknownKindError) or _UNKNOWN_KIND.search(reason):
+            raise InputError(
+                f"{where}: is {name} of a kind that is not read ({reason}); save it as PNG or JPEG "
+                "of 8 bits a channel"
+            ) from error
         if reason == "not identified by this driver":
             reason = "its header gives no size, or pixels of an unknown kind"
         raise InputError(
@@ -250,6 +262,41 @@ def _silence_pillow() -> None:
                 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
+def _loaded(opened: _Opened, where: str, least_rows: float) -> ImageFile:
+    """With its pixels, which may be others than those that were opened."""
+    picture = opened.picture
+    if not opened.is_cut_off:
+        try:
+            picture.load()
+            return picture
+        except (OSError, ValueError) as error:
+            if not cut_off.is_cut_off(error):
+                raise
+    try:
+        picture, rows = cut_off.decode(str(picture.format), opened.reopened)
+    except MemoryError:
+        raise
+    except Exception:  # what is not there makes Pillow raise nearly anything
+        rows = 0
+    height = picture.size[1]
+    if rows < least_rows * height or not rows:
+        raise InputError(
+            f"{where}: is cut off: of its {height} rows {rows or 'none'} can be read; replace or "
+            "remove it"
+        )
+    return picture
+
+
+def _reopened(name: str, stream: IO[bytes], filler: int) -> ImageFile:
+    stripped, reader = strip(name, stream, filler), _READERS[name][1]
+    picture = reader(stripped.stream)
+    if isinstance(picture, JpegImagePlugin.JpegImageFile):
+        stripped.stream.seek(0)
+        tail = cut_off.jpeg_tail(stripped.stream.read(), picture.layers, filler)
+        picture = reader(strip(name, stream, filler, tail).stream)
+    return picture
+
+
 def _check_scans(stream: IO[bytes]) -> None:
     """Refuses a progressive JPEG of very many scans, each of which goes over all pixels."""
     position = stream.tell()
@@ -257,52 +304,13 @@ def _check_scans(stream: IO[bytes]) -> None:
     scans = stream.read().count(b"\xff\xda")
     stream.seek(position)
     if scans > MAX_SCANS:
-        raise _ElaborateError(f"has {scans:,} scans, and at most {MAX_SCANS} are read")
+        raise ElaborateError(f"has {scans:,} scans, and at most {MAX_SCANS} are read")
 
 
 def _coding(picture: ImageFile) -> str:
     args = picture.tile[0][3] if picture.tile else None
     first = args[0] if isinstance(args, tuple) and args else args
     return first if isinstance(first, str) else ""
-
-
-def _orientation(picture: ImageFile, stream: IO[bytes]) -> int:
-    """EXIF's orientation, 1 to 8; 1 if it cannot be read, since the pixels may still be intact."""
-    if picture.format == "TIFF":
-        return _UPRIGHT  # Pillow applies a TIFF's own
-    try:
-        if picture.format == "PNG" and "exif" not in picture.info:
-            late = _late_exif(stream)
-            if late:
-                picture.info["exif"] = late
-        # PngImageFile's own `getexif` would decode the pixels.
-        value = Image.Image.getexif(picture).get(ExifTags.Base.Orientation, _UPRIGHT)
-        return value if value in range(1, 9) else _UPRIGHT
-    except Exception:  # damaged bytes make Pillow raise nearly anything
-        return _UPRIGHT
-
-
-def _late_exif(stream: IO[bytes]) -> bytes:
-    """The EXIF of a PNG that has it after the pixels, where ExifTool writes it."""
-    position = stream.tell()
-    try:
-        stream.seek(8)
-        while len(start := stream.read(8)) == 8:
-            length, kind = struct.unpack(">I4s", start)
-            if kind == b"eXIf":
-                return stream.read(min(length, 1 << 20))
-            stream.seek(length + 4, os.SEEK_CUR)
-        return b""
-    finally:
-        stream.seek(position)
-
-
-def _animated(picture: ImageFile) -> bool:
-    # `n_frames` would look up each of a TIFF's pages in a list of those before it.
-    try:
-        return bool(getattr(picture, "is_animated", False))
-    except Exception:  # damage after the first frame, the only one that is read
-        return False
 
 
 def _grey(picture: ImageFile, coding: str) -> Image.Image:
@@ -352,7 +360,7 @@ def _colour(picture: ImageFile, coding: str) -> Image.Image:
         return picture
     if picture.mode in ("P", "CMYK"):
         return picture.convert("RGB")
-    raise ValueError(f"pixels of kind {picture.mode} are not known here")
+    raise UnknownKindError(f"pixels of mode {picture.mode}")
 
 
 def _rgba_over_white(picture: Image.Image) -> Image.Image:

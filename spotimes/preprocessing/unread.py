@@ -1,0 +1,9 @@
+"""Why a picture that may be sound is not read."""
+
+
+class ElaborateError(Exception):
+    """It consists of more parts than there is time to read."""
+
+
+class UnknownKindError(Exception):
+    """It is of a kind that is not read."""
