@@ -10,6 +10,7 @@ from types import ModuleType
 
 from spotimes.errors import InputError
 from spotimes.system import command
+from spotimes.system.cores import at_most_allowed
 
 MODEL = Path("models/model_int8.tflite")
 VERBS = {
@@ -33,7 +34,13 @@ def main() -> None:
         module = _module(name)
         verb.add_argument("--model", type=Path, default=MODEL, help=f"a .tflite file ({MODEL})")
         verb.add_argument(
-            "--threads", type=_threads, default=1, help="of the runtime, for one image (1)"
+            "--threads",
+            type=_threads,
+            default=1,
+            help="of the runtime, for one image; at most as many as cores are allowed (1)",
+        )
+        verb.add_argument(
+            "--force-threads", action="store_true", help="use more threads than cores all the same"
         )
         module.add_arguments(verb)
         verb.set_defaults(run=module.run, name=name)
@@ -66,6 +73,12 @@ def _run(arguments: argparse.Namespace) -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name that it cannot encode is no failure
         sys.stdout.reconfigure(errors="backslashreplace")
+    if not arguments.force_threads:
+        arguments.threads = at_most_allowed(
+            arguments.threads,
+            f"{arguments.name}: --threads",
+            "no more are used without --force-threads",
+        )
     try:
         arguments.run(arguments)
         sys.stdout.flush()

@@ -15,6 +15,7 @@ from spotimes.benchmarking import timing
 from spotimes.errors import InputError
 from spotimes.inference.classifier import Classifier
 from spotimes.inference.interpreter import as_input, load_interpreter
+from spotimes.system import cores
 
 WARMUP_SECONDS = 0.3
 ROUND_MS = 10
@@ -59,7 +60,8 @@ def run(arguments: argparse.Namespace) -> None:
     ratios = [np.median(each["classifier"]) / np.median(each["bare"]) for each in rounds]
     ratio = float(np.median(ratios))
     if arguments.json:
-        print(json.dumps({"threads": arguments.threads, **figures, "ratio": ratio}))
+        used = {"threads": arguments.threads, "cores_allowed": cores.allowed()}
+        print(json.dumps({**used, **figures, "ratio": ratio}))
         return
     for name, figure in figures.items():
         print(

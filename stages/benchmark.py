@@ -4,8 +4,8 @@ A model's latency is the runtime's alone. What `Classifier` adds, which evaluate
 is measured beside it: checking an image, making it the network's input, and numbers of its output.
 
 In: models/model_fp32.tflite, models/model_int8.tflite and `benchmark.extra_models`.
-Out: metrics/benchmark.json, with the host that it was measured on, and metrics/latency.csv, each
-model's percentiles.
+Out: metrics/benchmark.json, with the host that it was measured on, the cores that were allowed and
+the threads used, never more than those; and metrics/latency.csv, each model's percentiles.
 Takes 10 to 40 seconds on two cores: until the speedup's interval is narrow enough, or
 `benchmark.budget_seconds` are over.
 Expect an INT8 model 2 to 4 times as fast as the FP32 one where the CPU multiplies bytes (VNNI,
@@ -27,6 +27,7 @@ from spotimes.params.benchmark import Benchmark
 from spotimes.params.load import load_group
 from spotimes.params.runtime import Runtime
 from spotimes.system import atomic, command, host
+from spotimes.system.cores import at_most_allowed
 from spotimes.system.packages import check_installed
 
 PARAMS = (
@@ -45,6 +46,7 @@ def main() -> None:
     """The stage."""
     check_installed(load_group("runtime", Runtime))
     params = load_group("benchmark", Benchmark)
+    threads = at_most_allowed(params.threads, "params.yaml: benchmark.threads", "no more are used")
     models = {"fp32": FP32, "int8": INT8, **extra_models(params.extra_models)}
     machine = {
         **host.describe(),
@@ -53,14 +55,14 @@ def main() -> None:
     }
 
     costs = {
-        name: process_cost.measure(path, params.threads, params.processes)
+        name: process_cost.measure(path, threads, params.processes)
         for name, path in tqdm(models.items(), desc="fresh processes", unit="model")
     }
-    classifier = Classifier(INT8, params.threads)
+    classifier = Classifier(INT8, threads)
     image = np.random.default_rng(0).integers(0, 256, classifier.image_shape, np.uint8)
     endless = latency.interleaved_rounds(
         models,
-        params.threads,
+        threads,
         warmup_seconds=params.warmup_seconds,
         round_ms=params.round_ms,
         others={CLASSIFIER: lambda: classifier.probabilities(image)},
@@ -99,7 +101,7 @@ def main() -> None:
                 }
                 for name in list(models)[2:]
             },
-            "threads": params.threads,
+            "threads": threads,
             "host": machine,
         },
     )

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from spotimes.benchmarking import latency
 from spotimes.params.compare import Timing
+from spotimes.system.cores import at_most_allowed
 
 FEWEST_LOADS = 10
 FIRST, SECOND = "first", "second"
@@ -64,7 +65,10 @@ def measure(first: Path, second: Path, timing: Timing) -> PairedLatency:
         >>> timing = load_group("compare", Compare).timing
         >>> measure(Path("old.tflite"), Path("models/model_int8.tflite"), timing).ratio
     """
-    endless = loads(first, second, timing)
+    threads = at_most_allowed(
+        timing.threads, "params.yaml: compare.timing.threads", "no more are used"
+    )
+    endless = loads(first, second, timing.model_copy(update={"threads": threads}))
     progress = tqdm(endless, desc=f"timing, at most {timing.budget_seconds:g} s", unit="load")
     taken = until_narrow(progress, timing)
     first_ns, second_ns = medians(taken)

@@ -11,7 +11,7 @@ class Benchmark(Frozen):
     """The measurement.
 
     Attributes:
-        threads: of the runtime, for every model.
+        threads: of the runtime, for every model; no more are used than cores are allowed.
         warmup_seconds: how long each model runs before the first round.
         round_ms: how long each model runs in a round.
         min_rounds: the fewest rounds.

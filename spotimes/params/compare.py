@@ -14,7 +14,7 @@ class Timing(Frozen):
     """The measurement of latency.
 
     Attributes:
-        threads: of the runtime.
+        threads: of the runtime; no more are used than cores are allowed.
         warmup_seconds: how long each model runs after it is loaded.
         round_ms: how long each runs in a round.
         rounds: of a load.

@@ -3,6 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
+from spotimes.system import cores
 from tests.app.conftest import Ended
 from tests.app.models import MODEL
 
@@ -16,7 +17,24 @@ def test_it_times_both_interleaved(app: Callable[..., Ended], kind: str) -> None
     for name in ("bare", "classifier"):
         assert figures[name]["calls"] > 10
         assert 0 < figures[name]["median_us"] <= figures[name]["p95_us"] <= figures[name]["p99_us"]
-    assert set(figures) == {"threads", "bare", "classifier", "ratio"}
+    assert set(figures) == {"threads", "cores_allowed", "bare", "classifier", "ratio"}
+
+
+@pytest.mark.parametrize("forced", [False, True])
+def test_more_threads_than_cores_are_told_and_used_if_forced(
+    app: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch, forced: bool
+) -> None:
+    monkeypatch.setattr(cores, "allowed", lambda: 1)
+    options = ["--force-threads"] if forced else []
+    ended = app("bench", "--model", MODEL, "--threads", 2, "--seconds", 0.1, "--json", *options)
+    figures = json.loads(ended.out)
+    assert (ended.status, figures["threads"], figures["cores_allowed"]) == (0, 1 + forced, 1)
+    assert ended.err == (
+        ""
+        if forced
+        else "bench: --threads: 2 is more than the 1 core that this process may use; "
+        "no more are used without --force-threads\n"
+    )
 
 
 def test_it_prints_for_people(app: Callable[..., Ended]) -> None:

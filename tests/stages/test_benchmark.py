@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import yaml
 
-from spotimes.benchmarking import latency
+from spotimes.benchmarking import latency, process_cost
 from spotimes.errors import InputError
+from spotimes.system import cores
 from stages import benchmark
 from tests.project import ROOT
 from tests.repository import save_params
@@ -50,10 +51,10 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(extra_models: list[str]) -> dict[str, Any]:
+def run(extra_models: list[str], threads: int = 1) -> dict[str, Any]:
     params = {
         "runtime": yaml.safe_load((ROOT / "params.yaml").read_text())["runtime"],
-        "benchmark": QUICK | {"extra_models": extra_models},
+        "benchmark": QUICK | {"extra_models": extra_models, "threads": threads},
     }
     save_params(params)
     benchmark.main()
@@ -77,6 +78,27 @@ def test_what_is_measured(repository: Path) -> None:
     assert found["classifier"]["ratio_to_int8"].keys() == {"median", "low", "high"}
     assert found["threads"] == 1
     assert {"cpu", "isa", "ai_edge_litert", "load_average"} <= found["host"].keys()
+    assert found["host"]["cores_allowed"] == cores.allowed()
+
+
+def test_more_threads_than_cores_are_told_and_not_used(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cores, "allowed", lambda: 1)
+    used = []
+    measure = process_cost.measure
+
+    def recorded(path: Path, threads: int, processes: int) -> process_cost.ProcessCost:
+        used.append(threads)
+        return measure(path, threads, processes)
+
+    monkeypatch.setattr(process_cost, "measure", recorded)
+    found = run([], threads=4)
+    assert (found["threads"], found["host"]["cores_allowed"], used) == (1, 1, [1, 1])
+    assert capsys.readouterr().err.splitlines()[0] == (
+        "params.yaml: benchmark.threads: 4 is more than the 1 core that this process may use; "
+        "no more are used"
+    )
 
 
 def test_what_the_classifier_takes_is_over_the_runtime(

@@ -7,8 +7,10 @@ import pytest
 
 from spotimes.benchmarking import latency
 from spotimes.benchmarking.timing import Times
+from spotimes.compare import paired_latency
 from spotimes.compare.paired_latency import Load, loads, measure, medians, ratio, until_narrow
 from spotimes.params.compare import Timing
+from spotimes.system import cores
 from tests.project import ROOT
 
 INT8, FP32 = ROOT / "models/model_int8.tflite", ROOT / "models/model_fp32.tflite"
@@ -95,3 +97,19 @@ def test_a_measurement_is_a_ratio_and_both_medians() -> None:
     assert found.ratio.low <= found.ratio.median <= found.ratio.high
     assert found.first_us > 0
     assert found.second_us > 0
+
+
+def test_more_threads_than_cores_are_told_and_not_used(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cores, "allowed", lambda: 1)
+    used = []
+
+    def recorded(_: Path, __: Path, timing: Timing) -> Iterator[Load]:
+        used.append(timing.threads)
+        yield from made([2] * 10)
+
+    monkeypatch.setattr(paired_latency, "loads", recorded)
+    measure(INT8, FP32, TIMING.model_copy(update={"threads": 3}))
+    assert used == [1]
+    assert capsys.readouterr().err.startswith("params.yaml: compare.timing.threads: 3 is more than")
