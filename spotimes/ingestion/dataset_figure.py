@@ -1,6 +1,5 @@
 """A dataset's report as a picture."""
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -56,9 +55,7 @@ def draw(report: Report, source: Source, selection: Selection, path: Path) -> No
         heights.append(0.35 + 1.9 * rows_of_pairs)
 
     inches = (10, sum(heights))
-    with warnings.catch_warnings(), figure(path, inches, refine=False) as drawing:
-        # Matplotlib's font has no Chinese, say; a box stands for what it lacks.
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+    with figure(path, inches, refine=False) as drawing:
         parts = iter(
             drawing.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
         )
