@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,7 +39,8 @@ from app.server.refusal import RefusalError, busy
 from app.server.upload import picture_in
 from spotimes.errors import InputError, TooManyPixelsError
 from spotimes.inference.classifier import Classifier, top_k
-from spotimes.preprocessing.decode import SUFFIXES, decode_image
+from spotimes.preprocessing.decode import decode_image, read_header
+from spotimes.preprocessing.picture_files import is_litter
 from spotimes.preprocessing.resize import resize_image
 
 NAME = "spotimes"
@@ -375,8 +376,10 @@ def _pictures(folder: Path) -> Iterator[Path]:
     """The pictures that can be read and whose names are valid Unicode."""
     for path in folder.iterdir():
         is_named = os.fsencode(path.name).decode(errors="ignore") == path.name
-        readable = os.path.isfile(path) and os.access(path, os.R_OK)  # noqa: PTH113  # never raises
-        if path.suffix.lower() in SUFFIXES and is_named and readable:
+        if not is_named or is_litter(path.name) or not os.path.isfile(path):  # noqa: PTH113
+            continue
+        with suppress(InputError):
+            read_header(path, path.name)
             yield path
 
 

@@ -40,6 +40,10 @@ def samples(tmp_path_factory: pytest.TempPathFactory, picture_bytes: bytes) -> P
     folder = tmp_path_factory.mktemp("samples")
     (folder / "a cat.png").write_bytes(picture_bytes)
     (folder / "notes.txt").write_text("no picture")
+    (folder / "a dog.JPE").write_bytes(picture_bytes)
+    (folder / ".hidden.png").write_bytes(picture_bytes)
+    (folder / "no picture.png").write_text("no picture")
+    os.mkfifo(folder / "pipe.png")
     (folder / os.fsdecode(b"na\xefve.png")).write_bytes(picture_bytes)
     (folder / "gone.png").write_bytes(picture_bytes)
     (folder / "no.png").symlink_to(folder / "nothing")
@@ -102,7 +106,7 @@ def is_ended(link: socket.socket) -> bool:
 
 
 def test_samples(limited: Server, samples: Path, picture_bytes: bytes) -> None:
-    assert limited.get("/samples").json == {"samples": ["a cat.png", "gone.png"]}
+    assert limited.get("/samples").json == {"samples": ["a cat.png", "a dog.JPE", "gone.png"]}
     (samples / "gone.png").unlink()
     assert limited.get("/samples/gone.png").status == 404
     assert limited.get("/samples/a%20cat.png").body == picture_bytes

@@ -261,7 +261,7 @@ def test_a_model_that_is_no_image_classifier_of_ours_is_reported(
             of_another_task(),
             "the input is float32 of shape [1, 7]; an image classifier's is ",
         ),
-        "cut off": (MODEL.read_bytes()[:40_000], "is no .tflite file that LiteRT can run"),
+        "cut off": (MODEL.read_bytes()[:40_000], "is no .tflite file that can be run"),
         "without a contract": (without_contract(), "holds no class names and input contract"),
     }[kind]
     path = tmp_path / "other.tflite"
@@ -294,7 +294,7 @@ def test_an_option_that_is_not_allowed_is_reported(
 
 
 @pytest.mark.parametrize(
-    "name", ["a", "a.JPE", "a.jfif", "a.jpg ", "a.png.bak", "a.npy", "a.doc", "ä.图片"]
+    "name", ["a", "a.JPE", "a.jfif", "a.jpg ", "a.png.1", "a.npy", "a.doc", "ä.图片"]
 )
 def test_in_a_folder_content_decides_and_not_the_name(
     app: App, tmp_path: Path, picture_bytes: bytes, picture_pixels: Any, name: str
