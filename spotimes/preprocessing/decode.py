@@ -29,12 +29,26 @@ from PIL.ImageFile import ImageFile
 
 from spotimes.errors import InputError, TooManyPixelsError
 from spotimes.preprocessing import cut_off
+from spotimes.preprocessing.heic import open_heic
 from spotimes.preprocessing.stripped import strip
-from spotimes.preprocessing.unread import ElaborateError, UnknownKindError
+from spotimes.preprocessing.unread import ElaborateError, MissingPackageError, UnknownKindError
 
 MAX_PIXELS = 64_000_000
 # Each costs time, however few bytes it has. Cameras and editors write some ten a picture.
 MAX_SCANS = 100
+
+
+_BRANDS = rb"....ftyp(?:....)*?(?:%s)"  # a file may have several
+_CONTAINERS = ("AVIF", "HEIC")
+
+
+def _open_avif(stream: IO[bytes]) -> ImageFile:
+    try:
+        from spotimes.preprocessing.avif import AvifFile  # noqa: PLC0415
+    except ImportError as error:  # as Pillow can be built
+        raise UnknownKindError("this Pillow is without its library") from error
+    return AvifFile(stream)
+
 
 # What a file begins with, and its reader. `Image.open(formats=...)` passes the tests only if
 # `Image.MAX_IMAGE_PIXELS` is None and this JPEG reader is registered, both in the whole process:
@@ -48,10 +62,14 @@ _READERS: dict[str, tuple[re.Pattern[bytes], Callable[[IO[bytes]], ImageFile]]] 
     "GIF": (re.compile(rb"GIF8[79]a"), GifImagePlugin.GifImageFile),
     "TIFF": (re.compile(rb"II[*+]\0|MM\0[*+]"), TiffImagePlugin.TiffImageFile),
     "PPM": (re.compile(rb"P[1-6f]\s"), PpmImagePlugin.PpmImageFile),
+    # Both may name the brands of all such containers, mif1 and miaf, besides their own.
+    "AVIF": (re.compile(_BRANDS % b"avi[fs]", re.DOTALL), _open_avif),
+    "HEIC": (re.compile(_BRANDS % b"hei[cxms]|hev[cxms]|mi[fa][12f]|msf1", re.DOTALL), open_heic),
 }
-FORMATS = tuple(_READERS)
+FORMATS = tuple(name for name in _READERS if name != "HEIC")  # which needs an optional package
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
+    | {".avif", ".heic", ".heif"}
 )
 
 _WHITE = 255
@@ -182,14 +200,7 @@ def _opened(source: Path | BinaryIO, where: str, max_pixels: int = MAX_PIXELS) -
     name = "a picture"
     try:
         with _stream(source, where) as stream:
-            stream.seek(0)
-            start = stream.read(16)
-            found = [name for name in FORMATS if _READERS[name][0].match(start)]
-            if not start or not found:
-                what = "is of none of the formats that can be read" if start else "is empty"
-                known = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
-                raise InputError(f"{where}: {what}; a picture is to be {known}")
-            (name,) = found
+            name = _format_of(stream, where)
             stripped = strip(name, stream)
             picture = _READERS[name][1](stripped.stream)
             across, down = picture.size
@@ -207,8 +218,8 @@ def _opened(source: Path | BinaryIO, where: str, max_pixels: int = MAX_PIXELS) -
                 picture,
                 coding,
                 grey,
-                stripped.orientation,
-                stripped.animated,
+                getattr(picture, "orientation", stripped.orientation),
+                stripped.animated or (name in _CONTAINERS and _is_animated(picture)),
                 is_cut_off=stripped.missing > 0,
                 reopened=partial(_reopened, name, stream),
             )
@@ -216,6 +227,11 @@ def _opened(source: Path | BinaryIO, where: str, max_pixels: int = MAX_PIXELS) -
         raise
     except MemoryError as error:
         raise too_little_memory(where) from error
+    except MissingPackageError as error:
+        raise InputError(
+            f"{where}: is {name}, which is read where the optional package {error} is installed; "
+            f"install it (pip install {error}), or save the picture as JPEG"
+        ) from error
     except ElaborateError as error:
         raise InputError(f"{where}: {error}; save it anew") from error
     except Image.DecompressionBombError as error:
@@ -236,6 +252,20 @@ def _opened(source: Path | BinaryIO, where: str, max_pixels: int = MAX_PIXELS) -
             f"{where}: cannot be read as {name} ({reason}); it is damaged or incomplete, so "
             "replace or remove it"
         ) from error
+
+
+def _format_of(stream: IO[bytes], where: str) -> str:
+    stream.seek(0)
+    start = stream.read(16)
+    if start[4:8] == b"ftyp":  # brands follow, as long as the box is
+        length = min(256, int.from_bytes(start[:4], "big"))
+        start += stream.read(max(0, length - len(start)))
+    name = next((name for name, (begin, _) in _READERS.items() if begin.match(start)), None)
+    if name is None:
+        what = "is of none of the formats that can be read" if start else "is empty"
+        known = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+        raise InputError(f"{where}: {what}; a picture is to be {known}")
+    return name
 
 
 def _stream(source: Path | BinaryIO, where: str) -> AbstractContextManager[IO[bytes]]:
@@ -311,6 +341,10 @@ def _coding(picture: ImageFile) -> str:
     args = picture.tile[0][3] if picture.tile else None
     first = args[0] if isinstance(args, tuple) and args else args
     return first if isinstance(first, str) else ""
+
+
+def _is_animated(picture: ImageFile) -> bool:
+    return bool(getattr(picture, "is_animated", False))
 
 
 def _grey(picture: ImageFile, coding: str) -> Image.Image:

@@ -141,6 +141,9 @@ SOUND: dict[str, Callable[[], bytes]] = {
     "TIFF, XMP of a wrong type": lambda: with_entries(entry(700, 5, 1, 8), entry(34675, 12, 3, 8)),
     "TIFF, tags behind the end": lambda: with_entries(entry(700, 1, 999, 1 << 31)),
     "TIFF, damaged EXIF": lambda: with_entries(entry(34665, 4, 1, 10), entry(34853, 2, 1, 9)),
+    "AVIF, damaged EXIF": lambda: encoded(PICTURE, "AVIF", exif=turned(1)).replace(
+        b"MM\0*", b"junk"
+    ),
     "TIFF, Photoshop's blocks": lambda: with_entries(entry(34377, 1, 40, 8), entry(37724, 7, 1, 8)),
 }
 
@@ -149,8 +152,8 @@ SOUND: dict[str, Callable[[], bytes]] = {
 def test_metadata_does_not_matter(name: str) -> None:
     form = name.partition(",")[0]
     expected = PICTURE
-    if form == "JPEG":
-        expected = Image.open(io.BytesIO(encoded(PICTURE, "JPEG")))
+    if form in ("JPEG", "AVIF"):
+        expected = Image.open(io.BytesIO(encoded(PICTURE, form)))
     elif form == "GIF":
         expected = Image.open(io.BytesIO(encoded(PICTURE, "GIF"))).convert("RGB")
     elif form == "TIFF":
