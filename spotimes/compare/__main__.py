@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="exit 3 if compare.regressions are broken",
+        help="exit 3 if compare.regressions are broken, or one cannot be measured",
     )
     parser.add_argument(
         "--flips", type=Path, metavar="PNG", help="draw the first images lost and gained there"
@@ -38,7 +38,9 @@ def main() -> None:
     compared = compare(arguments.before, arguments.after, params)
     if arguments.flips:
         flips.draw(compared.images, **compared.flips, path=arguments.flips)
-    checked = gates.gates(compared, params.regressions) if arguments.check else []
+    checked = []
+    if arguments.check:
+        checked = gates.gates(compared, params.regressions, params.optional)
     if arguments.json:
         print(json.dumps(as_json(compared) | {"gates": [gate._asdict() for gate in checked]}))
     else:

@@ -1,6 +1,6 @@
 """Gates: by how much a change may make each figure worse."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from spotimes.benchmarking.latency import Ratio
@@ -17,7 +17,7 @@ class Gate(NamedTuple):
 
     Attributes:
         name: the figure's key.
-        passed: None where it was not measured.
+        passed: None where it was not measured and need not be.
         sentence: says so, with the value and what is allowed.
     """
 
@@ -26,16 +26,20 @@ class Gate(NamedTuple):
     sentence: str
 
 
-def gates(compared: Comparison, regressions: Regressions) -> list[Gate]:
+def gates(
+    compared: Comparison, regressions: Regressions, optional: Collection[str] = ()
+) -> list[Gate]:
     """Holds a comparison to what is allowed.
 
-    What could be measured before and no longer can is broken: a model that is gone passes nothing.
+    What could not be measured is broken unless it is optional; what could be measured before and no
+    longer can is broken even then: a model that is gone passes nothing.
     Classes that the model no longer knows count for none of the accuracies; where one of these is
     limited, they break a gate of their own.
 
     Args:
         compared: a latency is broken only where its ratio's whole interval is beyond the limit.
         regressions: what is allowed; what has neither limit has no gate.
+        optional: what need not be measured.
     """
     rows = {row.figure.key: row for row in compared.rows}
     file = rows["bytes"]
@@ -46,7 +50,7 @@ def gates(compared: Comparison, regressions: Regressions) -> list[Gate]:
             continue
         row = rows.get(key)
         if row is None or row.before is None or row.after is None:
-            found.append(_not_measured(FIGURES[key], row, is_gone))
+            found.append(_not_measured(FIGURES[key], row, is_gone, key in optional))
         elif key == "latency" and compared.ratio is not None:
             found.append(_of_latency(row.before, compared.ratio, allowed))
         else:
@@ -68,7 +72,7 @@ def check(found: Sequence[Gate]) -> None:
         raise LimitBrokenError(f"params.yaml: compare.regressions: broken: {', '.join(broken)}")
 
 
-def _not_measured(figure: Figure, row: Row | None, is_gone: bool) -> Gate:
+def _not_measured(figure: Figure, row: Row | None, is_gone: bool, is_optional: bool) -> Gate:
     said = f"{figure.key}: not measured"
     if row and row.before is not None:
         said += f", was {_text(figure, row.before)}"
@@ -76,7 +80,9 @@ def _not_measured(figure: Figure, row: Row | None, is_gone: bool) -> Gate:
         said += f": {row.verdict.reason}"
     if is_gone or (row and row.before is not None):
         return Gate(figure.key, False, f"{said}: BROKEN")
-    return Gate(figure.key, None, said)
+    if is_optional:
+        return Gate(figure.key, None, said)
+    return Gate(figure.key, False, f"{said}: BROKEN, as compare.optional does not name it")
 
 
 def _of_latency(before_us: float, ratio: Ratio, allowed: Allowed) -> Gate:

@@ -1,6 +1,6 @@
 """Budgets: what the device allows, beside what was measured."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,14 +95,25 @@ def _sentence(key: str, verdict: Verdict) -> str:
     return f"{limit}, {said}: {'met' if verdict.met else 'NOT met'}"
 
 
-def check(judged: Mapping[str, Verdict]) -> None:
-    """Checks that no budget is exceeded; one that could not be measured passes.
+def check(judged: Mapping[str, Verdict], optional: Collection[str] = ()) -> None:
+    """Checks that every budget is met.
+
+    Args:
+        judged: the budgets.
+        optional: those that pass where they could not be measured.
 
     Raises:
-        LimitBrokenError: one is, or more are.
+        LimitBrokenError: one is exceeded or could not be measured, or more are.
     """
-    if broken := [key for key, verdict in judged.items() if verdict.met is False]:
-        raise LimitBrokenError(f"params.yaml: evaluate.budgets: not met: {', '.join(broken)}")
+    exceeded = [key for key, verdict in judged.items() if verdict.met is False]
+    unmeasured = [
+        key for key, verdict in judged.items() if verdict.met is None and key not in optional
+    ]
+    said = [f"not met: {', '.join(exceeded)}"] if exceeded else []
+    if unmeasured:
+        said.append(f"not measured: {', '.join(unmeasured)}, which evaluate.optional does not name")
+    if said:
+        raise LimitBrokenError(f"params.yaml: evaluate.budgets: {'; '.join(said)}")
 
 
 def _verdict(key: str, limit: float, measure: Measure) -> Verdict:

@@ -1,6 +1,6 @@
 """`compare`: how two revisions' models are compared, and what a change may make worse."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
@@ -48,7 +48,9 @@ REGRESSIONS: dict[str, Any] = {figure.key: Allowed for figure in FIGURES.values(
 
 if TYPE_CHECKING:
     Regressions = Frozen  # type checkers know no class that is made as the program runs
+    Gated = str
 else:
+    Gated = Literal[tuple(REGRESSIONS)]
     # What the INT8 model may lose against the revision that it is compared with, a key for each
     # figure that is gated.
     Regressions = create_model("Regressions", __base__=Frozen, **REGRESSIONS)
@@ -62,8 +64,11 @@ class Compare(Frozen):
         smallest_ratio: a latency that differs by less is not called better or worse; one whose
             whole interval differs by less than twice as much is called the same.
         regressions: what a change may make worse; `spotimes.figures` says of what.
+        optional: figures that pass where neither model's can be measured, as instructions without
+            valgrind. Any other that cannot is broken, and so is what only the first model's could.
     """
 
     timing: Timing
     smallest_ratio: Annotated[float, Field(gt=1, le=2)]
     regressions: Regressions
+    optional: list[Gated]

@@ -1,6 +1,6 @@
 """`evaluate`: what the user's device allows."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
@@ -18,7 +18,9 @@ BUDGETS: dict[str, Any] = {
 
 if TYPE_CHECKING:
     Budgets = Frozen  # type checkers know no class that is made as the program runs
+    Budgeted = str
 else:
+    Budgeted = Literal[tuple(BUDGETS)]
     # Limits for the INT8 model, a key for each figure that is budgeted; null sets none. A figure of
     # which higher is better must reach its limit, any other must not exceed it.
     Budgets = create_model("Budgets", __base__=Frozen, **BUDGETS)
@@ -30,7 +32,10 @@ class Evaluate(Frozen):
     Attributes:
         calibration_bins: equal bins of confidence for the expected calibration error.
         budgets: the limits; `spotimes.figures` says of what.
+        optional: budgets that pass where they cannot be measured, as RAM on a microcontroller where
+            its runtime has no wheel. Any other that cannot is not met.
     """
 
     calibration_bins: Annotated[int, Field(ge=1, le=1000)]
     budgets: Budgets
+    optional: list[Budgeted]

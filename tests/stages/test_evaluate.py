@@ -83,7 +83,11 @@ def write_params(**budgets: float | None) -> None:
     params = {
         "runtime": {name: version(name) for name in ("ai_edge_litert", "flatbuffers")},
         "network": yaml.safe_load((ROOT / "params.yaml").read_text())["network"],
-        "evaluate": {"calibration_bins": 15, "budgets": BUDGETS | budgets},
+        "evaluate": {
+            "calibration_bins": 15,
+            "budgets": BUDGETS | budgets,
+            "optional": ["arena_bytes"],
+        },
     }
     save_params(params)
 
@@ -284,7 +288,7 @@ def write_uneven(
             Image.fromarray(image).save(root / name / f"{number}.png")
 
 
-def test_an_older_evaluation_without_balanced_accuracy_is_still_checked(
+def test_a_budget_of_what_an_older_evaluation_lacks_is_not_met(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_data(classes=10)
@@ -294,5 +298,9 @@ def test_an_older_evaluation_without_balanced_accuracy_is_still_checked(
         del older[model]["balanced_accuracy"]
     evaluate.METRICS.write_text(json.dumps(older))
     capsys.readouterr()
-    run(monkeypatch, "--check")
+    with pytest.raises(LimitBrokenError, match="not measured: balanced_accuracy, which") as broken:
+        run(monkeypatch, "--check")
+    assert broken.value.status == 3
     assert "balanced_accuracy: at least 0 wanted, not measured: " in capsys.readouterr().out
+    write_params(balanced_accuracy=None)
+    run(monkeypatch, "--check")

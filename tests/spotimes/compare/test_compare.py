@@ -212,6 +212,43 @@ def test_gates_name_what_is_broken_and_fail(run: Run) -> None:
     assert "- latency: not measured: there is one model only: BROKEN" in out.splitlines()
 
 
+def test_a_revision_without_a_model_passes_no_gate(run: Run) -> None:
+    status, out, err = run("main~2", "main", "--check")
+    assert status == 3
+    gates = [line for line in out.splitlines() if line.startswith("- ") and "not measured" in line]
+    assert len(gates) == 8
+    passing = [line for line in gates if not line.endswith("as compare.optional does not name it")]
+    assert passing == ["- instructions: not measured: no"]
+    last = "broken: bytes, arena_bytes, macs, latency, top1, balanced_accuracy, worst_class"
+    assert err.splitlines()[-1].endswith(last)
+
+
+def test_in_a_part_of_a_git_repository(
+    run: Run, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outer = tmp_path_factory.mktemp("outer")
+    shutil.copytree(".", outer / "ml", symlinks=True, ignore=shutil.ignore_patterns(".git"))
+    init(outer)
+    shutil.rmtree(outer / ".dvc")
+    commit(folder=outer)
+    monkeypatch.chdir(outer / "ml")
+    status, out, _ = run("HEAD", "--check")
+    assert status == 0
+    assert f"- bytes: {INT8.stat().st_size:,}, was {INT8.stat().st_size:,}; " in out
+    shutil.copy(INT8.with_name("model_fp32.tflite"), "models/model_int8.tflite")
+    status, out, _ = run("HEAD", "--check")
+    assert status == 3
+    (line,) = (line for line in out.splitlines() if line.startswith("- bytes: "))
+    assert line.endswith(" worse is allowed: BROKEN")
+
+
+def test_without_a_repository_it_says_what_to_do(run: Run) -> None:
+    shutil.rmtree(".git")
+    status, out, err = run("main")
+    assert (status, out) == (2, "")
+    assert err.splitlines()[-1].startswith("compare: this folder is in no Git repository, ")
+
+
 def test_names_of_classes_are_text_in_markdown(run: Run, int8: bytes) -> None:
     names = ("a|b", "<img src=x>", "@octocat", "_it_", *"456789")
     contract = Contract(names, 32, 32, "rgb", "squash", 255)

@@ -112,10 +112,23 @@ def unmeasured(name: str, before: float | None) -> Row:
     return row(name, before, None, Verdict(Outcome.UNKNOWN, "for a reason"))
 
 
-def test_what_could_not_be_measured_before_passes_and_is_reported() -> None:
+def test_what_cannot_be_measured_is_broken() -> None:
     limit = Allowed(absolute=None, relative=0.03)
     compared = [*rows()[:1], unmeasured("instructions", None)]
     found = gates(comparison(compared), regressions(latency=limit, instructions=limit))
+    assert [gate.passed for gate in found] == [False, False]
+    why = "BROKEN, as compare.optional does not name it"
+    assert found[0].sentence == f"instructions: not measured: for a reason: {why}"
+    assert found[1].sentence == f"latency: not measured: {why}"
+    with pytest.raises(LimitBrokenError, match=r"compare\.regressions: broken: instr\w+, latency$"):
+        check(found)
+
+
+def test_what_is_optional_passes_where_it_cannot_be_measured() -> None:
+    limit = Allowed(absolute=None, relative=0.03)
+    compared = comparison([*rows()[:1], unmeasured("instructions", None)])
+    allowed = regressions(latency=limit, instructions=limit)
+    found = gates(compared, allowed, optional=["latency", "instructions"])
     check(found)
     assert [gate.passed for gate in found] == [None, None]
     assert found[0].sentence == "instructions: not measured: for a reason"
@@ -125,7 +138,7 @@ def test_what_could_not_be_measured_before_passes_and_is_reported() -> None:
 def test_what_can_no_longer_be_measured_is_broken() -> None:
     limit = Allowed(absolute=None, relative=0.03)
     compared = [*rows()[:1], unmeasured("top1", 0.9)]
-    (gate,) = gates(comparison(compared), regressions(top1=limit))
+    (gate,) = gates(comparison(compared), regressions(top1=limit), optional=["top1"])
     assert gate.passed is False
     assert gate.sentence == "top1: not measured, was 90.00%: for a reason: BROKEN"
 
@@ -133,7 +146,8 @@ def test_what_can_no_longer_be_measured_is_broken() -> None:
 def test_a_model_that_is_gone_passes_no_gate() -> None:
     limit = Allowed(absolute=None, relative=0.03)
     compared = [unmeasured("bytes", 1000), unmeasured("latency", None)]
-    found = gates(comparison(compared), regressions(latency=limit, bytes=limit))
+    allowed = regressions(latency=limit, bytes=limit)
+    found = gates(comparison(compared), allowed, optional=["latency", "bytes"])
     assert [gate.passed for gate in found] == [False, False]
     with pytest.raises(LimitBrokenError, match=r"compare\.regressions: broken: bytes, latency$"):
         check(found)

@@ -90,8 +90,17 @@ def test_sentences() -> None:
     ]
 
 
-def test_a_broken_budget_is_an_error_and_an_unknown_one_is_none() -> None:
+def test_a_budget_that_is_exceeded_or_cannot_be_measured_is_an_error() -> None:
     found = budgets.verdicts(LIMITS, MEASURED)
-    with pytest.raises(LimitBrokenError, match=r"evaluate\.budgets: not met: macs, median_ms$"):
+    unmeasured = "not measured: arena_bytes, which evaluate.optional does not name"
+    with pytest.raises(LimitBrokenError) as caught:
         budgets.check(found)
-    budgets.check({"arena_bytes": found["arena_bytes"], "top1": found["top1"]})
+    assert str(caught.value) == (
+        f"params.yaml: evaluate.budgets: not met: macs, median_ms; {unmeasured}"
+    )
+    some = {"arena_bytes": found["arena_bytes"], "top1": found["top1"]}
+    with pytest.raises(LimitBrokenError, match=rf"evaluate\.budgets: {unmeasured}$"):
+        budgets.check(some, ["top1"])
+    budgets.check(some, ["arena_bytes"])
+    with pytest.raises(LimitBrokenError, match=r"not met: macs, median_ms$"):
+        budgets.check(found, ["arena_bytes", "macs"])

@@ -187,6 +187,12 @@ def test_what_is_not_allowed_is_reported(
         assert f": {value!r} is not allowed: " in said
 
 
+@pytest.mark.parametrize(("group", "name"), [("evaluate", "latency"), ("compare", "median_ms")])
+def test_only_what_can_be_limited_may_be_optional(group: str, name: str) -> None:
+    said = refusal(group, ("optional",), [name])
+    assert said.startswith(f"{group}.optional[0]: '{name}' is not allowed: input should be 'bytes'")
+
+
 def test_patience_needs_the_best_weights_to_be_kept() -> None:
     params = changed("train", ("patience",), 3) | {"keep": "last"}
     with pytest.raises(InputError) as caught:
@@ -206,6 +212,8 @@ def test_patience_needs_the_best_weights_to_be_kept() -> None:
         ("train", ("optimizer", "peak_learning_rate"), 1),
         ("benchmark", ("extra_models",), ["a.tflite"]),
         ("evaluate", ("budgets", "top1"), None),
+        ("evaluate", ("optional",), ["arena_bytes", "median_ms"]),
+        ("compare", ("optional",), ["latency"]),
     ],
 )
 def test_what_is_just_allowed_passes(group: str, keys: tuple[Key, ...], value: object) -> None:
