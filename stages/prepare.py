@@ -40,7 +40,7 @@ def main() -> None:
     params = load_group("prepare", Prepare)
     IMAGES.parent.mkdir(exist_ok=True)
     try:
-        found = source.read(Path(params.source), params.image, IMAGES)
+        found = source.read(params, IMAGES)
         selection = select(found, params)
         splits = {}
         for index, name in enumerate(SPLITS):

@@ -97,6 +97,7 @@ def _origin(lock: bytes | None, preparation: bytes | None) -> Origin | None:
     except (InputError, KeyError, TypeError, ValueError, AttributeError):
         return None
     choice.pop("validation_fraction", None)  # which is set aside after the test's
+    choice = {"split_folders": True, "group": None} | choice  # before there was a choice
     if choice.get("leave_out"):
         choice["image"] = image  # at another size other pictures are copies
     return Origin(md5, md5.endswith(".dir"), image, choice, recorded, trained_on == prepared)

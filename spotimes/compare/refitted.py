@@ -37,7 +37,8 @@ def for_model(contract: Contract, prepared: LabelledImages) -> Split:
         {name: getattr(contract, name) for name in ("height", "width", "colour", "resize")}
     )
     with tempfile.TemporaryDirectory() as folder:
-        found = source.read(Path(params.source), image, Path(folder) / "images.npy")
+        at_size = params.model_copy(update={"image": image})
+        found = source.read(at_size, Path(folder) / "images.npy")
         indices = np.flatnonzero(select(found, params).split_of == TEST)
         split = Split(found.images[indices], found.labels[indices])
     if not np.array_equal(split.labels, prepared.labels):

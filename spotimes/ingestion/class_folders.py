@@ -22,7 +22,7 @@ from spotimes.ingestion.file_names import (
     shortened,
     shown,
 )
-from spotimes.ingestion.labelled_paths import ByClass, LabelledPaths
+from spotimes.ingestion.labelled_paths import ByClass, LabelledPaths, Notes
 from spotimes.ingestion.split import NOT_GIVEN
 from spotimes.ingestion.split_names import splits_named
 from spotimes.preprocessing.picture_files import LABELS_CSV, is_about_the_data, is_litter
@@ -67,7 +67,7 @@ def read_class_folders(root: Path, *, split_folders: bool = True) -> LabelledPat
         inside = {folder: tree.unnested(tree.listing(folder, top.line)) for folder in like_splits}
         if set(like_splits) != set(top.folders) and _are_classes(like_splits, inside):
             layout.append(
-                f"{_named(like_splits)}: taken for {'a class' if len(inside) == 1 else 'classes'}, "
+                f"{_named(like_splits)} {'is a class' if len(inside) == 1 else 'are classes'}, "
                 "as there are pictures and no folders of classes inside"
             )
         else:
@@ -75,10 +75,8 @@ def read_class_folders(root: Path, *, split_folders: bool = True) -> LabelledPat
             layout += _unusual_names(splits, inside)
             return LabelledPaths(
                 {split: found for split, (_, found) in splits.items()},
-                sorted(tree.ignored),
-                layout,
-                missing={},
                 groups={},
+                notes=Notes(sorted(tree.ignored), layout, missing={}),
             )
     if len(top.folders) == 1 and tree.listing(top.folders[0], top.line).folders:
         raise InputError(
@@ -87,7 +85,8 @@ def read_class_folders(root: Path, *, split_folders: bool = True) -> LabelledPat
             "another: a classifier needs two or more"
         )
     classes = _classes(tree, top, check_splits=split_folders)
-    return LabelledPaths({NOT_GIVEN: classes}, sorted(tree.ignored), layout, missing={}, groups={})
+    notes = Notes(sorted(tree.ignored), layout, missing={})
+    return LabelledPaths({NOT_GIVEN: classes}, groups={}, notes=notes)
 
 
 def _are_classes(like_splits: Mapping[str, Meant], inside: Mapping[str, _Listing]) -> bool:
@@ -161,7 +160,7 @@ def _unusual_names(
     pairs = [(SPLITS[split], inside[folder].path) for split, (folder, _) in splits.items()]
     if all(posixpath.basename(path) == split for split, path in pairs):
         return []
-    return ["splits: " + ", ".join(f"{split} is {escaped(path)}/" for split, path in pairs)]
+    return [", ".join(f"{split} is {escaped(path)}/" for split, path in pairs)]
 
 
 def _classes(tree: "_Tree", parent: _Listing, *, check_splits: bool = False) -> ByClass:

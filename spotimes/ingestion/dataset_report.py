@@ -75,6 +75,9 @@ class Report(Frozen):
         animated: how many pictures have more than one frame.
         excluded: the reason, by the name of the file.
         ignored: names of files and folders that are not meant as data.
+        layout: how the folder's sub-folders were understood, where their names leave that open.
+        groups: how many groups of pictures that belong together are in each split, one of a single
+            picture among them; None where no name says which do.
         exact_groups: the images that are there more than once, pixel for pixel.
         near_pairs_found: how many pairs of images in different splits are nearly the same. Exact
             copies are not among them.
@@ -89,6 +92,8 @@ class Report(Frozen):
     animated: int
     excluded: dict[str, str]
     ignored: list[str]
+    layout: list[str]
+    groups: dict[SplitName, int] | None
     exact_groups: list[list[Named]]
     near_pairs_found: int
     near_pairs_all: bool
@@ -125,7 +130,9 @@ def report_of(source: Source, selection: Selection) -> Report:
         modes=dict(_by_count(modes)),
         animated=int(headers.animated[used].sum()),
         excluded=_excluded(source, selection),
-        ignored=source.files.ignored if source.files else [],
+        ignored=source.files.notes.ignored if source.files else [],
+        layout=source.files.notes.layout if source.files else [],
+        groups=_groups_of_each_split(source, selection),
         exact_groups=[named(group) for group in selection.exact],
         near_pairs_found=len(selection.near),
         near_pairs_all=selection.near_all,
@@ -171,6 +178,16 @@ def _images_of_each_class(source: Source, selection: Selection) -> dict[str, dic
     }
 
 
+def _groups_of_each_split(source: Source, selection: Selection) -> dict[SplitName, int] | None:
+    groups = source.groups
+    if groups is None:
+        return None
+    return {
+        split: len(np.unique(groups[selection.indices_of(index)]))
+        for index, split in enumerate(SPLITS)
+    }
+
+
 def _few_images(images: Mapping[str, Mapping[SplitName, int]]) -> dict[str, int]:
     totals = {name: sum(counts.values()) for name, counts in images.items()}
     few = [name for name, total in totals.items() if total < FEW_IMAGES]
@@ -198,7 +215,7 @@ def _by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 
 def _excluded(source: Source, selection: Selection) -> dict[str, str]:
     """The reason of each image, by its name."""
-    reasons = {}
+    reasons = dict(source.files.notes.missing) if source.files else {}
     for reason, indices in selection.excluded.items():
         for index in indices.tolist():
             name = source.name_of(index)

@@ -27,6 +27,11 @@ def lines(report: Report) -> list[str]:
         modes = [f"{mode} {count:,}" for mode, count in report.modes.items()]
         animated = f"; {report.animated:,} animated" if report.animated else ""
         said.append(f"pixels: {_some(modes)}{animated}")
+    said += [f"folders: {line}" for line in report.layout]
+    if report.groups is not None:
+        in_each = [f"{count:,} {split}" for split, count in report.groups.items()]
+        total = sum(report.groups.values())
+        said.append(f"groups that stay together: {total:,}: {', '.join(in_each)}")
     if report.ignored:
         said.append(
             f"ignored, as not meant as data: {len(report.ignored):,}: {_some(report.ignored)}"

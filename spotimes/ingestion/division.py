@@ -6,7 +6,9 @@ from decimal import ROUND_HALF_UP, Decimal
 import numpy as np
 import numpy.typing as npt
 
+from spotimes.dataset.prepared import SPLITS
 from spotimes.errors import InputError
+from spotimes.ingestion.group_division import set_groups_aside
 from spotimes.ingestion.source import Source
 from spotimes.ingestion.split import NOT_GIVEN, TEST, TRAIN, VALIDATION
 from spotimes.params.prepare import Prepare
@@ -18,7 +20,7 @@ def divided(source: Source, given: npt.NDArray[np.int8], params: Prepare) -> npt
     """Puts every image into a split.
 
     What the source says stands. A test split that it lacks is set aside from train, and from what
-    is then left the validation split that it lacks.
+    is then left the validation split that it lacks. A group of images stays together.
 
     Args:
         source: whose images.
@@ -30,7 +32,7 @@ def divided(source: Source, given: npt.NDArray[np.int8], params: Prepare) -> npt
         Shape (images,): `TRAIN`, `VALIDATION`, `TEST`, or still `EXCLUDED`.
 
     Raises:
-        InputError: a class has too few images.
+        InputError: a class has too few images or groups.
     """
     labels, class_names = source.labels, source.card.class_names
     split_of = np.where(given == NOT_GIVEN, np.int8(TRAIN), given)
@@ -42,24 +44,47 @@ def divided(source: Source, given: npt.NDArray[np.int8], params: Prepare) -> npt
         )
         if not (given == split).any()
     ]
+    groups = source.groups
     if lacking:
-        _check_enough(source, split_of == TRAIN, len(lacking) + 1)
-    for split, fraction in lacking:
+        train = split_of == TRAIN
+        _check_enough(source, "images", labels[train], len(lacking) + 1)
+        if groups is not None:
+            _, firsts = np.unique(np.stack([groups, labels])[:, train], axis=1, return_index=True)
+            _check_enough(source, "groups of images", labels[train][firsts], len(lacking) + 1)
+    for made, (split, fraction) in enumerate(lacking, start=1):
         train = np.flatnonzero(split_of == TRAIN)
-        aside = set_aside(labels[train], fraction, params.seed, len(class_names))
+        if groups is None:
+            aside = set_aside(labels[train], fraction, params.seed, len(class_names))
+        else:
+            shares = [share_of(count, fraction) for count in np.bincount(labels[train]).tolist()]
+            kept = len(lacking) - made + 1
+            aside = set_groups_aside(labels[train], groups[train], shares, params.seed, kept)
+            _check_groups(source, labels[train], aside, split)
         split_of[train[aside]] = split
     return split_of
 
 
-def _check_enough(source: Source, is_train: npt.NDArray[np.bool_], needed: int) -> None:
+def _check_enough(source: Source, what: str, labels: Labels, needed: int) -> None:
     class_names = source.card.class_names
-    counts = np.bincount(source.labels[is_train], minlength=len(class_names))
+    counts = np.bincount(labels, minlength=len(class_names))
     for name, count in zip(class_names, counts, strict=True):
         if count < needed:
             raise InputError(
-                f"{source.where}: the class {name} has {count} images to train on and to set aside "
+                f"{source.where}: the class {name} has {count} {what} to train on and to set aside "
                 f"from; it needs {needed} or more, one for each split that is made of them"
             )
+
+
+def _check_groups(source: Source, labels: Labels, aside: npt.NDArray[np.bool_], split: int) -> None:
+    """Classes that share their groups can be such that no choice suits them all."""
+    for label, name in enumerate(source.card.class_names):
+        for is_there, where in ((aside, SPLITS[split]), (~aside, "train")):
+            if not (labels[is_there] == label).any():
+                raise InputError(
+                    f"{source.where}: no way is found to divide the groups that leaves images of "
+                    f"{name} for {where}; make some groups smaller, or say in labels.csv which "
+                    "split each is in"
+                )
 
 
 def first_of_each_class(

@@ -18,8 +18,9 @@ import numpy.typing as npt
 from spotimes.dataset.prepared import SPLITS
 from spotimes.errors import InputError
 from spotimes.ingestion.class_folders import read_class_folders
-from spotimes.ingestion.file_names import escaped, reading, shown
-from spotimes.ingestion.labelled_paths import LabelledPaths
+from spotimes.ingestion.file_names import escaped, reading, shortened, shown
+from spotimes.ingestion.groups import Groups, groups_of, matched
+from spotimes.ingestion.labelled_paths import LabelledPaths, Notes
 from spotimes.ingestion.labels_csv import read_labels_csv
 from spotimes.preprocessing.picture_files import LABELS_CSV, is_about_the_data, is_litter
 
@@ -36,11 +37,8 @@ class LabelledFiles(NamedTuple):
         splits: int8, shape (files,); an index into `spotimes.dataset.prepared.SPLITS`, or
             `split.NOT_GIVEN` for all where the folder gives none.
         class_names: sorted, in Unicode's form NFC.
-        ignored: relative paths of what is not meant as data, unprintable characters escaped. An
-            ignored folder stands for all in it. With `labels.csv`, which alone says what is data,
-            all that it does not name, except what lies behind links to folders.
-        layout: how the sub-folders were understood, where their names alone leave that open.
-        missing: why a file that `labels.csv` names is not among `paths`, by its path.
+        groups: which pictures belong together; None where no name says so.
+        notes: what there is to tell of how the folder was read.
     """
 
     root: Path
@@ -48,14 +46,29 @@ class LabelledFiles(NamedTuple):
     labels: npt.NDArray[np.int64]
     splits: npt.NDArray[np.int8]
     class_names: list[str]
-    ignored: list[str]
-    layout: list[str]
-    missing: dict[str, str]
+    groups: Groups | None
+    notes: Notes
 
 
-def find(
-    root: Path, *, split_folders: bool = True, leave_out_missing: bool = False
-) -> LabelledFiles:
+class Reading(NamedTuple):
+    """How a folder is to be read.
+
+    Attributes:
+        split_folders: whether sub-folders may be splits; else each is a class.
+        group: a regular expression whose only group, searched for in a picture's path, names the
+            group of pictures that it is of.
+        leave_out_missing: whether files that `labels.csv` names need not be there.
+    """
+
+    split_folders: bool = True
+    group: str | None = None
+    leave_out_missing: bool = False
+
+
+AS_IT_IS = Reading()
+
+
+def find(root: Path, how: Reading = AS_IT_IS) -> LabelledFiles:
     """Finds a folder's pictures and their labels.
 
     A folder that holds nothing but another of its own name, as archives are often unpacked, stands
@@ -69,8 +82,7 @@ def find(
 
     Args:
         root: the folder.
-        split_folders: whether sub-folders may be splits, as `params.prepare` says.
-        leave_out_missing: whether files that `labels.csv` names need not be there.
+        how: it is to be read.
 
     Returns:
         At least two classes, each with a file; where splits are given, each class with one in
@@ -93,12 +105,32 @@ def find(
     layout = [f"the pictures are in {escaped(str(inner))}"] if inner != root else []
     if os.path.lexists(inner / LABELS_CSV):
         where = shown(inner, LABELS_CSV)
-        found = read_labels_csv(inner, leave_out_missing=leave_out_missing)
+        found = read_labels_csv(inner, leave_out_missing=how.leave_out_missing)
     else:
         where = shown(inner)
-        found = read_class_folders(inner, split_folders=split_folders)
-    found = found._replace(ignored=sorted(outside + found.ignored), layout=layout + found.layout)
-    return _in_order(inner, found, where)
+        found = read_class_folders(inner, split_folders=how.split_folders)
+    files = _in_order(inner, found, where)
+    notes = found.notes
+    notes = notes._replace(ignored=sorted(outside + notes.ignored), layout=layout + notes.layout)
+    groups = groups_of(files.paths, files.splits, _named_groups(files.paths, found, how), where)
+    return files._replace(groups=groups, notes=notes)
+
+
+def _named_groups(paths: list[str], found: LabelledPaths, how: Reading) -> dict[str, str]:
+    if how.group is None:
+        return found.groups
+    if found.groups:
+        raise InputError(
+            f"prepare.group: is set, but {LABELS_CSV} has a column group, too; set it to null, or "
+            "remove the column"
+        )
+    matches = matched(paths, how.group)
+    if not matches:
+        raise InputError(
+            f"prepare.group: {how.group} is found in no path, such as {shortened(paths[0])}; it is "
+            "searched for in the paths from the folder"
+        )
+    return matches
 
 
 def _unpacked(root: Path) -> tuple[Path, list[str]]:
@@ -155,7 +187,6 @@ def _in_order(root: Path, found: LabelledPaths, where: str) -> LabelledFiles:
         np.repeat(label_of, count),
         np.repeat(split_of.astype(np.int8), count),
         class_names,
-        found.ignored,
-        found.layout,
-        found.missing,
+        groups=None,
+        notes=found.notes,
     )

@@ -5,19 +5,31 @@ from typing import NamedTuple
 ByClass = dict[str, list[str]]
 
 
+class Notes(NamedTuple):
+    """What there is to tell of how a folder was read.
+
+    Attributes:
+        ignored: relative paths of what is not meant as data, unprintable characters escaped. An
+            ignored folder stands for all in it. With `labels.csv`, which alone says what is data,
+            all that it does not name, except what lies behind links to folders.
+        layout: how the sub-folders were understood, where their names alone leave that open.
+        missing: why a file that `labels.csv` names is no picture here, by its path.
+    """
+
+    ignored: list[str]
+    layout: list[str]
+    missing: dict[str, str]
+
+
 class LabelledPaths(NamedTuple):
     """Paths from a folder, with `/` between parts.
 
     Attributes:
         splits: for each split (an index into `SPLITS`, or `NOT_GIVEN`) the pictures by class.
-        ignored: what is not meant as data, unprintable characters escaped; sorted.
-        layout: how the sub-folders were understood, where their names alone leave that open.
-        missing: why a file that is named does not count, by its path.
         groups: by a picture's path, the name of the group that it is of.
+        notes: what there is to tell of it.
     """
 
     splits: dict[int, ByClass]
-    ignored: list[str]
-    layout: list[str]
-    missing: dict[str, str]
     groups: dict[str, str]
+    notes: Notes

@@ -22,7 +22,7 @@ from spotimes.ingestion.file_names import (
     shortened,
     shown,
 )
-from spotimes.ingestion.labelled_paths import ByClass, LabelledPaths
+from spotimes.ingestion.labelled_paths import ByClass, LabelledPaths, Notes
 from spotimes.ingestion.split import NOT_GIVEN
 from spotimes.preprocessing.picture_files import LABELS_CSV
 
@@ -69,16 +69,11 @@ def read_labels_csv(root: Path, *, leave_out_missing: bool = False) -> LabelledP
     if line_of_missing and not leave_out_missing:
         raise InputError(f"{where}: {_missing(line_of_missing)}")
     seen.check_all(splits, split_column="split" in values)
-    return LabelledPaths(
-        splits,
-        ignored=_not_named(root, splits),
-        layout=[],
-        missing={
-            path: f"is not there, but {LABELS_CSV} names it on line {line}"
-            for path, line in line_of_missing.items()
-        },
-        groups=groups,
-    )
+    missing = {
+        path: f"is not there, but {LABELS_CSV} names it on line {line}"
+        for path, line in line_of_missing.items()
+    }
+    return LabelledPaths(splits, groups, Notes(_not_named(root, splits), [], missing))
 
 
 class _Seen:

@@ -21,7 +21,7 @@ from spotimes.dataset.image_file import BYTES_AT_ONCE, ImageFile, ImageWriter
 from spotimes.errors import InputError
 from spotimes.ingestion.fingerprints import Fingerprints, concatenated, fingerprints_of
 from spotimes.ingestion.headers import Headers
-from spotimes.ingestion.labelled_files import LabelledFiles, find
+from spotimes.ingestion.labelled_files import AS_IT_IS, LabelledFiles, Reading, find
 from spotimes.params.prepare import Image
 from spotimes.preprocessing.decode import MAX_PIXELS, Header, read_header
 from spotimes.preprocessing.resize import Target, load_image
@@ -50,18 +50,19 @@ class Pictures(NamedTuple):
     fingerprints: Fingerprints
 
 
-def read_folder(source: Path, wanted: Image, images_npy: Path) -> Pictures:
+def read_folder(source: Path, wanted: Image, images_npy: Path, how: Reading = AS_IT_IS) -> Pictures:
     """Reads all pictures of a folder.
 
     Args:
         source: the folder; `labelled_files.find` says how it can be laid out.
         wanted: size, colour and resize mode.
         images_npy: the file that the images are written to.
+        how: the folder is to be read.
 
     Raises:
         InputError: the folder is none of labelled pictures, or holds not one that can be read.
     """
-    files = find(source)
+    files = find(source, how)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         headers = _read_headers(files, pool)
         while len(headers.unreadable) < len(files.paths):

@@ -10,12 +10,16 @@ from PIL import Image as PILImage
 from spotimes.dataset.image_file import ImageFile, ImageSource, ImageWriter
 from spotimes.dataset.prepared import SPLITS, Card
 from spotimes.downloads import download
+from spotimes.errors import InputError
 from spotimes.ingestion import own_images, readers
 from spotimes.ingestion.catalog import Catalog, load_catalog
 from spotimes.ingestion.fingerprints import Fingerprints, fingerprints_of
+from spotimes.ingestion.groups import ALONE, Groups
 from spotimes.ingestion.headers import Headers, headers_of_images
+from spotimes.ingestion.labelled_files import Reading
+from spotimes.ingestion.labelled_paths import Notes
 from spotimes.ingestion.split import TEST, TRAIN
-from spotimes.params.prepare import Image
+from spotimes.params.prepare import Image, Prepare
 from spotimes.pixels import colour_of
 from spotimes.preprocessing.resize import Target, resize_image
 
@@ -25,11 +29,13 @@ class SourceFiles(NamedTuple):
 
     Attributes:
         paths: of the pictures, relative to the folder, in the order of the images.
-        ignored: relative paths of what is not meant as data.
+        groups: which pictures belong together; None where no name says so.
+        notes: what there is to tell of how the folder was read.
     """
 
     paths: list[str]
-    ignored: list[str]
+    groups: Groups | None
+    notes: Notes
 
 
 class Source(NamedTuple):
@@ -65,6 +71,14 @@ class Source(NamedTuple):
         """Why a picture cannot be used, by its index."""
         return self.headers.unreadable
 
+    @property
+    def groups(self) -> npt.NDArray[np.int64] | None:
+        """A number for each image that only those of its group have; None without groups."""
+        if self.files is None or self.files.groups is None:
+            return None
+        of, names = self.files.groups
+        return np.where(of == ALONE, len(names) + np.arange(len(of)), of)
+
     def name_of(self, index: int) -> str:
         """What to call an image: its file's path, or its number within its split."""
         if self.files is not None:
@@ -74,23 +88,32 @@ class Source(NamedTuple):
         return f"{SPLITS[split]} {index - first}"
 
 
-def read(path: Path, image: Image, images_npy: Path) -> Source:
-    """Reads the source at `path`.
+def read(params: Prepare, images_npy: Path) -> Source:
+    """Reads the source.
 
     Args:
-        path: a catalog file or a folder.
-        image: how its pictures are to be fitted.
+        params: where it is, and how it is to be read and its pictures fitted.
         images_npy: a file that images which are not the source's own can be written to; it must
             stay while they are read.
 
     Raises:
         InputError: there is no such source, it cannot be fetched, or is broken.
     """
-    return _folder(path, image, images_npy) if path.is_dir() else _catalog(path, image, images_npy)
+    path = Path(params.source)
+    if path.is_dir():
+        return _folder(path, params, images_npy)
+    catalog = load_catalog(path)
+    if params.group is not None:
+        raise InputError(
+            f"prepare.group: is {params.group}, but the images of a catalog's dataset have no "
+            "paths; set it to null"
+        )
+    return _catalog(path, catalog, params.image, images_npy)
 
 
-def _folder(path: Path, image: Image, images_npy: Path) -> Source:
-    pictures = own_images.read_folder(path, image, images_npy)
+def _folder(path: Path, params: Prepare, images_npy: Path) -> Source:
+    how = Reading(params.split_folders, params.group, "missing" in params.leave_out)
+    pictures = own_images.read_folder(path, params.image, images_npy, how)
     files = pictures.files
     card = Card(
         name=path.resolve().name,
@@ -98,7 +121,7 @@ def _folder(path: Path, image: Image, images_npy: Path) -> Source:
         licence="not stated",
         citation="none",
         homepage="",
-        resize=image.resize,
+        resize=params.image.resize,
     )
     return Source(
         where=str(path),
@@ -108,12 +131,11 @@ def _folder(path: Path, image: Image, images_npy: Path) -> Source:
         given=files.splits,
         fingerprints=pictures.fingerprints,
         headers=pictures.headers,
-        files=SourceFiles(files.paths, files.ignored),
+        files=SourceFiles(files.paths, files.groups, files.notes),
     )
 
 
-def _catalog(path: Path, image: Image, images_npy: Path) -> Source:
-    catalog = load_catalog(path)
+def _catalog(path: Path, catalog: Catalog, image: Image, images_npy: Path) -> Source:
     mirror, files = download.fetch_any(catalog.mirrors)
     canonical = readers.read(catalog, mirror, files)
     catalog.check(canonical, f"{path}: {mirror.files[0].url}")

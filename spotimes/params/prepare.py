@@ -1,15 +1,29 @@
 """`prepare`: where the images come from, how they are fitted, and how they are split."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from spotimes.pixels import Colour, Resize
 from spotimes.system.validation import Frozen
 
 Side = Annotated[int, Field(ge=2, le=1024)]
 Share = Annotated[float, Field(gt=0, lt=1)]
-LeftOut = Literal["unreadable", "duplicates", "near_duplicates"]
+LeftOut = Literal["unreadable", "missing", "duplicates", "near_duplicates"]
+
+
+def _with_one_group(pattern: str) -> str:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"it is no regular expression: {error}") from error
+    if groups != 1:
+        raise ValueError(
+            "the part that names a picture's group must be the only one in parentheses; others "
+            "begin with (?:"
+        )
+    return pattern
 
 
 class Image(Frozen):
@@ -44,9 +58,15 @@ class Prepare(Frozen):
         source: a catalog file or a folder of pictures, by its path from the repository's root.
         image: how its pictures are fitted.
         leave_out: what is unusable ends prepare with an error, unless it is named here and so left
-            out: `unreadable` files, `duplicates` (of the same picture all but one), and
-            `near_duplicates` across splits, which otherwise are only told. Of two in different
-            splits the one in test stays, else the one in validation.
+            out: `unreadable` files, those that labels.csv names but that are `missing`,
+            `duplicates` (of the same picture all but one), and `near_duplicates` across splits,
+            which otherwise are only told. Of two in different splits the one in test stays, else
+            the one in validation.
+        split_folders: whether a folder's sub-folders may be splits, by their names; else each is a
+            class.
+        group: a regular expression that is searched for in each picture's path from the folder; its
+            only group names what the picture is of, such as an animal. Pictures of the same stay in
+            one split. labels.csv can say it instead, in a column.
         test_fraction: the share of each class that is set aside for the test, where the source has
             no test split of its own.
         validation_fraction: the share of each class's training images that is set aside, where the
@@ -59,6 +79,8 @@ class Prepare(Frozen):
     source: Annotated[str, Field(min_length=1)]
     image: Image
     leave_out: list[LeftOut]
+    split_folders: bool
+    group: Annotated[str, AfterValidator(_with_one_group)] | None
     test_fraction: Share
     validation_fraction: Share
     images_per_class: Annotated[int, Field(ge=2)] | None

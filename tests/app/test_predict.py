@@ -332,7 +332,7 @@ def test_what_prepare_passes_over_is_passed_over_and_told(
     files = own_images.read_folder(folder, fit, tmp_path / "images.npy").files
     answered = {line.rpartition(":")[0] for line in out.splitlines()}
     assert answered == {str(folder / path) for path in files.paths}
-    assert len(files.ignored) == 6
+    assert len(files.notes.ignored) == 6
 
 
 def test_what_else_lies_in_a_folder_is_reported_and_the_rest_is_done(

@@ -33,6 +33,8 @@ GROUP = {
     "source": "tiny.yaml",
     "image": {"height": None, "width": None, "colour": None, "resize": "squash"},
     "leave_out": [],
+    "split_folders": True,
+    "group": None,
     "test_fraction": 0.25,
     "validation_fraction": 0.1,
     "images_per_class": None,
@@ -332,6 +334,63 @@ def test_what_is_excluded_is_named(
     metrics = json.loads(Path("metrics/prepare.json").read_text())
     assert metrics["excluded"] == 2
     assert sum(metrics["images"].values()) == 36
+
+
+def test_missing_files_are_left_out_by_name(run: Prepare, pets: Path) -> None:
+    there = [f"{path.relative_to(pets)},{path.parent.name}" for path in sorted(pets.rglob("*.png"))]
+    lost = [f"cat/lost{number}.png,cat" for number in range(12)]
+    (pets / "labels.csv").write_text("\n".join(["path,label", *there, *lost]))
+    last_line = run(status=2, source=str(pets)).splitlines()[-1]
+    assert "labels.csv: names 12 files that cannot be found: cat/lost0.png (line 38), " in last_line
+    assert ", cat/lost9.png (line 47) and 2 more; " in last_line
+    run(source=str(pets), leave_out=["missing"])
+    report = json.loads(Path("data/report.json").read_text())
+    assert list(report["excluded"]) == [f"cat/lost{number}.png" for number in range(12)]
+    assert report["excluded"]["cat/lost3.png"] == (
+        "is not there, but labels.csv names it on line 41"
+    )
+    assert json.loads(Path("metrics/prepare.json").read_text())["excluded"] == 12
+
+
+def test_how_a_folder_was_understood_is_told(
+    run: Prepare, pets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    training, test = pets / "training_set", pets / "test_set/test_set"
+    for folder in (training, test):
+        folder.mkdir(parents=True)
+    for name in ("cat", "dog", "frog"):
+        (test / name).mkdir()
+        for number in ("00", "01"):
+            (pets / name / f"{number}.png").rename(test / name / f"{number}.png")
+        (pets / name).rename(training / name)
+    write_params(source=str(pets))
+    prepare.main()
+    told = "train is training_set/, test is test_set/test_set/"
+    assert f"\nfolders: {told}\n" in capsys.readouterr().out
+    report = json.loads(Path("data/report.json").read_text())
+    assert report["layout"] == [told]
+    assert report["images"]["cat"] == {"train": 9, "validation": 1, "test": 2}
+
+
+def test_pictures_of_a_group_stay_in_one_split(
+    run: Prepare, pets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in pets.rglob("*.png"):
+        path.rename(path.with_name(f"{int(path.stem) // 2}_{path.name}"))
+    write_params(source=str(pets), group=r"(\w+/\d+)_", test_fraction=0.3)
+    prepare.main()
+    assert "groups that stay together: 18: 9 train, 3 validation, 6 test" in capsys.readouterr().out
+    report = json.loads(Path("data/report.json").read_text())
+    assert report["groups"] == {"train": 9, "validation": 3, "test": 6}
+    assert report["images"]["dog"] == {"train": 6, "validation": 2, "test": 4}
+
+
+def test_a_catalogs_images_have_no_groups(run: Prepare, tiny: dict[str, Any]) -> None:
+    last_line = run(status=2, group="(.+)").splitlines()[-1]
+    assert last_line == (
+        "prepare: prepare.group: is (.+), but the images of a catalog's dataset have no paths; set "
+        "it to null"
+    )
 
 
 def damage(pets: Path) -> None:

@@ -47,6 +47,8 @@ def write(
         "source": source,
         "image": {"height": 32},
         "leave_out": [],
+        "split_folders": True,
+        "group": None,
         "test_fraction": 0.1,
         "validation_fraction": 0.1,
         "images_per_class": None,
@@ -115,6 +117,23 @@ def test_who_may_have_learnt_todays_test_images(
     revision = committed(**before)
     write(**now)
     assert why_not(revision) == why
+
+
+@pytest.mark.parametrize(
+    ("now", "why"),
+    [({}, ""), ({"split_folders": False}, OTHERS), ({"group": "(.+)"}, OTHERS)],
+)
+def test_a_folder_that_was_divided_before_there_were_groups(
+    committed: Commit, now: dict[str, Any], why: str
+) -> None:
+    write(**FOLDER)
+    lock = yaml.safe_load(Path("dvc.lock").read_text())
+    params = lock["stages"]["prepare"]["params"]["params.yaml"]["prepare"]
+    del params["split_folders"], params["group"]
+    Path("dvc.lock").write_text(yaml.safe_dump(lock))
+    commit("old")
+    write(**FOLDER | now)
+    assert why_not(Revision("HEAD")) == why
 
 
 def test_a_lock_of_before_some_params_will_do(committed: Commit) -> None:

@@ -30,6 +30,8 @@ def folder(
         "source": "pictures",
         "image": {"height": None, "width": None, "colour": None, "resize": "squash"},
         "leave_out": [],
+        "split_folders": True,
+        "group": None,
         "test_fraction": 0.25,
         "validation_fraction": 0.25,
         "images_per_class": None,

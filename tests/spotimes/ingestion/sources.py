@@ -8,6 +8,7 @@ import numpy as np
 from spotimes.dataset.prepared import Card
 from spotimes.ingestion.fingerprints import fingerprints_of
 from spotimes.ingestion.headers import headers_of_images
+from spotimes.ingestion.labelled_paths import Notes
 from spotimes.ingestion.selection import Selection
 from spotimes.ingestion.source import Source, SourceFiles
 from spotimes.ingestion.split import NOT_GIVEN
@@ -17,6 +18,8 @@ PARAMS = Prepare(
     source="mine",
     image=Image(height=None, width=None, colour=None, resize="squash"),
     leave_out=[],
+    split_folders=True,
+    group=None,
     test_fraction=0.25,
     validation_fraction=0.25,
     images_per_class=None,
@@ -39,6 +42,7 @@ def source_of(
     count = len(images)
     headers = headers_of_images(images.shape)
     own = {name: changes.pop(name) for name in headers._fields if name in changes}
+    paths = [f"{index}.png" for index in range(count)]
     made = Source(
         where="mine",
         card=Card(name="mine", class_names=list(class_names), licence="", citation="", homepage=""),
@@ -47,7 +51,7 @@ def source_of(
         given=np.broadcast_to(np.array(given, np.int8), count).copy(),
         fingerprints=fingerprints_of(images),
         headers=headers._replace(**own),
-        files=SourceFiles([f"{index}.png" for index in range(count)], []),
+        files=SourceFiles(paths, groups=None, notes=Notes([], [], {})),
     )
     return made._replace(**changes)
 

@@ -4,7 +4,7 @@ import pytest
 
 from spotimes.dataset.prepared import SPLITS
 from spotimes.errors import InputError
-from spotimes.ingestion.labelled_files import find
+from spotimes.ingestion.labelled_files import Reading, find
 from tests.spotimes.ingestion.named_files import TWO, fault, filled, listing
 
 
@@ -29,28 +29,28 @@ def test_train_alone_is_a_ready_made_split(tmp_path: Path) -> None:
     files = find(filled(tmp_path, ["train/cat/1.png", "train/dog/1.png"]))
     assert files.splits.tolist() == [0, 0]
     assert files.class_names == ["cat", "dog"]
-    assert files.layout == []
+    assert files.notes.layout == []
 
 
 @pytest.mark.parametrize(
     ("folders", "layout"),
     [
-        (("training_set", "", "test_set"), "splits: train is training_set/, test is test_set/"),
-        (("Train", "", "Test"), "splits: train is Train/, test is Test/"),
+        (("training_set", "", "test_set"), "train is training_set/, test is test_set/"),
+        (("Train", "", "Test"), "train is Train/, test is Test/"),
         (
             ("train2017", "val2017", ""),
-            "splits: train is train2017/, validation is val2017/",
+            "train is train2017/, validation is val2017/",
         ),
         (
             ("images_train", "images-dev", "TestImages"),
-            "splits: train is images_train/, validation is images-dev/, test is TestImages/",
+            "train is images_train/, validation is images-dev/, test is TestImages/",
         ),
         (
             ("seg_train/seg_train", "", "seg_test/seg_test"),
-            "splits: train is seg_train/seg_train/, test is seg_test/seg_test/",
+            "train is seg_train/seg_train/, test is seg_test/seg_test/",
         ),
-        (("train/Training", "", ""), "splits: train is train/Training/"),
-        (("training_set", "", ""), "splits: train is training_set/"),
+        (("train/Training", "", ""), "train is train/Training/"),
+        (("training_set", "", ""), "train is training_set/"),
     ],
 )
 def test_splits_under_other_names(
@@ -62,23 +62,23 @@ def test_splits_under_other_names(
     assert {SPLITS[split]: path.rsplit("/", 2)[0] for split, path in given.items()} == {
         split: folder for split, folder in zip(SPLITS, folders, strict=True) if folder
     }
-    assert files.layout == [layout]
+    assert files.notes.layout == [layout]
 
 
 @pytest.mark.parametrize(
     ("paths", "told"),
     [
-        (["train/1.png", "bus/1.png"], "train: taken for a class, as there are pictures"),
-        (["Train/1.png", "train/2.png", "bus/1.png"], "Train and train: taken for classes, as"),
-        (["valid/1.png", "invalid/1.png"], "valid: taken for a class, as there are pictures and"),
+        (["train/1.png", "bus/1.png"], "train is a class, as there are pictures"),
+        (["Train/1.png", "train/2.png", "bus/1.png"], "Train and train are classes, as"),
+        (["valid/1.png", "invalid/1.png"], "valid is a class, as there are pictures and"),
         (["train station/1.png", "train depot/1.png", "field/1.png"], "train depot and train stat"),
-        (["train/1.png", "train/steam/2.png", "bus/a/1.png"], "train: taken for a class"),
+        (["train/1.png", "train/steam/2.png", "bus/a/1.png"], "train is a class, as"),
     ],
 )
 def test_a_class_may_be_named_as_a_split(tmp_path: Path, paths: list[str], told: str) -> None:
     files = find(filled(tmp_path, paths))
     assert listing(files) == [(-1, path.split("/")[0], path) for path in sorted(paths)]
-    (layout,) = files.layout
+    (layout,) = files.notes.layout
     assert layout.startswith(told)
 
 
@@ -125,7 +125,7 @@ def test_folders_that_may_be_splits_or_classes(
         return
     assert message.endswith(". For classes: set prepare.split_folders to false")
     filled(tmp_path, [f"{folder}/1.png" for folder in folders])
-    assert find(tmp_path, split_folders=False).class_names == sorted(folders)
+    assert find(tmp_path, Reading(split_folders=False)).class_names == sorted(folders)
 
 
 def test_very_many_folders_are_not_all_named(tmp_path: Path) -> None:
@@ -134,10 +134,10 @@ def test_very_many_folders_are_not_all_named(tmp_path: Path) -> None:
 
 
 def test_split_folders_can_be_classes(tmp_path: Path) -> None:
-    files = find(filled(tmp_path, pets("train", "test")), split_folders=False)
+    files = find(filled(tmp_path, pets("train", "test")), Reading(split_folders=False))
     assert files.class_names == ["test", "train"]
     assert set(files.splits.tolist()) == {-1}
-    assert files.layout == []
+    assert files.notes.layout == []
 
 
 def test_splits_within_each_class(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_splits_within_each_class(tmp_path: Path) -> None:
         "splits: put the class into them (train/cat, test/cat). For one class of all that is "
         "there: set prepare.split_folders to false"
     )
-    assert find(tmp_path, split_folders=False).paths == sorted(paths)
+    assert find(tmp_path, Reading(split_folders=False)).paths == sorted(paths)
 
 
 def test_a_class_may_hold_one_folder_named_as_a_split(tmp_path: Path) -> None:
@@ -166,8 +166,8 @@ def test_a_folder_in_another_of_its_name(tmp_path: Path, name: str) -> None:
     root = filled(tmp_path / "pets", [*(f"{name}/{path}" for path in TWO), *around])
     files = find(root)
     assert (files.root, files.paths) == (root / name, TWO)
-    assert files.ignored == ["../README.md", "../__MACOSX", ".DS_Store"]
-    assert files.layout == [f"the pictures are in {root / name}"]
+    assert files.notes.ignored == ["../README.md", "../__MACOSX", ".DS_Store"]
+    assert files.notes.layout == [f"the pictures are in {root / name}"]
 
 
 def test_an_unpacked_list_or_splits_in_a_folder_of_the_same_name(tmp_path: Path) -> None:
@@ -192,4 +192,4 @@ def test_a_folder_that_holds_the_dataset_alone(tmp_path: Path) -> None:
         f"{root / 'pets'}; if it is a class, add another: a classifier needs two or more"
     )
     with pytest.raises(InputError, match="has only one class, train"):
-        find(filled(tmp_path / "one", ["train/1.png"]), split_folders=False)
+        find(filled(tmp_path / "one", ["train/1.png"]), Reading(split_folders=False))

@@ -10,6 +10,7 @@ from PIL import Image
 from spotimes.dataset.prepared import Split, SplitName
 from spotimes.ingestion.dataset_figure import draw
 from spotimes.ingestion.dataset_report import report_of
+from spotimes.ingestion.labelled_paths import Notes
 from spotimes.ingestion.source import SourceFiles
 from tests.spotimes.ingestion.sources import selection_of, source_of
 
@@ -93,7 +94,8 @@ def test_of_many_classes_and_pairs_some_are_drawn(tmp_path: Path) -> None:
 
 def test_awkward_names_and_grey_images(cifar10: dict[SplitName, Split], tmp_path: Path) -> None:
     names = ["US$ $x^2$", "ein sehr langer Name, der nicht aufhört " * 4, "_猫"]
-    long = SourceFiles([f"{'folder/' * 30}{number}.png" for number in range(120)], [])
+    paths = [f"{'folder/' * 30}{number}.png" for number in range(120)]
+    long = SourceFiles(paths, groups=None, notes=Notes([], [], {}))
     grey = cifar10["train"].images[:120, :, :, :1]
     path = tmp_path / "picture.png"
     drawn(grey, path, names, NEAR, sizes=SIZES["two"](120), files=long)

@@ -16,6 +16,8 @@ def report(**changes: Any) -> Report:
         animated=0,
         excluded={},
         ignored=[],
+        layout=[],
+        groups=None,
         exact_groups=[],
         near_pairs_found=0,
         near_pairs_all=True,
@@ -63,6 +65,8 @@ def test_all_that_may_be_wrong_is_said() -> None:
             animated=2,
             excluded={"cat/bad.jpg": "cannot be decoded"},
             ignored=[".git", "notes.md"],
+            layout=["train is Train/"],
+            groups={"train": 1200, "validation": 3, "test": 7},
             exact_groups=[
                 named("train 0.png", "validation 3.png"),
                 named("train 1.png", "train 10.png"),
@@ -78,6 +82,8 @@ def test_all_that_may_be_wrong_is_said() -> None:
         "picture sizes: 12; width 9 to 1,022 (median 1,011), height 9 to 1,023 (median 1,012); "
         "most often 1000 x 1001 (7), 1002 x 1003 (1), 1004 x 1005 (1)",
         "pixels: RGB 11, P 1; 2 animated",
+        "folders: train is Train/",
+        "groups that stay together: 1,210: 1,200 train, 3 validation, 7 test",
         "ignored, as not meant as data: 2: .git, notes.md",
         "excluded: 1 file",
         "  cat/bad.jpg: cannot be decoded",

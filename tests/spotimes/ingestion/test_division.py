@@ -6,6 +6,7 @@ import pytest
 
 from spotimes.errors import InputError
 from spotimes.ingestion.division import divided, first_of_each_class, set_aside, share_of
+from spotimes.ingestion.groups import Groups
 from spotimes.ingestion.split import EXCLUDED, NOT_GIVEN, TEST, TRAIN, VALIDATION
 from tests.spotimes.ingestion.sources import params_with, source_of
 
@@ -123,3 +124,60 @@ def test_what_is_excluded_stays_so_and_counts_nowhere() -> None:
     assert (split_of[:60] == EXCLUDED).all()
     assert counts(split_of, TEST) == [5, 5, 5]
     assert (given[60:] == NOT_GIVEN).all()
+
+
+def grouped(labels: list[int], groups: list[int], **shares: Any) -> list[int]:
+    """The splits of images of which those of the same number belong together; -1 is alone."""
+    source = source_of(np.zeros((len(labels), 2, 2, 3), np.uint8), NAMES, labels=np.array(labels))
+    assert source.files is not None
+    of = np.array(groups)
+    files = source.files._replace(groups=Groups(of, [f"g{each}" for each in range(of.max() + 1)]))
+    split_of = divided(source._replace(files=files), source.given, params_with(**shares))
+    for group in set(groups) - {-1}:
+        assert len(np.unique(split_of[of == group])) == 1
+    return [int(split) for split in split_of]
+
+
+def test_groups_stay_together_and_each_class_gives_its_share() -> None:
+    labels = np.repeat([0, 1, 2], 60).tolist()
+    groups = np.repeat(np.arange(36), 5).tolist()
+    split_of = np.array(grouped(labels, groups, test_fraction=0.25, validation_fraction=0.2))
+    for split, count in ((TRAIN, 35), (VALIDATION, 10), (TEST, 15)):
+        assert np.bincount(np.array(labels)[split_of == split]).tolist() == [count] * 3
+
+
+def test_images_that_are_of_no_group_are_alone() -> None:
+    split_of = grouped([0, 1, 2] * 20, [0, 1, 2] * 4 + [-1] * 48, test_fraction=0.3)
+    assert np.bincount(np.array(split_of), minlength=3)[TEST] == 18
+
+
+def test_a_class_of_too_few_groups() -> None:
+    with pytest.raises(InputError) as caught:
+        grouped([0, 1, 2] * 5, [*range(3), *[0, 1, 2] * 4])
+    assert str(caught.value) == (
+        "mine: the class cat has 1 groups of images to train on and to set aside from; it needs 3 "
+        "or more, one for each split that is made of them"
+    )
+
+
+def test_groups_that_no_choice_divides() -> None:
+    # Of the first three groups each two share a class: whatever is set aside, one class keeps none.
+    labels, groups = np.array([0, 1, 0, 2, 1, 2, 0, 1, 2]), np.array([0, 0, 1, 1, 2, 2, 3, 3, 3])
+    source = source_of(np.zeros((9, 2, 2, 3), np.uint8), NAMES, labels=labels)
+    assert source.files is not None
+    files = source.files._replace(groups=Groups(groups, ["a", "b", "c", "validated"]))
+    given = np.where(groups == 3, np.int8(VALIDATION), np.int8(TRAIN))
+    with pytest.raises(InputError, match="mine: no way is found to divide the groups that leaves"):
+        divided(source._replace(files=files), given, params_with())
+
+
+def test_what_is_excluded_is_of_no_group() -> None:
+    labels = np.array([0, 1, 2] * 20)
+    source = source_of(np.zeros((60, 2, 2, 3), np.uint8), NAMES, labels=labels)
+    assert source.files is not None
+    files = source.files._replace(groups=Groups(np.arange(60) // 3, [str(n) for n in range(20)]))
+    given = source.given.copy()
+    given[::3] = EXCLUDED
+    given[0] = NOT_GIVEN
+    with pytest.raises(InputError, match="the class cat has 1 images"):
+        divided(source._replace(files=files), given, params_with())

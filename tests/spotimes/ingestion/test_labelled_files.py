@@ -36,7 +36,7 @@ def test_each_folder_is_a_class(tmp_path: Path) -> None:
         (-1, "owl", "owl/1"),
     ]
     assert (files.labels.dtype, files.splits.dtype) == (np.dtype(np.int64), np.dtype(np.int8))
-    assert files.ignored == []
+    assert files.notes.ignored == []
 
 
 def test_labels_csv_goes_before_the_other_conventions(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_what_is_not_data_is_ignored(tmp_path: Path) -> None:
     kept = ["cat/README.txt", "cat/notes.md", "cat/1.png", "dog/1..png"]
     files = find(filled(tmp_path, litter + kept))
     assert files.paths == sorted(kept)
-    assert files.ignored == sorted(
+    assert files.notes.ignored == sorted(
         [
             *(path for path in litter if path.count("/") == 0),
             "$RECYCLE.BIN", "cat/1.png:Zone.Identifier", "cat/deep/@eaDir", "lost+found",
@@ -70,7 +70,7 @@ def test_what_is_not_data_is_ignored(tmp_path: Path) -> None:
 
 def test_what_is_ignored_can_be_printed(tmp_path: Path) -> None:
     filled(tmp_path, [*TWO, "cat/Icon\r", os.fsdecode(b"cat/.caf\xe9")])
-    assert find(tmp_path).ignored == ["cat/.caf\\udce9", "cat/Icon\\r"]
+    assert find(tmp_path).notes.ignored == ["cat/.caf\\udce9", "cat/Icon\\r"]
 
 
 def test_names_with_spaces_dots_and_letters_beyond_ascii(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_names_with_spaces_dots_and_letters_beyond_ascii(tmp_path: Path) -> None
     assert sorted(files.paths) == sorted(
         ["ein Bär/Bild 1.png", "a..b/#1;2.png", "猫/é 😀.png", "z/a.png"]
     )
-    assert files.ignored == ["z/..png"]
+    assert files.notes.ignored == ["z/..png"]
 
 
 def test_class_names_are_nfc_and_paths_as_they_are(tmp_path: Path) -> None:

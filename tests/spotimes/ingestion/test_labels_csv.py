@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spotimes.errors import InputError
-from spotimes.ingestion.labelled_files import find
+from spotimes.ingestion.labelled_files import Reading, find
 from tests.spotimes.ingestion.named_files import (
     NFC,
     NFD,
@@ -27,7 +27,7 @@ def test_labels_csv(tmp_path: Path) -> None:
         (-1, "cat", "deep/b.png"),
     ]
     assert (files.labels.dtype, files.splits.dtype) == (np.dtype(np.int64), np.dtype(np.int8))
-    assert files.ignored == [
+    assert files.notes.ignored == [
         ".git", "deep/.hidden", "deep/neither.png", "labels.csv", "not named.png",
     ]  # fmt: skip
 
@@ -183,9 +183,9 @@ def test_files_that_are_missing_are_listed_at_once(tmp_path: Path) -> None:
 
 def test_missing_files_can_be_left_out(tmp_path: Path) -> None:
     csv = "path,label\na.png,cat\nlost.png,cat\nb.png,dog\nx/y.png,dog\n"
-    files = find(listed(tmp_path, csv), leave_out_missing=True)
+    files = find(listed(tmp_path, csv), Reading(leave_out_missing=True))
     assert files.paths == ["a.png", "b.png"]
-    assert files.missing == {
+    assert files.notes.missing == {
         "lost.png": "is not there, but labels.csv names it on line 3",
         "x/y.png": "is not there, but labels.csv names it on line 5",
     }
@@ -207,4 +207,4 @@ def test_missing_files_can_be_left_out(tmp_path: Path) -> None:
 )
 def test_what_is_left_of_it_must_still_do(tmp_path: Path, csv: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        find(listed(tmp_path, csv), leave_out_missing=True)
+        find(listed(tmp_path, csv), Reading(leave_out_missing=True))

@@ -13,10 +13,10 @@ from spotimes.ingestion.catalog import load_catalog
 from spotimes.ingestion.readers import read as read_mirror
 from spotimes.ingestion.source import Source, read
 from spotimes.ingestion.split import NOT_GIVEN, TEST, TRAIN
-from spotimes.params.prepare import Image
 from spotimes.preprocessing.resize import Target, resize_image
 from tests.folders import write_folder
 from tests.project import ROOT
+from tests.spotimes.ingestion.sources import params_with
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +25,7 @@ CIFAR10 = ROOT / "data/catalog/cifar10.yaml"
 
 def as_wanted(path: Path, tmp_path: Path, **image: Any) -> Source:
     own = {"height": None, "width": None, "colour": None, "resize": "squash"}
-    return read(path, Image(**own | image), tmp_path / "images.npy")
+    return read(params_with(source=str(path), image=own | image), tmp_path / "images.npy")
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_a_folder_is_its_pictures(
     assert found.given.tolist() == [NOT_GIVEN] * 9
     assert found.name_of(4) == "dog/01.png"
     assert found.files is not None
-    assert found.files.ignored == [".DS_Store"]
+    assert found.files.notes.ignored == [".DS_Store"]
 
 
 def test_no_such_source_is_refused(tmp_path: Path) -> None:

@@ -257,6 +257,21 @@ def test_a_row_has_expansions_if_and_only_if_a_kind_has(
 
 def test_a_reason_that_does_not_exist_is_reported_with_those_that_do() -> None:
     assert refusal("prepare", ("leave_out",), ["unreadable", "blurred"]) == (
-        "prepare.leave_out[1]: 'blurred' is not allowed: input should be 'unreadable', "
+        "prepare.leave_out[1]: 'blurred' is not allowed: input should be 'unreadable', 'missing', "
         "'duplicates' or 'near_duplicates'"
     )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("(dog", "it is no regular expression: missing ), unterminated subpattern at position 0"),
+        ("dog", "the part that names a picture's group must be the only one in parentheses; other"),
+        (
+            r"(dog)(\d+)",
+            "the part that names a picture's group must be the only one in parentheses",
+        ),
+    ],
+)
+def test_the_pattern_of_groups_has_one(pattern: str, message: str) -> None:
+    assert message in refusal("prepare", ("group",), pattern)
