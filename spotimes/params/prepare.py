@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from spotimes.pixels import Colour, Resize
 from spotimes.system.validation import Frozen
@@ -11,19 +11,6 @@ from spotimes.system.validation import Frozen
 Side = Annotated[int, Field(ge=2, le=1024)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 LeftOut = Literal["unreadable", "missing", "duplicates", "near_duplicates"]
-
-
-def _with_one_group(pattern: str) -> str:
-    try:
-        groups = re.compile(pattern).groups
-    except re.error as error:
-        raise ValueError(f"it is no regular expression: {error}") from error
-    if groups != 1:
-        raise ValueError(
-            "the part that names a picture's group must be the only one in parentheses; others "
-            "begin with (?:"
-        )
-    return pattern
 
 
 class Image(Frozen):
@@ -80,8 +67,21 @@ class Prepare(Frozen):
     image: Image
     leave_out: list[LeftOut]
     split_folders: bool
-    group: Annotated[str, AfterValidator(_with_one_group)] | None
+    group: str | None
     test_fraction: Share
     validation_fraction: Share
     images_per_class: Annotated[int, Field(ge=2)] | None
     seed: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _one_group(self) -> "Prepare":
+        try:
+            groups = re.compile("()" if self.group is None else self.group).groups
+        except re.error as error:
+            raise ValueError(f"group: {self.group} is no regular expression: {error}") from error
+        if groups != 1:
+            raise ValueError(
+                f"group: {self.group} has {groups} parts in parentheses; just one is to name the "
+                "group of a picture, and others begin with (?:"
+            )
+        return self

@@ -265,12 +265,16 @@ def test_a_reason_that_does_not_exist_is_reported_with_those_that_do() -> None:
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("(dog", "it is no regular expression: missing ), unterminated subpattern at position 0"),
-        ("dog", "the part that names a picture's group must be the only one in parentheses; other"),
+        ("(dog", "(dog is no regular expression: missing ), unterminated subpattern at position 0"),
+        (
+            "dog",
+            "dog has 0 parts in parentheses; just one is to name the group of a picture, and oth",
+        ),
         (
             r"(dog)(\d+)",
-            "the part that names a picture's group must be the only one in parentheses",
+            r"(dog)(\d+) has 2 parts in parentheses; just one is to name the group of a",
         ),
+        ("", " has 0 parts in parentheses; just one is to name"),
     ],
 )
 def test_the_pattern_of_groups_has_one(pattern: str, message: str) -> None:
