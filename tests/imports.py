@@ -1,6 +1,9 @@
 """Which of the project's files a module's imports reach."""
 
 import ast
+import functools
+from collections.abc import Mapping
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from tests.project import ROOT
@@ -22,7 +25,8 @@ def reached(module: str) -> set[str]:
     return found
 
 
-def imported(file: Path) -> set[str]:
+@functools.cache
+def imported(file: Path) -> frozenset[str]:
     """Names that a file's import statements could mean, at any depth of the file."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -32,9 +36,16 @@ def imported(file: Path) -> set[str]:
             assert node.module is not None, f"{file}: a relative import"
             assert node.level == 0, f"{file}: a relative import"
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return names
+    return frozenset(names)
 
 
+@functools.cache
+def distributions() -> Mapping[str, list[str]]:
+    """The installed distributions that each top-level module is of."""
+    return packages_distributions()
+
+
+@functools.cache
 def file_of(module: str) -> str | None:
     """The project's file of a module, or None if it is not the project's."""
     if module.partition(".")[0] not in PACKAGES:

@@ -7,7 +7,6 @@ import re
 import shlex
 import subprocess
 import sys
-from importlib.metadata import packages_distributions
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.imports import PACKAGES, file_of, imported, reached
+from tests.imports import PACKAGES, distributions, file_of, imported, reached
 from tests.project import ROOT
 from tests.test_requirements import normalized, pins
 
@@ -86,7 +85,7 @@ def test_what_python_is_to_run_is_there_and_has_those_options(page: str) -> None
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_command_needs_the_pipelines_packages_or_the_page_installs_more(page: str) -> None:
-    owners, pipeline = packages_distributions(), {name for name, _ in pins("requirements.txt")}
+    owners, pipeline = distributions(), {name for name, _ in pins("requirements.txt")}
     for name in {name for name, _ in modules(page)}:
         files = reached(f"{name}.__main__") | reached(name)
         imports = {each.partition(".")[0] for file in files for each in imported(ROOT / file)}

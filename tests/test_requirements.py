@@ -1,10 +1,10 @@
 import re
 import sys
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import version
 from pathlib import Path
 
 from app.__main__ import VERBS
-from tests.imports import PACKAGES, imported, reached
+from tests.imports import PACKAGES, distributions, imported, reached
 from tests.project import ROOT
 
 PIN = re.compile(r"^([\w.-]+)(?:\[\w+\])?==([^\s;]+)(?: ; (.*?))?\s*(?:#.*)?$", re.MULTILINE)
@@ -45,7 +45,6 @@ def test_tools_and_pipeline_lock_no_package_in_two_versions() -> None:
 
 
 def test_what_the_code_imports_is_asked_for_directly() -> None:
-    distributions = packages_distributions()
     asked = {name for name, _ in pins("requirements.in")}
     found = set()
     for file in (file for folder in ("spotimes", "stages") for file in modules(folder)):
@@ -53,18 +52,17 @@ def test_what_the_code_imports_is_asked_for_directly() -> None:
             if name in sys.stdlib_module_names or name in PACKAGES:
                 continue
             found.add(name)
-            owners = {normalized(owner) for owner in distributions.get(name, [])}
+            owners = {normalized(owner) for owner in distributions().get(name, [])}
             assert owners & asked, f"{file}: {name} is of {owners or 'nothing that is installed'}"
     assert {"numpy", "tensorflow", "yaml", "PIL"} <= found
 
 
 def test_the_app_asks_for_what_it_imports_in_the_pipelines_versions() -> None:
-    distributions = packages_distributions()
     asked = {name for name, _ in pins("app/requirements.in")}
     files = {file for module in ("__main__", *VERBS) for file in reached(f"app.{module}")}
     imports = {name for file in files for name in imported(ROOT / file)}
     found = {name.partition(".")[0] for name in imports} - sys.stdlib_module_names - set(PACKAGES)
-    owners = {normalized(owner) for name in found for owner in distributions[name]}
+    owners = {normalized(owner) for name in found for owner in distributions()[name]}
     assert owners - {"numpy-stubs"} == asked
     assert pins("app/requirements.in") <= pins("app/requirements.txt")
     locked = pins("requirements.txt")

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Set
 
 import pytest
 
@@ -15,7 +16,7 @@ SOURCES = [
 ]
 
 
-def roots(names: set[str]) -> set[str]:
+def roots(names: Set[str]) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 

@@ -14,6 +14,7 @@ from spotimes.inference.classifier import Classifier
 from spotimes.preprocessing.resize import load_image
 
 
+@pytest.mark.slow  # imports TensorFlow in a process of its own
 def test_tensorflow_finds_the_class_that_the_app_does(tmp_path: Path) -> None:
     picture = tmp_path / "picture.png"
     Image.linear_gradient("L").resize((32, 32)).convert("RGB").save(picture)

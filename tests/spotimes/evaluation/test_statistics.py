@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from spotimes.evaluation import statistics
 from spotimes.figures import ACCURACIES
@@ -18,6 +19,14 @@ from spotimes.figures import ACCURACIES
 def test_wilson_interval_as_published(correct: int, total: int, low: float, high: float) -> None:
     share = statistics.wilson(correct, total)
     assert share == pytest.approx((correct / total, low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.9983])
+@pytest.mark.parametrize("correct", [0, 1, 499, 999, 1000])
+def test_wilson_interval_as_scipys(correct: int, confidence: float) -> None:
+    interval = stats.binomtest(correct, 1000).proportion_ci(confidence, method="wilson")
+    share = statistics.wilson(correct, 1000, confidence)
+    assert (share.low, share.high) == pytest.approx((interval.low, interval.high), abs=1e-12)
 
 
 def answers(both: int, first: int, second: int, none: int) -> tuple[list[bool], list[bool]]:
