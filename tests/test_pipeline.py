@@ -34,7 +34,7 @@ REPEATABLE = (
     "models/model_fp32.tflite",
     "models/model_int8.tflite",
     "data/report.json",
-    "data/samples/cat.png",
+    "data/samples/3_cat.png",
     "metrics/prepare.json",
     "metrics/dataset.png",
     "metrics/fingerprint.json",

@@ -40,7 +40,7 @@ from app.server.upload import picture_in
 from spotimes.errors import InputError, TooManyPixelsError
 from spotimes.inference.classifier import Classifier, top_k
 from spotimes.preprocessing.decode import decode_image, read_header
-from spotimes.preprocessing.picture_files import is_litter
+from spotimes.preprocessing.picture_files import TITLES, is_litter
 from spotimes.preprocessing.resize import resize_image
 
 NAME = "spotimes"
@@ -144,6 +144,8 @@ class Service:
         self.about = info.about(classifier) | {"name": self.model.name}
         self.openapi_document = openapi(self.model, limits)
         self.samples = {path.name: path for path in sorted(_pictures(samples) if samples else [])}
+        titles = _titles(samples / TITLES) if samples else {}
+        self.titles = {name: titles.get(name, path.stem) for name, path in self.samples.items()}
 
     async def page(self, _: Request) -> Response:
         """The page."""
@@ -157,8 +159,8 @@ class Service:
         return FileResponse(PAGE / name, media_type=FILES[name])
 
     async def sample_list(self, _: Request) -> Response:
-        """The names of sample pictures."""
-        return JSONResponse({"samples": [*self.samples]})
+        """The names of sample pictures, and what they show."""
+        return JSONResponse({"samples": [*self.samples], "titles": self.titles})
 
     async def sample(self, request: Request) -> Response:
         """A sample picture."""
@@ -381,6 +383,16 @@ def _pictures(folder: Path) -> Iterator[Path]:
         with suppress(InputError):
             read_header(path, path.name)
             yield path
+
+
+def _titles(file: Path) -> dict[str, str]:
+    """What pictures show, by name, as far as a file says it; a device may have none."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {name: title for name, title in pairs if isinstance(title, str)}
 
 
 def _whole(request: Request, name: str, lowest: int, highest: int, default: int) -> int:

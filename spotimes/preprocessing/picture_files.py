@@ -7,6 +7,7 @@ file is a picture, its content says.
 import re
 
 LABELS_CSV = "labels.csv"  # names the classes of a folder's pictures
+TITLES = "titles.json"  # says what a folder's pictures show, by the files' names, to people
 # The part before a stream's name is a file's; a colon that a file system or a program could not
 # keep is U+F03A (WSL, Samba), or written out.
 _STREAM = r".*(?::|\uf03a|%3a|#uf03a)"
@@ -46,6 +47,7 @@ _LITTER = re.compile(
             r".*\.(xmp|aae)|picasa\.ini|zbthumbnail\.info|pspbrwse\.jbf|descript\.ion",
             r"__pycache__",
             re.escape(LABELS_CSV),
+            re.escape(TITLES),
         ]
     ),
     re.IGNORECASE | re.DOTALL,
@@ -57,8 +59,8 @@ def is_litter(name: str) -> bool:
     """Whether a file or folder of this name, wherever it lies, is not meant as data.
 
     What begins with a dot, what systems, file servers, synchronising programs and editors leave
-    behind (`Thumbs.db`, `1.png:Zone.Identifier`, `@eaDir`, `1.png~`, ...), and labels.csv. Upper
-    and lower case are alike: the systems that leave most of it take them so.
+    behind (`Thumbs.db`, `1.png:Zone.Identifier`, `@eaDir`, `1.png~`, ...), labels.csv and
+    titles.json. Upper and lower case are alike: the systems that leave most of it take them so.
     """
     return _LITTER.fullmatch(name) is not None
 

@@ -40,6 +40,8 @@ def samples(tmp_path_factory: pytest.TempPathFactory, picture_bytes: bytes) -> P
     folder = tmp_path_factory.mktemp("samples")
     (folder / "a cat.png").write_bytes(picture_bytes)
     (folder / "notes.txt").write_text("no picture")
+    titles = {"a cat.png": "ein Kätzchen", "gone.png": 3, "notes.txt": "no picture"}
+    (folder / "titles.json").write_text(json.dumps(titles))
     (folder / "a dog.JPE").write_bytes(picture_bytes)
     (folder / ".hidden.png").write_bytes(picture_bytes)
     (folder / "no picture.png").write_text("no picture")
@@ -106,7 +108,10 @@ def is_ended(link: socket.socket) -> bool:
 
 
 def test_samples(limited: Server, samples: Path, picture_bytes: bytes) -> None:
-    assert limited.get("/samples").json == {"samples": ["a cat.png", "a dog.JPE", "gone.png"]}
+    assert limited.get("/samples").json == {
+        "samples": ["a cat.png", "a dog.JPE", "gone.png"],
+        "titles": {"a cat.png": "ein Kätzchen", "a dog.JPE": "a dog", "gone.png": "gone"},
+    }
     (samples / "gone.png").unlink()
     assert limited.get("/samples/gone.png").status == 404
     assert limited.get("/samples/a%20cat.png").body == picture_bytes

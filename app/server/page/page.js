@@ -10,10 +10,10 @@ async function describe() {
     `Which of ${model.classes.length} classes is it? A model of ` +
     `${(model.bytes / 1000).toFixed(1)} KB answers, on this server's CPU alone.`;
   at("seen-caption").textContent = `as the model sees it, ${width} × ${height}`;
-  const { samples } = await asked("samples");
+  const { samples, titles } = await asked("samples");
   for (const name of samples) {
     const address = `samples/${encodeURIComponent(name)}`;
-    const title = name.replace(/\.[^.]*$/, "");
+    const title = titles[name];
     const button = document.createElement("button");
     const image = document.createElement("img");
     image.src = address;
