@@ -21,12 +21,12 @@ from spotimes.params.load import load_group
 from spotimes.params.network import Network
 from spotimes.params.train import Train
 from spotimes.params.versions import Versions
-from spotimes.system import atomic, command
+from spotimes.system import atomic, command, host
 from spotimes.system.cores import at_most_allowed
 from spotimes.system.packages import check_installed
 from spotimes.training import keras_archive
 from spotimes.training.checkpoint import Checkpoint
-from spotimes.training.determinism import code_digest, fingerprint, make_deterministic
+from spotimes.training.determinism import code_digest, make_deterministic
 from spotimes.training.loop import TrainingData, train
 
 PARAMS = ("versions", "network", "train")
@@ -53,7 +53,7 @@ def main() -> None:
     data = TrainingData(
         load_split("train"), load_split("validation"), classes=len(load_card().class_names)
     )
-    here = fingerprint(versions, recipe.threads)
+    here = host.fingerprint(versions.model_dump(), recipe.threads)
     key = [network.model_dump(), recipe.model_dump(), here, code_digest(), _digests(PREPARED)]
     checkpoint = Checkpoint(RESUME, json.dumps(key, sort_keys=True))
     trained = train(network, recipe, data, checkpoint, HISTORY)

@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 
 from spotimes.errors import InputError
 from spotimes.reproducibility.revision import Revision
-from spotimes.system import command
+from spotimes.system import command, host
 
 MODELS = ("models/model.keras", "models/model_fp32.tflite", "models/model_int8.tflite")
-OF_A_MACHINE = ("cpu", "isa", "caches_kib", "system")  # the rest is chosen
 FINGERPRINT = "metrics/fingerprint.json"
 EVALUATION = "metrics/evaluate.json"
 
@@ -55,7 +54,7 @@ def verdict(committed: Revision) -> Verdict:
         )
     if MODELS[0] not in changed:
         return Verdict(False, f"NOT reproduced: of the same {MODELS[0]} other {files} were made")
-    if chosen := [key for key in other if key not in OF_A_MACHINE]:
+    if chosen := [key for key in other if key not in host.OF_A_MACHINE]:
         return Verdict(
             False,
             f"NOT reproduced: {', '.join(chosen)} are not those of the committed fingerprint",

@@ -22,8 +22,9 @@ from spotimes.params.train import Train
 from spotimes.params.versions import Versions
 from spotimes.search.architecture_cost import Cost, estimate, measure
 from spotimes.search.space import choices_of, described
+from spotimes.system import host
 from spotimes.training.checkpoint import Arrays, Checkpoint
-from spotimes.training.determinism import code_digest, fingerprint, make_deterministic
+from spotimes.training.determinism import code_digest, make_deterministic
 from spotimes.training.loop import TrainingData, train
 
 READ = ("dataset.json", "train_images.npy", "train_labels.npy")
@@ -78,7 +79,7 @@ class Objective:
                 network.model_dump(),
                 file_hash(params.reference),
                 {name: file_hash(str(PREPARED / name)) for name in READ},
-                fingerprint(versions, recipe.threads),
+                host.fingerprint(versions.model_dump(), recipe.threads),
                 code_digest(),
             ],
             sort_keys=True,

@@ -1,6 +1,7 @@
 """This machine's CPU, as far as floating-point results and latency depend on it."""
 
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -29,6 +30,8 @@ ISA = (
 )
 # The fields that identify the kind of CPU, on x86-64 and then on ARM.
 FAMILY = ("vendor_id", "cpu family", "model", "CPU implementer", "CPU part")
+# What a fingerprint has of the machine, each with its key in `describe`.
+OF_A_MACHINE = {"cpu": "family", "isa": "isa", "caches_kib": "caches_kib", "system": "system"}
 
 
 def describe() -> dict[str, object]:
@@ -50,6 +53,22 @@ def describe() -> dict[str, object]:
         "memory_gib": round(psutil.virtual_memory().total / 2**30),
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+def fingerprint(versions: Mapping[str, str | None], threads: int) -> dict[str, object]:
+    """Describes all that trained bytes depend on, except what the repository holds.
+
+    Args:
+        versions: of the packages, by name.
+        threads: of TensorFlow.
+
+    Returns:
+        The keys of `OF_A_MACHINE`, `threads` and `versions`. Where all are equal, training gives
+        the same bytes.
+    """
+    machine = describe()
+    of_it = {name: machine[key] for name, key in OF_A_MACHINE.items()}
+    return {**of_it, "threads": threads, "versions": dict(versions)}
 
 
 def _cpuinfo() -> dict[str, str]:

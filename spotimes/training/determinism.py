@@ -1,8 +1,8 @@
-"""What makes a training run repeatable, and the fingerprint that says where it will repeat.
+"""What makes a training run repeatable.
 
-A run repeats bit for bit on one kind of CPU with one number of threads. On another kind it does
-not: TensorFlow blocks its contractions by the caches' sizes and uses the CPU's approximate
-reciprocal square root.
+A run repeats bit for bit on one kind of CPU with one number of threads, which
+`spotimes.system.host.fingerprint` describes. On another kind it does not: TensorFlow blocks its
+contractions by the caches' sizes and uses the CPU's approximate reciprocal square root.
 """
 
 import hashlib
@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 
 from spotimes.nn.frameworks import keras, tf
-from spotimes.params.versions import Versions
-from spotimes.system import host
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,24 +27,6 @@ def make_deterministic(seed: int, threads: int) -> None:
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
-
-
-def fingerprint(versions: Versions, threads: int) -> dict[str, object]:
-    """Describes all that the trained bytes depend on, except what the repository holds.
-
-    Returns:
-        `cpu` family, `isa`, `caches_kib`, `system`, `threads` and `versions`. Where all are equal,
-        training gives the same bytes.
-    """
-    machine = host.describe()
-    return {
-        "cpu": machine["family"],
-        "isa": machine["isa"],
-        "caches_kib": machine["caches_kib"],
-        "system": machine["system"],
-        "threads": threads,
-        "versions": versions.model_dump(),
-    }
 
 
 def code_digest() -> str:

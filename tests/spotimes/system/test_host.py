@@ -49,6 +49,14 @@ def test_this_machine_is_described() -> None:
     assert host.describe() == found
 
 
+def test_the_fingerprint_names_what_the_bytes_depend_on() -> None:
+    found, machine = host.fingerprint({"numpy": "1.0", "h5py": None}, 7), host.describe()
+    assert list(found) == ["cpu", "isa", "caches_kib", "system", "threads", "versions"]
+    assert found["threads"] == 7
+    assert found["versions"] == {"numpy": "1.0", "h5py": None}
+    assert (found["cpu"], found["caches_kib"]) == (machine["family"], machine["caches_kib"])
+
+
 def test_the_first_processor_and_its_data_caches_are_read(system: Path) -> None:
     write(system / "proc/cpuinfo", X86)
     cache = system / "sys/devices/system/cpu/cpu0/cache"

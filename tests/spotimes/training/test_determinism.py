@@ -10,10 +10,7 @@ import pytest
 from tensorflow.python.framework.config import is_op_determinism_enabled
 
 from spotimes.nn.frameworks import keras, tf
-from spotimes.params.load import PARAMS_FILE, load_group
-from spotimes.params.versions import Versions
-from spotimes.system import host
-from spotimes.training.determinism import code_digest, fingerprint, make_deterministic
+from spotimes.training.determinism import code_digest, make_deterministic
 from tests.imports import reached
 from tests.programs import program
 from tests.project import ROOT
@@ -50,15 +47,6 @@ def test_another_count_of_threads_comes_too_late(reseed: Callable[[], None]) -> 
     tf.constant(1) + 1
     with pytest.raises(RuntimeError):
         make_deterministic(seed=1, threads=3)
-
-
-def test_the_fingerprint_names_what_the_bytes_depend_on() -> None:
-    versions = load_group("versions", Versions, ROOT / PARAMS_FILE)
-    found, machine = fingerprint(versions, 7), host.describe()
-    assert list(found) == ["cpu", "isa", "caches_kib", "system", "threads", "versions"]
-    assert found["threads"] == 7
-    assert found["versions"] == versions.model_dump()
-    assert (found["cpu"], found["caches_kib"]) == (machine["family"], machine["caches_kib"])
 
 
 def test_the_digest_is_of_the_projects_modules_alone(tmp_path: Path) -> None:
