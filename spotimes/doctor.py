@@ -1,12 +1,14 @@
 """`python -m spotimes.doctor`: why would a rebuild on this machine differ from what is committed?
 
 Compares this machine with metrics/fingerprint.json, what is installed with requirements.txt, and
-looks for missing tools and a CPU on which no timing can be believed. Exits 1 if the bytes of a
-rebuild would differ, or its versions do; what only disturbs a measurement is reported and passes.
+what lies here with the commit and with dvc.lock; looks for missing tools and a CPU on which no
+timing can be believed. Exits 1 if the bytes of a rebuild would differ, or its versions do; what
+only disturbs a measurement is reported and passes.
 """
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,13 +21,17 @@ from typing import Any, NamedTuple
 import psutil
 from packaging.requirements import InvalidRequirement, Requirement
 
+from spotimes.errors import InputError
 from spotimes.params.load import load_group
 from spotimes.params.train import Train
 from spotimes.params.versions import Versions
+from spotimes.reproducibility import git
 from spotimes.system import command, host
 
 FINGERPRINT = Path("metrics/fingerprint.json")
 REQUIREMENTS = Path("requirements.txt")
+PIPELINE = (Path("dvc.yaml"), Path("dvc.lock"))
+MERGING = "docs/git-and-dvc.md"
 INPUTS = ("params.yaml", "dvc.yaml", "spotimes", "stages", "data/catalog")  # of a rebuild
 SYSTEM = Path("/sys/devices/system/cpu")
 # A tool, by its names, the Debian package's first, whether the pipeline needs it, and what for.
@@ -39,6 +45,7 @@ TOOLS = (
 )
 BUSY = 0.2  # of all cores
 SLOW = 0.8  # of the highest frequency
+SHOWN = 2  # paths of a stage
 
 
 class Kind(Enum):
@@ -58,7 +65,7 @@ class Finding(NamedTuple):
 
 def main() -> None:
     """The command."""
-    findings = [*fingerprint(), *packages(), *changes(), *tools(), *cpu()]
+    findings = [*fingerprint(), *packages(), *changes(), *stages(), *tools(), *cpu()]
     for finding in findings:
         print(f"{finding.kind.value:8} {finding.line}")
     differing = sum(finding.kind == Kind.DIFFERS for finding in findings)
@@ -77,16 +84,8 @@ def fingerprint(path: Path = FINGERPRINT) -> Iterator[Finding]:
     except (OSError, ValueError) as error:
         yield _unreadable(path, error)
         return
-    machine = host.describe()
-    versions = load_group("versions", Versions).model_dump()
-    here = {
-        "cpu": machine["family"],
-        "isa": machine["isa"],
-        "caches_kib": machine["caches_kib"],
-        "system": machine["system"],
-        "threads": load_group("train", Train).threads,
-        "versions": {name: _installed(name) for name in versions},
-    }
+    versions = {name: _installed(name) for name in load_group("versions", Versions).model_dump()}
+    here = host.fingerprint(versions, load_group("train", Train).threads)
     for key, value in here.items():
         if value == committed.get(key):
             yield Finding(Kind.FINE, f"{key}: as where the model was trained")
@@ -124,11 +123,11 @@ def packages(path: Path = REQUIREMENTS) -> Iterator[Finding]:
 
 def changes() -> Iterator[Finding]:
     """Whether code or params are those of the commit."""
-    asked = ["git", "status", "--porcelain", "--", *INPUTS]
+    plain = ("-c", "status.relativePaths=true", "-c", "color.status=never")
     try:
-        status = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        yield Finding(Kind.DISTURBS, "changes: Git does not say what was changed here")
+        status = git.output(*plain, "status", "--short", "--", *INPUTS)
+    except InputError as error:
+        yield Finding(Kind.DISTURBS, f"changes: {error}")
         return
     names = [line[3:] for line in status.splitlines()]
     if names:
@@ -137,6 +136,48 @@ def changes() -> Iterator[Finding]:
         )
     else:
         yield Finding(Kind.FINE, "changes: code and params are the commit's")
+
+
+def stages() -> Iterator[Finding]:
+    """Which stages DVC would run, but for data that Git does not hold and prepare makes."""
+    for path in PIPELINE:
+        if path.is_file() and re.search(rb"^<{7} ", path.read_bytes(), re.MULTILINE):
+            yield Finding(Kind.DIFFERS, f"{path}: in conflict after a merge: {MERGING} resolves it")
+            return
+    asked = [sys.executable, "-m", "dvc", "status", "--json"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = " ".join(done.stderr.split()).removeprefix("ERROR: ")
+        yield Finding(Kind.DIFFERS, f"stages: dvc status fails: {said}")
+        return
+    found = {stage: _changed(reasons) for stage, reasons in json.loads(done.stdout).items()}
+    due = [f"{stage} ({_some(changed)})" for stage, changed in found.items() if changed]
+    if due:
+        yield Finding(Kind.DIFFERS, f"stages: dvc repro would run {', '.join(due)}: dvc status")
+    else:
+        yield Finding(Kind.FINE, "stages: as dvc.lock has them")
+
+
+def _changed(reasons: list[Any]) -> list[str]:
+    """What `dvc status` finds changed of a stage, without data that is not there yet."""
+    named = [reason for reason in reasons if isinstance(reason, str)]  # such as `changed command`
+    paths = {
+        path: state
+        for reason in reasons
+        if isinstance(reason, dict)
+        for states in reason.values()
+        for path, state in states.items()
+    }
+    return named + [
+        path
+        for path, state in paths.items()
+        if state not in ("deleted", "not in cache") or git.output("ls-files", "--", path)
+    ]
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def tools() -> Iterator[Finding]:

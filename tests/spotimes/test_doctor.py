@@ -1,4 +1,9 @@
 import json
+import os
+import re
+import shutil
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +16,18 @@ from spotimes import doctor
 from spotimes.doctor import Kind
 from spotimes.system import command, host
 from tests.project import ROOT
-from tests.repository import commit, init, save_params
+from tests.repository import commit, git, init, save_params
+
+PIPELINE = """
+stages:
+  copy:
+    cmd: cp source kept && cp source models/made && cp source metrics/made
+    deps: [source]
+    outs:
+      - kept
+      - models/made: {cache: false}
+      - metrics/made: {cache: false}
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +110,7 @@ def test_other_params_than_the_commits_are_named(
     monkeypatch.chdir(tmp_path)
     (finding,) = doctor.changes()
     assert finding.kind == Kind.DISTURBS
+    assert finding.line.startswith("changes: this folder is in no Git repository, ")
     save_params({"train": 1})
     init()
     commit()
@@ -104,11 +121,93 @@ def test_other_params_than_the_commits_are_named(
     assert "params.yaml" in finding.line
 
 
+def test_changes_in_a_part_of_a_repository_are_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ml").mkdir()
+    monkeypatch.chdir(tmp_path / "ml")
+    save_params({"train": 1})
+    init(tmp_path)
+    commit(folder=tmp_path)
+    save_params({}, tmp_path)
+    assert [finding.kind for finding in doctor.changes()] == [Kind.FINE]
+    save_params({"train": 2})
+    (finding,) = doctor.changes()
+    assert finding.line == "changes: not those of the commit: params.yaml: git diff HEAD"
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage that was run; Git holds its output, and DVC its other one."""
+    monkeypatch.chdir(tmp_path)
+    init()
+    Path("dvc.yaml").write_text(PIPELINE)
+    Path("source").write_text("one\ntwo\n")
+    for folder in ("models", "metrics"):
+        Path(folder).mkdir()
+        Path(folder, "kept").touch()
+    subprocess.run([sys.executable, "-m", "dvc", "repro", "--quiet"], check=True)
+    commit()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("pipeline")
+def test_stages_that_would_run_are_named_but_for_data_that_is_missing() -> None:
+    fine = [(Kind.FINE, "stages: as dvc.lock has them")]
+    assert list(doctor.stages()) == fine
+    Path("kept").unlink()
+    shutil.rmtree(".dvc/cache")
+    assert list(doctor.stages()) == fine
+    Path("models/made").unlink()
+    due = "stages: dvc repro would run copy ({}): dvc status"
+    assert list(doctor.stages()) == [(Kind.DIFFERS, due.format("models/made"))]
+    Path("source").write_bytes(b"one\r\ntwo\r\n")
+    assert list(doctor.stages()) == [(Kind.DIFFERS, due.format("source, models/made"))]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("pipeline")
+def test_a_merge_conflict_in_the_lock_is_named_and_the_page_resolves_it() -> None:
+    git("checkout", "--quiet", "-b", "other")
+    for branch, content in (("other", "theirs"), ("main", "ours")):
+        git("checkout", "--quiet", branch)
+        Path("source").write_text(content)
+        subprocess.run([sys.executable, "-m", "dvc", "repro", "--quiet"], check=True)
+        commit()
+    with pytest.raises(subprocess.CalledProcessError):
+        git("merge", "other")
+    assert list(doctor.stages()) == [
+        (Kind.DIFFERS, "dvc.lock: in conflict after a merge: docs/git-and-dvc.md resolves it")
+    ]
+    page = (ROOT / "docs/git-and-dvc.md").read_text(encoding="utf-8")
+    (resolution,) = re.findall(
+        r"((?:^    .*\n)*^    make repro\n(?:^    .*\n)*)", page, re.MULTILINE
+    )
+    Path("source").write_text("both")
+    Path("Makefile").write_text(f"repro:\n\t@{sys.executable} -m dvc repro --quiet\n")
+    editor = {**os.environ, "GIT_EDITOR": "true"}
+    subprocess.run(["sh", "-e", "-c", resolution], env=editor, check=True)
+    assert [finding.kind for finding in doctor.stages()] == [Kind.FINE]
+    assert git("status", "--porcelain") == ""
+    assert git("show", "HEAD:models/made") == "both"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("pipeline")
+def test_what_dvc_cannot_read_is_told() -> None:
+    Path("dvc.yaml").write_text("stages: [\n")
+    (finding,) = doctor.stages()
+    assert finding.kind == Kind.DIFFERS
+    assert finding.line.startswith("stages: dvc status fails: ")
+    assert "dvc.yaml" in finding.line
+    assert "\n" not in finding.line
+
+
 @pytest.mark.parametrize(("kind", "status"), [(Kind.DIFFERS, 1), (Kind.DISTURBS, 0)])
 def test_the_status_says_whether_a_rebuild_can_differ(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: Kind, status: int
 ) -> None:
-    for name in ("fingerprint", "packages", "changes", "tools", "cpu"):
+    for name in ("fingerprint", "packages", "changes", "stages", "tools", "cpu"):
         monkeypatch.setattr(doctor, name, lambda: [doctor.Finding(Kind.FINE, "fine")])
     monkeypatch.setattr(doctor, "tools", lambda: [doctor.Finding(kind, "a tool")])
     with pytest.raises(SystemExit) as ended:
