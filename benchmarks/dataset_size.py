@@ -31,6 +31,7 @@ from spotimes.system.validation import load_yaml
 
 SIDE = 96
 NETWORK = {
+    "backbone": {"card": "data/backbones/none.yaml", "keep": 0},
     "largest_side": 96,
     "blocks": [
         {"kind": "conv", "channels": 8, "stride": 4},

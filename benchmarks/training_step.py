@@ -19,9 +19,11 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks.parts import check_rounds, medians
-from spotimes.dataset.prepared import load_card, load_split
+from spotimes.blocks import Architecture
+from spotimes.dataset.prepared import load_backbone, load_card, load_split
 from spotimes.errors import InputError
 from spotimes.nn import network as networks
+from spotimes.nn.architecture import architecture
 from spotimes.nn.frameworks import keras, tf
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
@@ -46,7 +48,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20, help="how many (20)")
     rounds = parser.parse_args().rounds
     check_rounds(rounds)
-    network, recipe = load_group("network", Network), load_group("train", Train)
+    network = architecture(load_group("network", Network), load_backbone())
+    recipe = load_group("train", Train)
     make_deterministic(recipe.seed, recipe.threads)
     split, classes = load_split("train"), len(load_card().class_names)
     if recipe.batch_size > len(split.labels):
@@ -54,7 +57,7 @@ def main() -> None:
             f"params.yaml: train.batch_size: {recipe.batch_size} is not allowed: there are only "
             f"{len(split.labels)} training images"
         )
-    batches = TrainingBatches(split, classes, recipe)
+    batches = TrainingBatches(split, classes, recipe, network.normalization)
     functions = {
         **steps(network, recipe, classes, *batches[0]),
         BATCH: lambda: batches[0],
@@ -84,7 +87,7 @@ def main() -> None:
 
 
 def steps(
-    network: Network, recipe: Train, classes: int, images: FloatArray, targets: FloatArray
+    network: Architecture, recipe: Train, classes: int, images: FloatArray, targets: FloatArray
 ) -> dict[str, Callable[[], float]]:
     """What goes through more and more of a step: `PARTS`, each with all before it, and `BARE`.
 

@@ -22,9 +22,10 @@ import numpy as np
 from tqdm import tqdm
 
 from spotimes.compare import paired_latency, verdict
-from spotimes.dataset.prepared import load_card, load_split
+from spotimes.dataset.prepared import load_backbone, load_card, load_split
 from spotimes.errors import InputError
 from spotimes.inference.contract import Contract
+from spotimes.nn.architecture import architecture
 from spotimes.params.compare import Compare
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
@@ -42,12 +43,12 @@ def main() -> None:
     if arguments.times < 1 or arguments.wider < 0:
         raise InputError("--times is to be 1 or more, and --wider 0 or more")
     params = load_group("compare", Compare)
-    network = load_group("network", Network)
+    network = architecture(load_group("network", Network), load_backbone())
     card, shape = load_card(), load_split("test").images.shape[1:]
-    contract = Contract.of(card.class_names, shape, card.resize)
+    contract = Contract.of(card.class_names, shape, card.resize, network.normalization)
     last = network.blocks[-1]
     wide = last.model_copy(update={"channels": last.channels + arguments.wider})
-    other = network.model_copy(update={"blocks": [*network.blocks[:-1], wide]})
+    other = network._replace(blocks=[*network.blocks[:-1], wide])
     outcomes: Counter[str] = Counter()
     ratios, seconds = [], []
     with tempfile.TemporaryDirectory() as folder, busy(arguments.busy):

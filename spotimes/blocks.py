@@ -9,8 +9,7 @@ A kind says which layers its blocks consist of. The Keras network, the folding o
 estimate of costs, the names in the layer report and the model card are all made from these layers,
 so a new kind is an entry here. None of it needs TensorFlow.
 
-    >>> from spotimes.params.network import Network
-    >>> network = Network(largest_side=48, blocks=[Block(kind="separable", channels=8, stride=2)])
+    >>> network = Architecture([Block(kind="separable", channels=8, stride=2)])
     >>> [(layer.name, layer.output_shape) for layer in layers(network, (32, 32, 3))]
     [('block1_depthwise', (16, 16, 3)), ('block1_pointwise', (16, 16, 8))]
 
@@ -19,18 +18,19 @@ after Sandler et al., MobileNetV2, 2018 (arXiv:1801.04381), table 1 and figure 4
 """
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Literal, NamedTuple, Protocol
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from spotimes.errors import StrideTooLargeError
+from spotimes.pixels import PLAIN, Normalization
 from spotimes.system.validation import Frozen
 
 KindName = Literal["conv", "separable", "inverted_residual"]
 ActivationName = Literal["relu", "relu6"]
 Channels = Annotated[int, Field(ge=1, le=4096)]
 Stride = Annotated[int, Field(ge=1, le=4)]
-Kernel = Literal[3, 5, 7]
+Kernel = Literal[1, 3, 5, 7]
 Expansion = Annotated[int, Field(ge=1, le=16)]
 Shape = tuple[int, int, int]  # height, width, channels
 
@@ -74,16 +74,19 @@ class Block(Frozen):
         return f"{self.kind} {self.channels}{stride}{kernel}{expansion}{activation}"
 
 
-class Architecture(Protocol):
-    """What `spotimes.params.network.Network` is, which lies on a higher floor."""
+class Architecture(NamedTuple):
+    """The part of a network that is data: average pooling and a dense layer always follow it.
 
-    @property
-    def largest_side(self) -> int:
-        """Images whose shorter side is longer are halved first."""
+    Attributes:
+        blocks: in their order.
+        largest_side: images whose shorter side is longer are halved first, as often as it takes;
+            None halves none.
+        normalization: of the images.
+    """
 
-    @property
-    def blocks(self) -> list[Block]:
-        """The blocks, in their order."""
+    blocks: list[Block]
+    largest_side: int | None = None
+    normalization: Normalization = PLAIN
 
 
 class Activation(NamedTuple):
@@ -213,7 +216,7 @@ def fields(kind: KindName) -> set[str]:
 def _halvings(network: Architecture, side: int) -> list[Block]:
     """Convolutions as wide as the first block, before it, that halve images of a longer side."""
     found, first = [], network.blocks[0]
-    while side > network.largest_side:
+    while network.largest_side is not None and side > network.largest_side:
         found.append(
             Block(kind="conv", channels=first.channels, stride=2, activation=first.activation)
         )

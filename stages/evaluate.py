@@ -15,8 +15,9 @@ it names each and exits with 3 if one is not met, or could not be measured and i
 import argparse
 from pathlib import Path
 
-from spotimes.dataset.prepared import PREPARED, load_card, load_split
+from spotimes.dataset.prepared import PREPARED, load_backbone, load_card, load_split
 from spotimes.evaluation import accuracy, budgets, layer_error, metrics
+from spotimes.nn.architecture import architecture
 from spotimes.params.evaluate import Evaluate
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
@@ -53,7 +54,8 @@ def main() -> None:
 def evaluate(params: Evaluate) -> None:
     """Measures, and writes every output."""
     check_installed(load_group("runtime", Runtime))
-    network = load_group("network", Network)
+    choice, backbone = load_group("network", Network), load_backbone()
+    network, kept = architecture(choice, backbone), backbone.kept(choice.backbone.keep)
     stages = metrics.load_stages()
     card, test = load_card(PREPARED), load_split("test", PREPARED)
     image_shape = test.images.shape[1:]
@@ -70,7 +72,10 @@ def evaluate(params: Evaluate) -> None:
 
     atomic.write_text(REPORT, report.page(card.name, stages, result, sections, PLOTS))
     atomic.write_text(CONFUSION, predictions.table().to_csv(index=False))
-    atomic.write_text(MODEL_CARD, model_card.render(network, image_shape, card, stages, result))
+    atomic.write_text(
+        MODEL_CARD,
+        model_card.render(network, image_shape, card, stages, result, backbone=kept),
+    )
     atomic.write_json(METRICS, result.model_dump(exclude_defaults=True))
     print(f"top-1 FP32 {result.fp32.top1:.2%}, INT8 {result.int8.top1:.2%}")
     print("\n".join(budgets.sentences(verdicts)))

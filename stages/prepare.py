@@ -21,11 +21,14 @@ from spotimes.ingestion.samples import write_samples
 from spotimes.ingestion.selection import select
 from spotimes.params.decoder import Decoder
 from spotimes.params.load import load_group
+from spotimes.params.network import Network
 from spotimes.params.prepare import Prepare
+from spotimes.pretrained.card import load_backbone_card
+from spotimes.pretrained.readers import fetch
 from spotimes.system import atomic, command
 from spotimes.system.packages import check_installed
 
-PARAMS = ("decoder", "prepare")
+PARAMS = ("decoder", "prepare", "network.backbone.card")
 METRICS = Path("metrics/prepare.json")
 PICTURE = Path("metrics/dataset.png")
 REPORT = Path("data/report.json")
@@ -38,6 +41,7 @@ def main() -> None:
     """Runs the stage from the repository's root."""
     check_installed(load_group("decoder", Decoder))
     params = load_group("prepare", Prepare)
+    backbone = load_backbone_card(Path(load_group("network", Network).backbone.card))
     IMAGES.parent.mkdir(exist_ok=True)
     try:
         found = source.read(params, IMAGES)
@@ -46,7 +50,7 @@ def main() -> None:
         for index, name in enumerate(SPLITS):
             chosen = selection.indices_of(index)
             splits[name] = LazySplit(Selected(found.images, chosen), found.labels[chosen])
-        write_prepared(PREPARED, found.card, splits)
+        write_prepared(PREPARED, found.card, splits, backbone.backbone, fetch(backbone))
         write_samples(SAMPLES, found.card, splits["validation"])
         report = report_of(found, selection)
         dataset_figure.draw(report, found, selection, PICTURE)

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from spotimes.dataset.prepared import LabelledImages, load_card, load_split
+from spotimes.dataset.prepared import LabelledImages, load_backbone, load_card, load_split
 from spotimes.errors import InputError
 from spotimes.inference.contract import Contract
+from spotimes.nn.architecture import architecture
 from spotimes.nn.frameworks import keras
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
@@ -42,17 +43,17 @@ def main() -> None:
     """Runs the stage."""
     check_installed(load_group("versions", Versions))
     check_installed(load_group("runtime", Runtime))
-    network = load_group("network", Network)
+    network = architecture(load_group("network", Network), load_backbone())
     params = load_group("quantize", Quantize)
     train_split = load_split("train")
     card = load_card()
     image_shape = train_split.images.shape[1:]
-    contract = Contract.of(card.class_names, image_shape, card.resize)
+    contract = Contract.of(card.class_names, image_shape, card.resize, network.normalization)
 
     model = folded(_trained(image_shape, len(card.class_names)), network)
     calibration = tqdm(_calibration_images(train_split, params), desc="calibrate", unit="img")
     fp32 = embedded(convert.to_fp32(model), contract)
-    int8 = embedded(convert.to_int8(model, calibration), contract)
+    int8 = embedded(convert.to_int8(model, calibration, network.normalization), contract)
     TFLiteFile(int8).check_integer()
     metrics = _metrics(fp32, int8)
 

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spotimes.blocks import Block
+from spotimes.blocks import Architecture, Block
 from spotimes.dataset.prepared import Card, Split, SplitName, write_prepared
 from spotimes.downloads.download import fetch_any
 from spotimes.ingestion import readers
 from spotimes.ingestion.catalog import load_catalog
 from spotimes.ingestion.division import first_of_each_class, set_aside
-from spotimes.params.network import Network
 from spotimes.system import command
 from tests.project import CATALOGS
 from tests.repository import link_data
@@ -101,14 +100,14 @@ def repository(tmp_path: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture(scope="session")
-def network() -> Network:
+def network() -> Architecture:
     """330 parameters, batch norm included; 32,080 multiply-accumulates on CIFAR-10."""
-    return Network(
-        largest_side=48,
-        blocks=[
+    return Architecture(
+        [
             Block(kind="conv", channels=4, stride=2),
             Block(kind="separable", channels=8, stride=2),
         ],
+        48,
     )
 
 
@@ -151,7 +150,7 @@ def randomized(reseed: Callable[[], None]) -> Callable[[Any, int], Any]:
 
 
 @pytest.fixture(scope="session")
-def trained(network: Network, randomized: Callable[[Any, int], Any]) -> Any:
+def trained(network: Architecture, randomized: Callable[[Any, int], Any]) -> Any:
     """The small network on CIFAR-10, as after a training; not to be changed."""
     from spotimes.nn.network import build  # noqa: PLC0415
 
@@ -159,7 +158,7 @@ def trained(network: Network, randomized: Callable[[Any, int], Any]) -> Any:
 
 
 @pytest.fixture(scope="session")
-def without_norm(network: Network, trained: Any) -> Any:
+def without_norm(network: Architecture, trained: Any) -> Any:
     """`trained`, its batch norm folded."""
     from spotimes.quantization.fold import folded  # noqa: PLC0415
 

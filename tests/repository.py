@@ -6,7 +6,13 @@ from pathlib import Path
 
 import yaml
 
+from spotimes.blocks import Architecture
 from spotimes.dataset.prepared import PREPARED
+from spotimes.nn.architecture import architecture
+from spotimes.params.load import PARAMS_FILE, load_group
+from spotimes.params.network import Network
+from spotimes.pretrained.card import load_backbone_card
+from tests.project import ROOT
 
 
 def init(folder: Path = Path()) -> None:
@@ -33,6 +39,29 @@ def commit(message: str = "state", folder: Path = Path()) -> None:
 def save_params(groups: Mapping[str, object], folder: Path = Path()) -> None:
     """Writes params.yaml."""
     (folder / "params.yaml").write_text(yaml.safe_dump(dict(groups), sort_keys=False))
+
+
+def committed_architecture() -> Architecture:
+    """That of the project's params.yaml."""
+    network = load_group("network", Network, ROOT / PARAMS_FILE)
+    card = load_backbone_card(ROOT / network.backbone.card)
+    return architecture(network, card.backbone)
+
+
+def network_group(network: Architecture) -> dict[str, object]:
+    """The group `network` of params.yaml, for a network without a backbone."""
+    return {
+        "backbone": {"card": "data/backbones/none.yaml", "keep": 0},
+        "largest_side": network.largest_side,
+        "blocks": [block.model_dump() for block in network.blocks],
+    }
+
+
+def link_cards() -> None:
+    """Puts the project's cards of backbones where params name them."""
+    folder = Path("data/backbones")
+    folder.parent.mkdir(exist_ok=True)
+    folder.symlink_to(ROOT / folder)
 
 
 def link_data(prepared: Path) -> None:

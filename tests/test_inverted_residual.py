@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spotimes.blocks import ACTIVATIONS, LINEAR, Block, layers
+from spotimes.blocks import ACTIVATIONS, LINEAR, Architecture, Block, layers
 from spotimes.dataset.prepared import Split, SplitName
 from spotimes.evaluation import layer_error
 from spotimes.inference.classifier import Classifier
 from spotimes.inference.contract import Contract
 from spotimes.nn.frameworks import keras
-from spotimes.params.network import Network
 from spotimes.params.train import Train
 from spotimes.pixels import to_float32
 from spotimes.quantization import convert
@@ -26,14 +25,14 @@ from spotimes.training.loop import TrainingData, train
 from tests.project import ROOT
 
 SHAPE = (32, 32, 3)
-NETWORK = Network(
-    largest_side=48,
-    blocks=[
+NETWORK = Architecture(
+    [
         Block(kind="conv", channels=8, stride=2, activation="relu6"),
         Block(kind="inverted_residual", channels=8, expansion=1, activation="relu6"),
         Block(kind="inverted_residual", channels=16, stride=2, expansion=4, activation="relu6"),
         Block(kind="inverted_residual", channels=16, kernel=5, expansion=6, activation="relu6"),
     ],
+    48,
 )
 
 RELU6 = ACTIVATIONS["relu6"]

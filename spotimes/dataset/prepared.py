@@ -3,15 +3,20 @@
 A folder with `dataset.json`, the card, and for each split `SPLIT_images.npy`, uint8 of shape
 (images, height, width, channels), and `SPLIT_labels.npy`, int64 of shape (images,). Images are
 written and read a few at a time: what a stage needs of memory does not grow with their number.
+Beside them `backbone.json` says what the network begins with, and `backbone.npz` has its weights,
+if it has any (`spotimes.dataset.backbone`).
 """
 
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from spotimes.dataset.backbone import NO_BACKBONE, Backbone, Tensors
 from spotimes.dataset.image_file import ImageFile, ImageSource, write_images
 from spotimes.errors import InputError
 from spotimes.pixels import Resize
@@ -81,11 +86,21 @@ class Card(Frozen):
     resize: Resize = "squash"
 
 
-def write_prepared(folder: Path, card: Card, splits: Mapping[SplitName, LabelledImages]) -> None:
+def write_prepared(
+    folder: Path,
+    card: Card,
+    splits: Mapping[SplitName, LabelledImages],
+    backbone: Backbone = NO_BACKBONE,
+    tensors: Tensors = MappingProxyType({}),
+) -> None:
     """Writes a prepared dataset, whole or not at all; the same content gives the same bytes."""
     with atomic.replacing(folder) as beside:
         beside.mkdir()
         atomic.write_json(beside / "dataset.json", card.model_dump())
+        atomic.write_json(beside / "backbone.json", backbone.model_dump())
+        if tensors:
+            arrays: dict[str, Any] = {name: tensors[name] for name in sorted(tensors)}
+            np.savez(beside / "backbone.npz", allow_pickle=False, **arrays)
         for name in SPLITS:
             write_images(beside / f"{name}_images.npy", splits[name].images)
             _save_labels(beside / f"{name}_labels.npy", splits[name].labels)
@@ -98,6 +113,29 @@ def load_card(folder: Path = PREPARED) -> Card:
         InputError: it is missing or not what `prepare` writes.
     """
     return load_json(folder / "dataset.json", Card, "prepare")
+
+
+def load_backbone(folder: Path = PREPARED) -> Backbone:
+    """Reads what the backbone consists of.
+
+    Raises:
+        InputError: it is missing or not what `prepare` writes.
+    """
+    return load_json(folder / "backbone.json", Backbone, "prepare")
+
+
+def load_tensors(folder: Path = PREPARED) -> dict[str, npt.NDArray[np.float32]]:
+    """Reads the backbone's weights.
+
+    Raises:
+        InputError: they are missing or not what `prepare` writes.
+    """
+    path = folder / "backbone.npz"
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            return dict(archive)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: cannot be read ({error}); run `dvc repro prepare`") from error
 
 
 def load_split(name: SplitName, folder: Path = PREPARED) -> LazySplit:

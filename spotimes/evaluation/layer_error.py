@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from spotimes.blocks import layers
+from spotimes.blocks import Architecture, layers
 from spotimes.errors import InputError
+from spotimes.inference.contract import read_contract
 from spotimes.inference.interpreter import as_input, fill_inputs, invoke, load_interpreter
-from spotimes.params.network import Network
 from spotimes.tflite.tflite_file import TFLiteFile
 
 
@@ -75,7 +75,7 @@ def largest_drop(errors: Sequence[LayerError]) -> LayerError | None:
     return layer if fall > 0 else None
 
 
-def layer_names(network: Network, image_shape: Sequence[int]) -> list[str]:
+def layer_names(network: Architecture, image_shape: Sequence[int]) -> list[str]:
     """Names the layers that become an operator each, in order, as `spotimes.nn.network` does.
 
     Args:
@@ -92,6 +92,7 @@ class _Layers:
     def __init__(self, path: Path, count: int) -> None:
         graph = TFLiteFile(path.read_bytes()).graph
         self._path = path
+        self._normalization = read_contract(path).normalization
         self._outputs = [int(operator.outputs[0]) for operator in graph.operators]
         if len(self._outputs) != count:
             raise InputError(f"{path}: has {len(self._outputs)} operators, the network {count}")
@@ -103,7 +104,8 @@ class _Layers:
     def outputs(self, image: npt.NDArray[np.uint8]) -> Iterator[npt.NDArray[np.float32]]:
         """Each operator's output, in its real values, in the operators' order."""
         fill_inputs(
-            self._interpreter, lambda details: as_input(image[np.newaxis], details["dtype"])
+            self._interpreter,
+            lambda details: as_input(image[np.newaxis], details["dtype"], self._normalization),
         )
         invoke(self._interpreter, self._path)
         for index in self._outputs:

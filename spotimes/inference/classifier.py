@@ -41,8 +41,8 @@ class Classifier:
         Args:
             path: a .tflite file with one input [1, height, width, channels] and one output
                 [1, classes], each float32 or int8, and with a contract
-                (`spotimes.inference.contract`). An int8 input must have the zero point -128 and
-                the scale 1/255, so that the quantized pixel is exactly `pixel - 128`.
+                (`spotimes.inference.contract`). An int8 input must have the scale and the zero
+                point by which the quantized pixel is exactly `pixel - 128`.
             threads: of the runtime.
 
         Raises:
@@ -63,14 +63,8 @@ class Classifier:
         self.image_shape: tuple[int, ...] = tuple(int(side) for side in self._input["shape"][1:])
         self.classes = int(self._output["shape"][1])
         self.dtype: np.dtype[Any] = np.dtype(self._input["dtype"])
-        scale, zero_point = self._input["quantization"]
-        # Within this tolerance the nearest int8 of every pixel / 255 is still pixel - 128.
-        if self.dtype == np.int8 and (zero_point != -128 or abs(scale * 255 - 1) > 1e-3):
-            raise InputError(
-                f"{path}: the input has scale {scale:.6g} and zero point {zero_point}, not 1/255 "
-                "and -128, those of pixel - 128"
-            )
         self.contract = read_contract(path)
+        self._check_quantization()
         wanted = (self.contract.height, self.contract.width, CHANNELS[self.contract.colour])
         if (self.image_shape, self.classes) != (wanted, len(self.contract.class_names)):
             raise InputError(f"{path}: its input contract and class names are of another network")
@@ -124,8 +118,23 @@ class Classifier:
             for row, indices in zip(rows, top_k(rows, top), strict=True)
         ]
 
+    def _check_quantization(self) -> None:
+        """The nearest int8 of every normalized pixel must be pixel - 128."""
+        if self.dtype != np.int8:
+            return
+        scale, zero_point = self._input["quantization"]
+        offset, pixels = self.contract.normalization
+        if zero_point != offset - 128 or abs(scale * pixels - 1) > 1e-3:
+            raise InputError(
+                f"{self.path}: the input has scale {scale:.6g} and zero point {zero_point}, not "
+                f"1/{pixels} and {offset - 128}, those of pixel - 128"
+            )
+
+    def _as_input(self, image: Images) -> npt.NDArray[Any]:
+        return as_input(image, self.dtype, self.contract.normalization)[np.newaxis]
+
     def _run(self, image: Images) -> npt.NDArray[Any]:
-        self._interpreter.set_tensor(self._input["index"], as_input(image, self.dtype)[np.newaxis])
+        self._interpreter.set_tensor(self._input["index"], self._as_input(image))
         invoke(self._interpreter, "the model")
         output: npt.NDArray[Any] = self._interpreter.get_tensor(self._output["index"])[0]
         return output

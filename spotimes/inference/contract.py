@@ -17,11 +17,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spotimes.errors import InputError
-from spotimes.pixels import CHANNELS, RESIZE_MODES, Colour, Resize, colour_of
+from spotimes.pixels import (
+    CHANNELS,
+    PLAIN,
+    RESIZE_MODES,
+    Colour,
+    Normalization,
+    Resize,
+    colour_of,
+)
 
 LABELS = "labels.txt"
 CONTRACT = "contract.json"
-VERSION = "1.0"
+VERSION = "2.0"  # the newest that is read
 
 
 class Contract(NamedTuple):
@@ -34,7 +42,9 @@ class Contract(NamedTuple):
         colour: `rgb` or `grey`.
         resize: how a picture of another size is fitted: `squash`, `fit_shortest` or `fit_longest`,
             as `spotimes.preprocessing.resize.resize_image` says.
-        scale: what a pixel, 0 to 255, is divided by to give the network's real-valued input.
+        scale: with `offset`, what makes the network's real-valued input of a pixel, 0 to 255:
+            (pixel - offset) / scale.
+        offset: likewise; readers of version 1 know none but 0.
     """
 
     class_names: tuple[str, ...]
@@ -42,15 +52,26 @@ class Contract(NamedTuple):
     width: int
     colour: Colour
     resize: Resize = "squash"
-    scale: int = 255
+    scale: int = PLAIN.scale
+    offset: int = PLAIN.offset
 
     @classmethod
     def of(
-        cls, class_names: Sequence[str], image_shape: Sequence[int], resize: Resize
+        cls,
+        class_names: Sequence[str],
+        image_shape: Sequence[int],
+        resize: Resize,
+        normalization: Normalization = PLAIN,
     ) -> "Contract":
         """That of the networks which we train, for images of (height, width, channels)."""
         height, width, channels = image_shape
-        return cls(tuple(class_names), height, width, colour_of(channels), resize)
+        colour = colour_of(channels)
+        return cls(tuple(class_names), height, width, colour, resize, **normalization._asdict())
+
+    @property
+    def normalization(self) -> Normalization:
+        """What makes the network's real-valued input of a pixel."""
+        return Normalization(self.offset, self.scale)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -62,7 +83,7 @@ def members(contract: Contract) -> dict[str, str]:
     """The files of the archive, by name."""
     fields = contract._asdict()
     labels = "\n".join(fields.pop("class_names")) + "\n"
-    return {LABELS: labels, CONTRACT: json.dumps({"version": VERSION, **fields})}
+    return {LABELS: labels, CONTRACT: json.dumps({"version": _version_of(contract), **fields})}
 
 
 def read_contract(path: Path) -> Contract:
@@ -96,6 +117,11 @@ def read_contract(path: Path) -> Contract:
     return contract
 
 
+def _version_of(contract: Contract) -> str:
+    """The oldest whose readers answer rightly."""
+    return "2.0" if contract.offset else "1.0"
+
+
 def _check_version(fields: Mapping[str, Any]) -> None:
     found = fields.get("version", VERSION)
     parts = re.fullmatch(r"(\d+)(\.\d+)*", str(found), re.ASCII)
@@ -115,4 +141,6 @@ def _is_usable(contract: Contract) -> bool:
         and contract.colour in list(CHANNELS)
         and contract.resize in RESIZE_MODES
         and all(type(side) is int and side > 0 for side in sides)
+        and type(contract.offset) is int
+        and 0 <= contract.offset <= 255
     )

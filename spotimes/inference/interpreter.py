@@ -11,7 +11,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from spotimes.errors import InputError
 from spotimes.inference.verification import MOST_BYTES, verify
-from spotimes.pixels import Images, to_float32, to_int8
+from spotimes.pixels import PLAIN, Images, Normalization, to_float32, to_int8
 from spotimes.system import native_stderr
 
 # What LiteRT says of an input: among others its `index`, `shape`, `dtype` and `quantization`.
@@ -111,6 +111,8 @@ def noise(details: Details, generator: np.random.Generator) -> npt.NDArray[Any]:
     return zeros(details)
 
 
-def as_input(images: Images, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+def as_input(
+    images: Images, dtype: npt.DTypeLike, normalization: Normalization = PLAIN
+) -> npt.NDArray[Any]:
     """Pixels as a network with inputs of this dtype takes them: int8 or float32, any shape."""
-    return to_int8(images) if dtype == np.int8 else to_float32(images)
+    return to_int8(images) if dtype == np.int8 else to_float32(images, normalization)

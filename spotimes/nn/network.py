@@ -6,16 +6,15 @@ Each convolution of a block (`spotimes.blocks` has the kinds) has batch norm and
 behind it.
 """
 
-from spotimes.blocks import LINEAR, Layer, Shape, layers_by_block
+from spotimes.blocks import LINEAR, Architecture, Layer, Shape, layers_by_block
 from spotimes.nn.frameworks import keras
-from spotimes.params.network import Network
 
 Norm = type[keras.layers.BatchNormalization] | None
 NORM = "_norm"  # a convolution's batch norm is named after it, with this behind
 
 
 def build(
-    network: Network,
+    network: Architecture,
     image_shape: Shape,
     classes: int,
     *,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ai_edge_litert.tools import flatbuffer_utils
 
 from spotimes.nn.frameworks import keras, tf
-from spotimes.pixels import to_float32
+from spotimes.pixels import PLAIN, Normalization, to_float32
 from spotimes.system import atomic
 from spotimes.tflite import flatbuffer
 
@@ -20,26 +20,32 @@ def to_fp32(model: keras.Model) -> bytes:
         return _stripped(converter.convert())
 
 
-def to_int8(model: keras.Model, images: Iterable[npt.NDArray[np.uint8]]) -> bytes:
+def to_int8(
+    model: keras.Model,
+    images: Iterable[npt.NDArray[np.uint8]],
+    normalization: Normalization = PLAIN,
+) -> bytes:
     """Converts to INT8 from input to output, with per-channel weights; the strings stripped.
 
     Args:
-        model: without batch norm, on images in [0, 1].
+        model: without batch norm, on normalized images.
         images: the representative dataset: uint8, each of shape (height, width, channels). The
             ranges of the activations are read from them.
+        normalization: of the images.
 
     Returns:
-        The .tflite file. As the input's range is [0, 1], its scale is 1/255 and its zero point
-        -128: what the device feeds is `pixel - 128`.
+        The .tflite file. As the input's range is that of all pixels, what the device feeds is
+        exactly `pixel - 128`: of plain images the scale is 1/255 and the zero point -128, of
+        `(pixel - 127) / 128` they are 1/128 and -1.
     """
 
     def representative_dataset() -> Iterator[list[npt.NDArray[np.float32]]]:
         # The input's range must not depend on the calibration images: it is what pixels can be.
         shape = model.input_shape[1:]
         for pixel in (0, 255):
-            yield [to_float32(np.full((1, *shape), pixel, np.uint8))]
+            yield [to_float32(np.full((1, *shape), pixel, np.uint8), normalization)]
         for image in images:
-            yield [to_float32(image[np.newaxis])]
+            yield [to_float32(image[np.newaxis], normalization)]
 
     with _converter(model) as converter:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

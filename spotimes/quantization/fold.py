@@ -7,16 +7,15 @@ computes the square root by the CPU's approximation. NumPy's is IEEE 754's, corr
 import numpy as np
 import numpy.typing as npt
 
-from spotimes.blocks import Layer, layers
+from spotimes.blocks import Architecture, Layer, layers
 from spotimes.errors import InputError
 from spotimes.nn import network as networks
 from spotimes.nn.frameworks import keras
-from spotimes.params.network import Network
 
 Array = npt.NDArray[np.float32]
 
 
-def folded(trained: keras.Model, network: Network) -> keras.Model:
+def folded(trained: keras.Model, network: Architecture) -> keras.Model:
     """Builds the network without batch norm that computes the same.
 
     Args:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from spotimes.blocks import LINEAR, layers, layers_by_block
+from spotimes.blocks import LINEAR, Architecture, layers, layers_by_block
+from spotimes.dataset.backbone import NO_BACKBONE, Backbone
 from spotimes.dataset.prepared import Card
 from spotimes.evaluation.metrics import (
     Accuracy,
@@ -13,15 +14,17 @@ from spotimes.evaluation.metrics import (
     Training,
 )
 from spotimes.figures import ACCURACIES, FIGURES, FILE_PARTS
-from spotimes.params.network import Network
+from spotimes.pixels import Normalization
 
 
 def render(
-    network: Network,
+    network: Architecture,
     image_shape: Sequence[int],
     card: Card,
     stages: StageMetrics,
     result: Evaluation,
+    *,
+    backbone: Backbone = NO_BACKBONE,
 ) -> str:
     """Writes the card; it holds nothing that depends on the machine.
 
@@ -31,18 +34,19 @@ def render(
         card: the dataset's.
         stages: what the other stages measured.
         result: what evaluate did, with the budgets judged.
+        backbone: what the network began with, only as many blocks of it as were kept.
 
     Returns:
         Markdown, whose pictures are in ../metrics/plots.
     """
     sections = [
         _summary(image_shape, card, stages.size, result),
-        _use(image_shape, card),
+        _use(image_shape, card, network.normalization),
         _accuracy(result),
         _cost(stages.size),
         _budgets(result),
         _architecture(network, image_shape, len(card.class_names), stages.size),
-        _training(stages.training),
+        _training(stages.training, backbone),
         _data(card, stages.preparation.images),
     ]
     return "\n\n".join(section.strip() for section in sections) + "\n"
@@ -68,7 +72,7 @@ classes, quantized to full INT8 for devices that have only a CPU.
 """
 
 
-def _use(image_shape: Sequence[int], card: Card) -> str:
+def _use(image_shape: Sequence[int], card: Card, normalization: Normalization) -> str:
     height, width, channels = image_shape
     colours = {1: "grey", 3: "RGB"}.get(channels, f"{channels} channels")
     return f"""
@@ -90,7 +94,7 @@ from with images of your own.
 | --- | --- |
 | image | uint8, {colours}, {width} x {height}, shape [1, {height}, {width}, {channels}] |
 | INT8 input | int8, exactly `pixel - 128` |
-| FP32 input | float32, `pixel / 255` |
+| FP32 input | float32, `{normalization}` |
 | output | [1, {len(card.class_names)}], the softmax; INT8: `(value - zero_point) * scale` |
 
 The classes are numbered in the order above, from 0.
@@ -209,7 +213,7 @@ def _budgets(result: Evaluation) -> str:
 
 
 def _architecture(
-    network: Network, image_shape: Sequence[int], classes: int, size: Quantization
+    network: Architecture, image_shape: Sequence[int], classes: int, size: Quantization
 ) -> str:
     rows = []
     for number, (block, made) in enumerate(layers_by_block(network, image_shape), start=1):
@@ -231,13 +235,25 @@ Each convolution has batch norm, folded into its weights, and {titles} behind it
 """
 
 
-def _training(training: Training) -> str:
+def _training(training: Training, backbone: Backbone) -> str:
+    origin = (
+        ""
+        if not backbone.blocks
+        else f"""
+The first {len(backbone.blocks)} blocks began with the weights of [{backbone.name}]({
+            backbone.homepage
+        }), trained
+on {backbone.trained_on}. Licence of these weights: {backbone.licence}.
+
+Citation: {backbone.citation}
+"""
+    )
     return f"""
 ## Training
 
 {training.epochs} epochs; {_percent(training.val_accuracy)} on the validation images, which are set
 aside from the training images. The recipe is `train` in params.yaml; `dvc repro` repeats it.
-
+{origin}
 ![Loss and accuracy over the epochs](../metrics/plots/training.png)
 """
 

@@ -6,10 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from spotimes.benchmarking import latency
-from spotimes.blocks import Shape, layers
+from spotimes.blocks import Architecture, Shape, layers
 from spotimes.inference.contract import Contract
 from spotimes.nn import network as networks
-from spotimes.params.network import Network
 from spotimes.pixels import CHANNELS
 from spotimes.quantization import convert
 from spotimes.system import atomic
@@ -56,7 +55,7 @@ class Cost(NamedTuple):
     latency_ratio: float
 
 
-def estimate(network: Network, image_shape: Shape, classes: int) -> Estimate:
+def estimate(network: Architecture, image_shape: Shape, classes: int) -> Estimate:
     """Counts an architecture's costs in microseconds, so that thousands can be sifted.
 
     Args:
@@ -74,7 +73,7 @@ def estimate(network: Network, image_shape: Shape, classes: int) -> Estimate:
     return Estimate(size, dense + sum(layer.macs for layer in found))
 
 
-def measure(network: Network, contract: Contract, reference: Path) -> Cost:
+def measure(network: Architecture, contract: Contract, reference: Path) -> Cost:
     """Converts an untrained network to INT8 and measures the file; takes some seconds.
 
     Args:
@@ -112,7 +111,7 @@ def measure(network: Network, contract: Contract, reference: Path) -> Cost:
     )
 
 
-def untrained(network: Network, contract: Contract) -> bytes:
+def untrained(network: Architecture, contract: Contract) -> bytes:
     """An architecture's INT8 .tflite file with random weights: it costs what trained ones do.
 
     Args:

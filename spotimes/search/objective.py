@@ -9,7 +9,7 @@ import optuna
 from optuna.trial import Trial
 from pooch import file_hash
 
-from spotimes.blocks import Block, layers
+from spotimes.blocks import Architecture, Block, layers
 from spotimes.dataset.image_file import Selected
 from spotimes.dataset.prepared import PREPARED, LazySplit, load_card, load_split
 from spotimes.errors import InputError, StrideTooLargeError
@@ -97,7 +97,7 @@ class Objective:
             was pruned.
         """
         keras.utils.clear_session()  # the graphs of the architecture before
-        network = Network(largest_side=self.largest_side, blocks=blocks)
+        network = Architecture(blocks, self.largest_side)
         # Of one that was interrupted, a second measurement of latency could find otherwise.
         cost = trial.user_attrs.get("cost") or self._cost(network)
         trial.set_user_attr("cost", cost)
@@ -108,7 +108,7 @@ class Objective:
 
     def _check_strides(self) -> None:
         rows = [Block(kind="conv", channels=1, stride=row.stride) for row in self.params.space]
-        network = Network(largest_side=self.largest_side, blocks=rows)
+        network = Architecture(rows, self.largest_side)
         try:
             layers(network, self.image_shape)
         except StrideTooLargeError as error:
@@ -118,7 +118,7 @@ class Objective:
                 f"{height}x{width} images below one pixel; use 1 in more of them"
             ) from error
 
-    def _cost(self, network: Network) -> dict[str, Any]:
+    def _cost(self, network: Architecture) -> dict[str, Any]:
         """Measures the cost; only estimates bytes and MACs if their lower bound is over a limit."""
         limits = self.params.limits
         guess = estimate(network, self.image_shape, self.classes)
@@ -134,7 +134,7 @@ class Objective:
             )
         return cost._asdict()
 
-    def _trained(self, trial: Trial, network: Network) -> float | None:
+    def _trained(self, trial: Trial, network: Architecture) -> float | None:
         """Trains an architecture; returns its accuracy, or None if it was pruned."""
         make_deterministic(self.recipe.seed, self.recipe.threads)
         key = f"{self.key} {described(network.blocks)}"

@@ -17,6 +17,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from spotimes.inference.contract import CONTRACT, LABELS, Contract, members
+from spotimes.pixels import Normalization
 from spotimes.tflite import flatbuffer
 
 NAME = b"TFLITE_METADATA"
@@ -58,7 +59,7 @@ def _model_metadata(contract: Contract) -> bytes:
         {
             0: builder.CreateString("image"),
             3: _image_content(builder, contract),
-            4: _vector(builder, [_normalization(builder, contract.scale)]),
+            4: _vector(builder, [_normalization(builder, contract.normalization)]),
         },
     )
     labels = _table(builder, {0: builder.CreateString(LABELS)}, {2: TENSOR_AXIS_LABELS})
@@ -96,9 +97,9 @@ def _image_content(builder: flatbuffers.Builder, contract: Contract) -> int:
     return _table(builder, {1: properties}, {0: IMAGE_PROPERTIES})
 
 
-def _normalization(builder: flatbuffers.Builder, scale: int) -> int:
+def _normalization(builder: flatbuffers.Builder, normalization: Normalization) -> int:
     """Normalized = (pixel - mean) / std."""
-    mean, std = _floats(builder, [0.0]), _floats(builder, [float(scale)])
+    mean, std = (_floats(builder, [float(value)]) for value in normalization)
     options = _table(builder, {0: mean, 1: std})
     return _table(builder, {1: options}, {0: NORMALIZATION_OPTIONS})
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from spotimes.dataset.prepared import LabelledImages
 from spotimes.nn.frameworks import tf
 from spotimes.params.train import Train
-from spotimes.pixels import to_float32
+from spotimes.pixels import PLAIN, Normalization, to_float32
 from spotimes.training.augmentation import augment, cut_mix
 
 FloatArray = npt.NDArray[np.float32]
@@ -59,9 +59,17 @@ class TrainingBatches(Batches):
         split: the images to train on.
         classes: how many classes the labels are of.
         recipe: its batch size, augmentation, epochs, seed and class balance count.
+        normalization: of the images.
     """
 
-    def __init__(self, split: LabelledImages, classes: int, recipe: Train) -> None:
+    def __init__(
+        self,
+        split: LabelledImages,
+        classes: int,
+        recipe: Train,
+        normalization: Normalization = PLAIN,
+    ) -> None:
+        self.normalization = normalization
         self.split = split
         self.classes = classes
         self.batch_size = recipe.batch_size
@@ -76,7 +84,7 @@ class TrainingBatches(Batches):
         return len(self.split.labels) // self.batch_size
 
     def __getitem__(self, index: int) -> tuple[FloatArray, ...]:
-        """Returns images in [0, 1], float32 NHWC, and targets, float32 of (batch, classes).
+        """Returns normalized images, float32 NHWC, and targets, float32 of (batch, classes).
 
         A target is how much each class counts, 1 in sum; without `cutmix` it is one-hot. With the
         balance `weights` there is each image's weight, too, float32 of (batch,).
@@ -88,7 +96,7 @@ class TrainingBatches(Batches):
         targets = one_hot(self.split.labels[chosen], self.classes)
         if self.augmentation.cutmix and self.epoch < self.mixed_epochs:
             images, targets = cut_mix(images, targets, self.augmentation.cutmix, rng)
-        batch = to_float32(images), targets
+        batch = to_float32(images, self.normalization), targets
         return (*batch, targets @ self.class_weights) if self.balance == "weights" else batch
 
     def begin(self, epoch: int) -> None:
@@ -109,9 +117,13 @@ class EvaluationBatches(Batches):
     Args:
         split: the images.
         classes: how many classes the labels are of.
+        normalization: of the images.
     """
 
-    def __init__(self, split: LabelledImages, classes: int) -> None:
+    def __init__(
+        self, split: LabelledImages, classes: int, normalization: Normalization = PLAIN
+    ) -> None:
+        self.normalization = normalization
         self.split = split
         self.classes = classes
         height, width = split.images.shape[1:3]
@@ -121,9 +133,10 @@ class EvaluationBatches(Batches):
         return -(-len(self.split.labels) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[FloatArray, FloatArray]:
-        """Returns float32 NHWC images in [0, 1] and one-hot labels, float32 of (batch, classes)."""
+        """Returns normalized images, float32 NHWC, and one-hot labels, (batch, classes)."""
         part = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        return to_float32(self.split.images[part]), one_hot(self.split.labels[part], self.classes)
+        images = to_float32(self.split.images[part], self.normalization)
+        return images, one_hot(self.split.labels[part], self.classes)
 
 
 def one_hot(labels: npt.NDArray[np.int64], classes: int) -> FloatArray:

@@ -3,17 +3,19 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from spotimes.blocks import Architecture
+from spotimes.dataset.backbone import Tensors
 from spotimes.dataset.prepared import LabelledImages
 from spotimes.errors import InputError
 from spotimes.nn import network as networks
 from spotimes.nn.frameworks import keras
-from spotimes.params.network import Network
 from spotimes.params.train import Train
 from spotimes.training import optimizer
 from spotimes.training.batch_norm import FusedBatchNormalization
 from spotimes.training.batches import EvaluationBatches, TrainingBatches
 from spotimes.training.checkpoint import Checkpoint, Resume
 from spotimes.training.kept_weights import AverageWeights, KeepWeights
+from spotimes.training.pretrained import set_pretrained
 from spotimes.training.progress import History, Progress
 
 
@@ -52,13 +54,15 @@ class Trained(NamedTuple):
 
 
 def train(
-    network: Network,
+    network: Architecture,
     recipe: Train,
     data: TrainingData,
     checkpoint: Checkpoint,
     history_csv: Path,
+    *,
+    pretrained: Tensors | None = None,
 ) -> Trained:
-    """Trains from scratch, or from where `checkpoint` says that a killed run was.
+    """Trains from the beginning, or from where `checkpoint` says that a killed run was.
 
         data = TrainingData(load_split("train"), load_split("validation"), classes=10)
         make_deterministic(recipe.seed, recipe.threads)
@@ -72,6 +76,8 @@ def train(
         data: what to train it on.
         checkpoint: where the run's state is kept from epoch to epoch.
         history_csv: the file that gets a row for each epoch.
+        pretrained: weights to begin with, by `spotimes.dataset.backbone`'s names. Layers that they
+            do not name begin with random ones.
 
     Raises:
         InputError: the batch is larger than the training split, or the network does not fit the
@@ -85,18 +91,20 @@ def train(
     height, width, channels = data.train.images.shape[1:]
     shape = (height, width, channels)
     fused = networks.build(network, shape, data.classes, norm=FusedBatchNormalization)
+    set_pretrained(fused, network, pretrained or {})
     average = AverageWeights(recipe.averaging)
     keep = KeepWeights(average, best=recipe.keep == "best", patience=recipe.patience)
     history = History(history_csv)
     resume = Resume(checkpoint, history, [average, keep])
-    batches = TrainingBatches(data.train, data.classes, recipe)
+    batches = TrainingBatches(data.train, data.classes, recipe, network.normalization)
+    validation = EvaluationBatches(data.validation, data.classes, network.normalization)
     reshuffle = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: batches.begin(epoch))
     progress = Progress(recipe.epochs, len(batches), recipe.batch_size, done=resume.done)
     _compiled(fused, recipe, steps=recipe.epochs * len(batches)).fit(
         batches.stream(),
         initial_epoch=resume.done,
         epochs=resume.done if resume.stopped else recipe.epochs,
-        validation_data=EvaluationBatches(data.validation, data.classes).stream(),
+        validation_data=validation.stream(),
         callbacks=[reshuffle, average, keep, history, resume, progress],
         verbose=0,
     )

@@ -7,30 +7,30 @@ import pytest
 
 from benchmarks.training_step import BARE, BATCH, PARTS, PRODUCT, SIDE, main, steps
 from spotimes.benchmarking import timing
+from spotimes.blocks import Architecture
 from spotimes.dataset.prepared import Split, SplitName
 from spotimes.errors import InputError
 from spotimes.params.load import load_group
-from spotimes.params.network import Network
 from spotimes.params.train import Train
 from spotimes.pixels import to_float32
 from spotimes.system.validation import load_yaml
 from spotimes.training.batches import one_hot
 from tests.project import ROOT
-from tests.repository import save_params
+from tests.repository import network_group, save_params
 
 
 @pytest.fixture
-def params(repository: Path, network: Network, reseed: Callable[[], None]) -> dict[str, Any]:
+def params(repository: Path, network: Architecture, reseed: Callable[[], None]) -> dict[str, Any]:
     reseed()
     document: dict[str, Any] = load_yaml(ROOT / "params.yaml")
-    document["network"] = network.model_dump()
+    document["network"] = network_group(network)
     document["train"]["batch_size"] = 50
     save_params(document)
     return document
 
 
 def test_parts_are_a_step_of_the_recipe(
-    params: dict[str, Any], network: Network, cifar10: dict[SplitName, Split]
+    params: dict[str, Any], network: Architecture, cifar10: dict[SplitName, Split]
 ) -> None:
     split = cifar10["train"]
     images, targets = to_float32(split.images[:50]), one_hot(split.labels[:50], 10)

@@ -5,19 +5,19 @@ import pytest
 
 from benchmarks.verdicts import busy, main
 from spotimes.benchmarking.latency import Ratio
+from spotimes.blocks import Architecture
 from spotimes.compare import paired_latency
 from spotimes.compare.paired_latency import PairedLatency
 from spotimes.errors import InputError
-from spotimes.params.network import Network
 from spotimes.system.validation import load_yaml
 from spotimes.tflite.tflite_file import TFLiteFile
 from tests.project import ROOT
-from tests.repository import save_params
+from tests.repository import network_group, save_params
 
 
 @pytest.fixture(autouse=True)
-def project(repository: Path, network: Network) -> None:
-    save_params(load_yaml(ROOT / "params.yaml") | {"network": network.model_dump()})
+def project(repository: Path, network: Architecture) -> None:
+    save_params(load_yaml(ROOT / "params.yaml") | {"network": network_group(network)})
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_counts_the_verdicts_on_the_same_model(
 
 
 def test_the_other_model_has_a_wider_last_block(
-    compared: list[tuple[bytes, bytes]], network: Network, monkeypatch: pytest.MonkeyPatch
+    compared: list[tuple[bytes, bytes]], network: Architecture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.argv", ["verdicts", "--times", "1", "--wider", "4"])
     main()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from spotimes.blocks import Architecture
 from spotimes.dataset.prepared import load_split
 from spotimes.params.network import Network
 from spotimes.params.train import Train
@@ -37,11 +38,12 @@ class Killing(Progress):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+params = Network.model_validate_json(network)
 recipe = Train.model_validate_json(recipe_json)
 make_deterministic(recipe.seed, recipe.threads)
 with mock.patch.object(loop, "Progress", Killing):
     trained = loop.train(
-        Network.model_validate_json(network),
+        Architecture(params.blocks, params.largest_side),
         recipe,
         loop.TrainingData(
             load_split("train", Path(prepared)), load_split("validation", Path(prepared)), 10

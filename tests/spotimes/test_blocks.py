@@ -4,15 +4,23 @@ from typing import get_args
 
 import pytest
 
-from spotimes.blocks import KINDS, LINEAR, Block, KindName, fields, layers, layers_by_block
+from spotimes.blocks import (
+    KINDS,
+    LINEAR,
+    Architecture,
+    Block,
+    KindName,
+    fields,
+    layers,
+    layers_by_block,
+)
 from spotimes.errors import StrideTooLargeError
-from spotimes.params.network import Network
 
 SHAPE = (32, 30, 3)
 
 
-def of(*blocks: Block, largest_side: int = 48) -> Network:
-    return Network(largest_side=largest_side, blocks=list(blocks))
+def of(*blocks: Block, largest_side: int = 48) -> Architecture:
+    return Architecture(list(blocks), largest_side)
 
 
 def test_every_kind_that_params_may_name_is_in_the_table() -> None:

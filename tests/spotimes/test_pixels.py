@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spotimes.pixels import colour_of, to_float32, to_int8, to_uint8
+from spotimes.pixels import PLAIN, Normalization, colour_of, to_float32, to_int8, to_uint8
 
 EVERY_PIXEL = np.arange(256, dtype=np.uint8).reshape(4, 8, 8, 1)
 
@@ -24,6 +24,18 @@ def test_float32_is_the_pixel_over_255_from_either() -> None:
         found = to_float32(images)
         assert found.dtype == np.float32
         np.testing.assert_array_equal(found, expected)
+
+
+def test_an_offset_is_what_becomes_zero() -> None:
+    for images in (EVERY_PIXEL, to_int8(EVERY_PIXEL)):
+        found = to_float32(images, Normalization(127, 128))
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, (EVERY_PIXEL.astype(np.float32) - 127) / 128)
+
+
+def test_a_normalization_is_written_as_a_formula() -> None:
+    assert str(PLAIN) == "pixel / 255"
+    assert str(Normalization(127, 128)) == "(pixel - 127) / 128"
 
 
 @pytest.mark.parametrize(("channels", "colour"), [(1, "grey"), (3, "rgb")])

@@ -17,13 +17,14 @@ import pytest
 import yaml
 from PIL import Image
 
+from spotimes.blocks import Architecture, Block
 from spotimes.dataset.prepared import Card, Split, SplitName, load_card, load_split
 from spotimes.ingestion.exact_copies import combined_digest, image_digests
 from spotimes.system import command
 from stages import prepare
 from tests.folders import write_folder
 from tests.project import ROOT
-from tests.repository import save_params
+from tests.repository import link_cards, network_group, save_params
 
 pytestmark = pytest.mark.slow
 
@@ -53,6 +54,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
 def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty repository to work in."""
     monkeypatch.chdir(tmp_path)
+    link_cards()
     return tmp_path
 
 
@@ -148,7 +150,11 @@ def canonical(images: Any, labels: Any) -> dict[str, Any]:
 
 
 def write_params(**params: Any) -> None:
-    groups = {"decoder": {"pillow": version("pillow")}, "prepare": GROUP | params}
+    groups = {
+        "decoder": {"pillow": version("pillow")},
+        "prepare": GROUP | params,
+        "network": network_group(Architecture([Block(kind="conv", channels=1)])),
+    }
     save_params(groups)
 
 

@@ -17,13 +17,14 @@ import numpy.typing as npt
 import pytest
 import yaml
 
+from spotimes.blocks import Architecture, Block
 from spotimes.dataset.prepared import Split, load_card, load_split
 from spotimes.downloads.download import cached_path
 from spotimes.downloads.remote_file import File
 from spotimes.ingestion.catalog import Canonical
 from stages import prepare
 from tests.project import ROOT
-from tests.repository import save_params
+from tests.repository import link_cards, network_group, save_params
 
 pytestmark = pytest.mark.slow
 
@@ -94,7 +95,9 @@ def prepare_from(mirrors: list[dict[str, Any]], archive: bytes, data: Canonical)
         "mirrors": mirrors,
     }
     Path("card.yaml").write_text(yaml.safe_dump(card))
-    save_params({"decoder": {"pillow": version("pillow")}, "prepare": GROUP})
+    network = network_group(Architecture([Block(kind="conv", channels=1)]))
+    link_cards()
+    save_params({"decoder": {"pillow": version("pillow")}, "prepare": GROUP, "network": network})
     prepare.main()
 
 

@@ -7,20 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spotimes.blocks import Block
+from spotimes.blocks import Architecture, Block
 from spotimes.dataset.prepared import PREPARED, Card, Split, SplitName, write_prepared
 from spotimes.evaluation import metrics
 from spotimes.inference.classifier import Classifier
 from spotimes.inference.contract import Contract, read_contract
 from spotimes.nn.network import build
-from spotimes.params.network import Network
 from spotimes.system.validation import load_yaml
 from spotimes.tflite.arena import NO_WHEEL
 from spotimes.tflite.tflite_file import TFLiteFile
 from spotimes.training import keras_archive
 from stages import quantize as stage
 from tests.project import ROOT
-from tests.repository import save_params
+from tests.repository import network_group, save_params
 
 VERSIONS = load_yaml(ROOT / "params.yaml")["versions"]
 RUNTIME = load_yaml(ROOT / "params.yaml")["runtime"]
@@ -30,18 +29,20 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("reseed")]
 
 
 @pytest.fixture
-def repository(repository: Path, network: Network, trained: Any) -> Path:
+def repository(repository: Path, network: Architecture, trained: Any) -> Path:
     """With params, data and the trained network."""
     write_params(network)
     keras_archive.save(trained, stage.TRAINED)
     return repository
 
 
-def write_params(network: Network, images: int = 50, versions: dict[str, str] = VERSIONS) -> None:
+def write_params(
+    network: Architecture, images: int = 50, versions: dict[str, str] = VERSIONS
+) -> None:
     params = {
         "versions": versions,
         "runtime": RUNTIME,
-        "network": network.model_dump(),
+        "network": network_group(network),
         "quantize": {"calibration_images": images, "seed": 1},
     }
     save_params(params)
@@ -98,7 +99,7 @@ def test_a_missing_dataset_is_reported(repository: Path, one_line: OneLine) -> N
 
 
 def test_another_installed_version_is_reported(
-    repository: Path, network: Network, one_line: OneLine
+    repository: Path, network: Architecture, one_line: OneLine
 ) -> None:
     write_params(network, versions=VERSIONS | {"tensorflow": "2.0.0"})
     line = one_line("quantize", stage.main)
@@ -106,7 +107,9 @@ def test_another_installed_version_is_reported(
     assert made() == set()
 
 
-def test_of_few_training_images_all_are_calibrated_on(repository: Path, network: Network) -> None:
+def test_of_few_training_images_all_are_calibrated_on(
+    repository: Path, network: Architecture
+) -> None:
     results = []
     for images in (240, 241, 10_000):
         write_params(network, images=images)
@@ -180,7 +183,7 @@ def test_a_damaged_network_is_reported(
 def test_another_network_is_reported(
     repository: Path, one_line: OneLine, blocks: list[Block]
 ) -> None:
-    write_params(Network(largest_side=48, blocks=blocks))
+    write_params(Architecture(blocks, 48))
     assert "the network in params.yaml" in one_line("quantize", stage.main)
     assert made() == set()
 
@@ -191,7 +194,7 @@ def test_another_network_is_reported(
 def test_a_network_for_other_data_is_reported(
     repository: Path,
     one_line: OneLine,
-    network: Network,
+    network: Architecture,
     shape: tuple[int, int, int],
     classes: int,
 ) -> None:
@@ -200,7 +203,7 @@ def test_a_network_for_other_data_is_reported(
     assert made() == set()
 
 
-def test_grey_images(repository: Path, network: Network, card: Card, cifar10: Any) -> None:
+def test_grey_images(repository: Path, network: Architecture, card: Card, cifar10: Any) -> None:
     grey: dict[SplitName, Split] = {
         name: Split(split.images[:, :28, :28, :1], split.labels) for name, split in cifar10.items()
     }

@@ -8,16 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from spotimes.blocks import Block
+from spotimes.blocks import Architecture, Block
 from spotimes.dataset.prepared import PREPARED, Split, SplitName
 from spotimes.errors import InputError
 from spotimes.nn.frameworks import keras
-from spotimes.params.network import Network
 from spotimes.system.validation import load_yaml
 from spotimes.training.batches import EvaluationBatches
 from stages import train as stage
 from tests.project import ROOT
-from tests.repository import save_params
+from tests.repository import network_group, save_params
 
 VERSIONS = load_yaml(ROOT / "params.yaml")["versions"]
 OneLine = Callable[[str, Callable[[], None]], str]
@@ -26,13 +25,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("reseed")]
 
 
 @pytest.fixture
-def repository(repository: Path, network: Network) -> Path:
+def repository(repository: Path, network: Architecture) -> Path:
     """With params and data."""
     write_params(network)
     return repository
 
 
-def write_params(network: Network, versions: dict[str, str] = VERSIONS, **train: Any) -> None:
+def write_params(network: Architecture, versions: dict[str, str] = VERSIONS, **train: Any) -> None:
     recipe = {
         "epochs": 2,
         "batch_size": 60,
@@ -60,7 +59,7 @@ def write_params(network: Network, versions: dict[str, str] = VERSIONS, **train:
         "keep": "last",
         "patience": None,
     }
-    params = {"versions": versions, "network": network.model_dump(), "train": recipe | train}
+    params = {"versions": versions, "network": network_group(network), "train": recipe | train}
     save_params(params)
 
 
@@ -121,7 +120,7 @@ def test_more_threads_than_cores_are_told_and_used(
 
 
 def test_a_run_that_breaks_off_can_be_resumed(
-    repository: Path, network: Network, monkeypatch: pytest.MonkeyPatch
+    repository: Path, network: Architecture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk is full when the model is saved: trained epochs are not lost, and then are."""
 
@@ -159,7 +158,7 @@ def test_half_a_dataset_is_reported(repository: Path, prepared: Path, one_line: 
 
 
 def test_another_installed_version_is_reported(
-    repository: Path, network: Network, one_line: OneLine
+    repository: Path, network: Architecture, one_line: OneLine
 ) -> None:
     write_params(network, VERSIONS | {"keras": "2.0.0"})
     assert one_line("train", stage.main).startswith("keras: params.yaml wants version 2.0.0")
@@ -167,17 +166,19 @@ def test_another_installed_version_is_reported(
 
 
 def test_params_that_do_not_fit_the_data_are_reported(
-    repository: Path, network: Network, one_line: OneLine
+    repository: Path, network: Architecture, one_line: OneLine
 ) -> None:
     write_params(network, batch_size=241)
     assert "train.batch_size: 241 is not allowed" in one_line("train", stage.main)
-    deep = Network(largest_side=48, blocks=[Block(kind="conv", channels=1, stride=4)] * 4)
+    deep = Architecture([Block(kind="conv", channels=1, stride=4)] * 4, 48)
     write_params(deep)
     assert "network.blocks[3].stride: 4 is not allowed" in one_line("train", stage.main)
     assert made() == set()
 
 
-def test_bad_params_are_reported(repository: Path, network: Network, one_line: OneLine) -> None:
+def test_bad_params_are_reported(
+    repository: Path, network: Architecture, one_line: OneLine
+) -> None:
     write_params(network, epochs=0)
     assert one_line("train", stage.main).startswith("params.yaml: train.epochs: 0 is not allowed")
     Path("params.yaml").unlink()

@@ -3,7 +3,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spotimes.dataset.prepared import Card, Split, SplitName, load_card, load_split, write_prepared
+from spotimes.blocks import Block
+from spotimes.dataset.backbone import NO_BACKBONE, Backbone
+from spotimes.dataset.prepared import (
+    Card,
+    Split,
+    SplitName,
+    load_backbone,
+    load_card,
+    load_split,
+    load_tensors,
+    write_prepared,
+)
 from spotimes.errors import InputError
 from tests.programs import output_of
 
@@ -115,3 +126,53 @@ def test_a_card_with_an_unknown_key_is_refused(prepared: Path) -> None:
     (prepared / "dataset.json").write_text('{"names": "Two"}')
     with pytest.raises(InputError, match=r"dataset.json\."):
         load_card(prepared)
+
+
+BACKBONE = Backbone(
+    name="Tiny",
+    trained_on="noise",
+    licence="CC0",
+    citation="none",
+    homepage="",
+    blocks=[Block(kind="conv", channels=2)],
+    offset=127,
+    scale=128,
+)
+TENSORS = {
+    "block1_conv/kernel": np.arange(54, dtype=np.float32).reshape(3, 3, 3, 2),
+    "block1_conv/beta": np.ones(2, np.float32),
+}
+
+
+def test_a_backbone_that_is_written_is_read(tmp_path: Path) -> None:
+    write_prepared(tmp_path / "prepared", CARD, splits(), BACKBONE, TENSORS)
+    assert load_backbone(tmp_path / "prepared") == BACKBONE
+    found = load_tensors(tmp_path / "prepared")
+    assert set(found) == set(TENSORS)
+    for name, array in TENSORS.items():
+        np.testing.assert_array_equal(found[name], array)
+    turned = dict(reversed(TENSORS.items()))
+    write_prepared(tmp_path / "again", CARD, splits(), BACKBONE, turned)
+    for file in ("backbone.json", "backbone.npz"):
+        assert (tmp_path / "again" / file).read_bytes() == (
+            tmp_path / "prepared" / file
+        ).read_bytes()
+
+
+def test_without_a_backbone_there_are_no_weights_of_an_earlier_one(tmp_path: Path) -> None:
+    write_prepared(tmp_path / "prepared", CARD, splits(), BACKBONE, TENSORS)
+    write_prepared(tmp_path / "prepared", CARD, splits())
+    assert load_backbone(tmp_path / "prepared") == NO_BACKBONE
+    assert not (tmp_path / "prepared/backbone.npz").exists()
+
+
+def test_a_backbone_that_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"backbone\.json"):
+        load_backbone(tmp_path)
+    with pytest.raises(InputError, match=r"backbone\.npz: cannot be read .* run `dvc repro"):
+        load_tensors(tmp_path)
+    write_prepared(tmp_path / "prepared", CARD, splits(), BACKBONE, TENSORS)
+    weights = tmp_path / "prepared/backbone.npz"
+    weights.write_bytes(weights.read_bytes()[:-30])
+    with pytest.raises(InputError, match=r"backbone\.npz: cannot be read"):
+        load_tensors(tmp_path / "prepared")

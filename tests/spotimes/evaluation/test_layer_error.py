@@ -1,23 +1,23 @@
 import numpy as np
 import pytest
 
+from spotimes.blocks import Architecture
 from spotimes.dataset.prepared import Split, SplitName
 from spotimes.errors import InputError
 from spotimes.evaluation.layer_error import LayerError, largest_drop, layer_names, measure
-from spotimes.params.load import load_group
-from spotimes.params.network import Network
 from tests.project import ROOT
+from tests.repository import committed_architecture
 
 FP32, INT8 = ROOT / "models/model_fp32.tflite", ROOT / "models/model_int8.tflite"
 
 
 @pytest.fixture
 def layers() -> list[str]:
-    return layer_names(load_group("network", Network, ROOT / "params.yaml"), (32, 32, 3))
+    return layer_names(committed_architecture(), (32, 32, 3))
 
 
 @pytest.mark.usefixtures("reseed")
-def test_layers_are_named_as_in_the_keras_network(network: Network) -> None:
+def test_layers_are_named_as_in_the_keras_network(network: Architecture) -> None:
     from spotimes.nn.network import build  # noqa: PLC0415  # TensorFlow
 
     model = build(network, (32, 32, 3), 10, norm=None)

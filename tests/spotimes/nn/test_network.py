@@ -3,12 +3,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spotimes.blocks import Block
+from spotimes.blocks import Architecture, Block
 from spotimes.dataset.prepared import Split, SplitName
 from spotimes.errors import StrideTooLargeError
 from spotimes.nn.frameworks import keras
 from spotimes.nn.network import build
-from spotimes.params.network import Network
 from spotimes.pixels import to_float32
 
 pytestmark = pytest.mark.usefixtures("reseed")
@@ -44,13 +43,11 @@ def names(model: Any) -> list[str]:
     return [layer.name for layer in model.layers]
 
 
-def strides(*values: int) -> Network:
-    return Network(
-        largest_side=48, blocks=[Block(kind="conv", channels=2, stride=each) for each in values]
-    )
+def strides(*values: int) -> Architecture:
+    return Architecture([Block(kind="conv", channels=2, stride=each) for each in values], 48)
 
 
-def test_layers_have_their_order_names_and_parameters(network: Network) -> None:
+def test_layers_have_their_order_names_and_parameters(network: Architecture) -> None:
     model = build(network, (32, 32, 3), 10)
     assert names(model) == LAYERS
     counts = {layer.name: layer.count_params() for layer in model.layers if layer.weights}
@@ -60,14 +57,14 @@ def test_layers_have_their_order_names_and_parameters(network: Network) -> None:
     assert model.output_shape == (None, 10)
 
 
-def test_strides_halve_the_sides_and_blocks_widen(network: Network) -> None:
+def test_strides_halve_the_sides_and_blocks_widen(network: Architecture) -> None:
     model = build(network, (32, 30, 3), 10)
     assert model.get_layer("block1_conv").output.shape == (None, 16, 15, 4)
     assert model.get_layer("block2_depthwise").output.shape == (None, 8, 8, 4)
     assert model.get_layer("block2_pointwise").output.shape == (None, 8, 8, 8)
 
 
-def test_without_norm_each_convolution_has_a_bias_and_its_name(network: Network) -> None:
+def test_without_norm_each_convolution_has_a_bias_and_its_name(network: Architecture) -> None:
     model = build(network, (32, 32, 3), 10, norm=None)
     assert names(model) == [name for name in LAYERS if not name.endswith("_norm")]
     counts = {layer.name: layer.count_params() for layer in model.layers if layer.weights}
@@ -93,13 +90,13 @@ def test_probabilities_are_the_softmax_of_the_logits(
     np.testing.assert_allclose(probabilities, powers / powers.sum(axis=1)[:, None], atol=1e-6)
 
 
-def test_grey_images_of_another_size(network: Network) -> None:
+def test_grey_images_of_another_size(network: Architecture) -> None:
     model = build(network, (28, 28, 1), 3)
     assert model(np.ones((2, 28, 28, 1), np.float32)).shape == (2, 3)
     assert model.get_layer("block1_conv").count_params() == 3 * 3 * 1 * 4
 
 
-def test_fresh_weights_depend_on_the_seed(network: Network, reseed: Any) -> None:
+def test_fresh_weights_depend_on_the_seed(network: Architecture, reseed: Any) -> None:
     weights = []
     for _ in range(2):
         reseed()
@@ -118,7 +115,7 @@ def test_fresh_weights_depend_on_the_seed(network: Network, reseed: Any) -> None
     ],
 )
 def test_too_many_strides_are_refused_by_block(
-    network: Network, shape: tuple[int, int, int], number: int, stride: int
+    network: Architecture, shape: tuple[int, int, int], number: int, stride: int
 ) -> None:
     with pytest.raises(StrideTooLargeError) as caught:
         build(network, shape, 2)
@@ -138,7 +135,7 @@ def test_strides_down_to_one_pixel_are_allowed() -> None:
     [(28, 0, 7), (32, 0, 8), (48, 0, 12), (49, 1, 7), (64, 1, 8), (96, 1, 12), (224, 3, 7)],
 )
 def test_large_images_are_halved_first(
-    network: Network, side: int, halvings: int, last: int
+    network: Architecture, side: int, halvings: int, last: int
 ) -> None:
     model = build(network, (side, side, 3), 10)
     convolutions = [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
@@ -148,9 +145,7 @@ def test_large_images_are_halved_first(
 
 
 def test_a_stride_too_many_is_named_as_params_count_it() -> None:
-    network = Network(
-        largest_side=2, blocks=[Block(kind="conv", channels=2, stride=each) for each in (2, 2)]
-    )
+    network = Architecture([Block(kind="conv", channels=2, stride=each) for each in (2, 2)], 2)
     with pytest.raises(
         StrideTooLargeError, match=r"network.blocks\[1\].stride: 2 is not allowed: 8x8"
     ):

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from spotimes.errors import InputError
 from spotimes.params.load import GROUPS, PARAMS_FILE, load_group, schema
+from spotimes.params.network import Network
 from spotimes.params.search import Choices
 from spotimes.system.validation import load_yaml, validated
 from tests.project import ROOT
@@ -88,7 +89,9 @@ INFINITY = float("inf")
         ("prepare", ("images_per_class",), 1, f"{AT_LEAST} 2"),
         ("prepare", ("seed",), -1, f"{AT_LEAST} 0"),
         ("network", ("largest_side",), 0, f"{AT_LEAST} 1"),
-        ("network", ("blocks",), [], "is not allowed: list should have at least 1 item"),
+        ("network", ("backbone", "keep"), -1, f"{AT_LEAST} 0"),
+        ("network", ("backbone", "card"), "", "is not allowed"),
+        ("network", ("backbone", "card"), None, "is not allowed: input should be a valid string"),
         ("network", ("blocks",), None, "is not allowed: input should be a valid list"),
         ("network", ("blocks", 0), "conv", "is not allowed: input should be a valid dictionary"),
         ("network", ("blocks", 1, "stride"), 0, f"{AT_LEAST} 1"),
@@ -224,6 +227,14 @@ def test_a_height_needs_a_width() -> None:
     assert "height and width are both null or both a number" in refusal(
         "prepare", ("image", "height"), 32
     )
+
+
+def test_only_a_backbone_makes_blocks_of_ones_own_unneeded() -> None:
+    assert refusal("network", ("blocks",), []).endswith(
+        "blocks may be empty behind a backbone alone"
+    )
+    choice = {"card": "data/backbones/efficientnet_lite0.yaml", "keep": 3}
+    assert Network.model_validate({"backbone": choice, "largest_side": 48, "blocks": []})
 
 
 def test_a_row_with_a_stride_is_always_there() -> None:

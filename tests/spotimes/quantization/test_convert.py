@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -5,8 +6,11 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from spotimes.dataset.prepared import Split, SplitName
-from spotimes.pixels import to_float32
+from spotimes.inference.classifier import Classifier
+from spotimes.inference.contract import Contract
+from spotimes.pixels import Normalization, to_float32
 from spotimes.quantization import convert
+from spotimes.tflite.metadata import embedded
 
 pytestmark = pytest.mark.usefixtures("reseed")
 
@@ -56,6 +60,27 @@ def test_int8_takes_pixels_less_128(int8: bytes) -> None:
     assert zero_point == -128
     assert (probabilities["shape"].tolist(), probabilities["dtype"]) == ([1, 10], np.int8)
     assert probabilities["quantization"] == (1 / 256, -128)
+
+
+def test_int8_takes_pixels_less_128_whatever_the_normalization(
+    without_norm: Any, cifar10: dict[SplitName, Split], tmp_path: Path
+) -> None:
+    normalization, images = Normalization(127, 128), cifar10["train"].images[:50]
+    content = convert.to_int8(without_norm, images, normalization)
+    (image,) = interpreter(content).get_input_details()
+    assert image["quantization"] == (1 / 128, -1)
+
+    names = [f"class {label}" for label in range(10)]
+    contract = Contract.of(names, (32, 32, 3), "squash", normalization)
+    (tmp_path / "int8.tflite").write_bytes(embedded(content, contract))
+    (tmp_path / "fp32.tflite").write_bytes(embedded(convert.to_fp32(without_norm), contract))
+    fp32, int8 = (
+        Classifier(tmp_path / f"{name}.tflite").probabilities(images) for name in ("fp32", "int8")
+    )
+    expected = without_norm(to_float32(images, normalization)).numpy()
+    np.testing.assert_allclose(fp32, expected, atol=1e-5)
+    assert np.abs(int8 - expected).mean() < 0.02
+    assert np.abs(without_norm(to_float32(images)).numpy() - expected).mean() > 0.02
 
 
 def test_int8_stays_near_the_float_model(

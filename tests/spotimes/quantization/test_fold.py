@@ -4,11 +4,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spotimes.blocks import Block
+from spotimes.blocks import Architecture, Block
 from spotimes.dataset.prepared import Split, SplitName
 from spotimes.errors import InputError
 from spotimes.nn.network import build
-from spotimes.params.network import Network
 from spotimes.pixels import to_float32
 from spotimes.quantization.fold import fold, folded
 
@@ -65,7 +64,7 @@ def test_it_is_rounded_once() -> None:
 def test_the_folded_network_computes_the_same(
     blocks: list[Block], randomized: Callable[[Any, int], Any], cifar10: dict[SplitName, Split]
 ) -> None:
-    network = Network(largest_side=48, blocks=blocks)
+    network = Architecture(blocks, 48)
     model = randomized(build(network, (32, 32, 3), 10), 3)
     images = to_float32(cifar10["test"].images)
     expected = model(images, training=False).numpy()
@@ -75,7 +74,7 @@ def test_the_folded_network_computes_the_same(
     np.testing.assert_allclose(without(images).numpy(), expected, atol=1e-5)
 
 
-def test_the_trained_network_stays_as_it_is(network: Network, trained: Any) -> None:
+def test_the_trained_network_stays_as_it_is(network: Architecture, trained: Any) -> None:
     before = trained.get_weights()
     folded(trained, network)
     for one, other in zip(before, trained.get_weights(), strict=True):
@@ -96,8 +95,8 @@ def test_the_trained_network_stays_as_it_is(network: Network, trained: Any) -> N
     ],
 )
 def test_another_architecture_is_refused(had: list[Block], wanted: list[Block]) -> None:
-    model = build(Network(largest_side=48, blocks=had), (32, 32, 3), 10)
+    model = build(Architecture(had, 48), (32, 32, 3), 10)
     with pytest.raises(InputError) as caught:
-        folded(model, Network(largest_side=48, blocks=wanted))
+        folded(model, Architecture(wanted, 48))
     assert "the network in params.yaml" in str(caught.value)
     assert "\n" not in str(caught.value)

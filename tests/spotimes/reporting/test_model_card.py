@@ -4,16 +4,16 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from spotimes.blocks import Block
+from spotimes.blocks import Architecture, Block
 from spotimes.dataset.prepared import Card
 from spotimes.evaluation import metrics
-from spotimes.params.network import Network
+from spotimes.pixels import Normalization
+from spotimes.pretrained.card import load_backbone_card
 from spotimes.reporting.model_card import render
 from tests.project import ROOT
 
-NETWORK = Network(
-    largest_side=48,
-    blocks=[Block(kind="conv", channels=8), Block(kind="separable", channels=24, stride=2)],
+NETWORK = Architecture(
+    [Block(kind="conv", channels=8), Block(kind="separable", channels=24, stride=2)], 48
 )
 CARD = Card(
     name="Two",
@@ -171,7 +171,7 @@ def test_linear_bottlenecks_are_described() -> None:
         Block(kind="conv", channels=8, activation="relu6"),
         Block(kind="inverted_residual", channels=8, kernel=5, expansion=6, activation="relu6"),
     ]
-    lines = render(**FIGURES | {"network": Network(largest_side=48, blocks=blocks)}).splitlines()
+    lines = render(**FIGURES | {"network": Architecture(blocks, 48)}).splitlines()
     layers = "1x1 convolution + 5x5 depthwise + linear 1x1 convolution + addition"
     assert f"| 2 | {layers} | 1 | 9 x 8 x 8 |" in lines
     assert (
@@ -183,3 +183,20 @@ def test_linear_bottlenecks_are_described() -> None:
 def test_no_budgets() -> None:
     none = FIGURES["result"].model_copy(update={"budgets": {}})
     assert "params.yaml sets none" in render(**FIGURES | {"result": none})
+
+
+def test_a_backbone_is_named_with_its_licence_and_citation() -> None:
+    card = load_backbone_card(ROOT / "data/backbones/efficientnet_lite0.yaml")
+    text = render(**FIGURES, backbone=card.backbone.kept(3))
+    assert f"The first 3 blocks began with the weights of [{card.name}]({card.homepage})" in text
+    assert f"Licence of these weights: {card.licence}" in text
+    assert card.citation in text
+    assert "began with the weights" not in render(**FIGURES)
+
+
+def test_the_input_is_written_as_the_network_takes_it() -> None:
+    shifted = NETWORK._replace(normalization=Normalization(127, 128))
+    assert "| FP32 input | float32, `(pixel - 127) / 128` |" in render(
+        **FIGURES | {"network": shifted}
+    )
+    assert "| FP32 input | float32, `pixel / 255` |" in render(**FIGURES)

@@ -15,10 +15,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from spotimes.blocks import Block
+from spotimes.blocks import Architecture, Block
 from spotimes.errors import InputError
 from spotimes.nn.frameworks import keras
-from spotimes.params.network import Network
 from spotimes.params.search import Limits
 from spotimes.search import __main__ as search
 from spotimes.search import objective, pareto
@@ -92,7 +91,7 @@ def pretended(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """
     begun: list[str] = []
 
-    def train(network: Network, recipe: Any, *others: Any) -> Any:
+    def train(network: Architecture, recipe: Any, *others: Any) -> Any:
         _, checkpoint, _ = others
         begun.append(described(network.blocks))
         rows = []
@@ -101,7 +100,7 @@ def pretended(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
             checkpoint.save({}, {"history": rows})
         return SimpleNamespace(val_accuracy=rows[-1]["val_accuracy"])
 
-    def measure(network: Network, *_: Any) -> Cost:
+    def measure(network: Architecture, *_: Any) -> Cost:
         guess = estimate(network, (32, 32, 3), 10)
         return Cost(guess.bytes, 1000, guess.macs, guess.macs / 1e5)
 
@@ -162,15 +161,15 @@ def test_it_begins_with_the_network_of_params(pretended: list[str]) -> None:
     blocks = [{"kind": "conv", "channels": 6, "stride": 2}] + [
         {"kind": "separable", "channels": 12, "stride": stride} for stride in (2, 1)
     ]
-    write_params(trials=2, network={"largest_side": 48, "blocks": blocks})
+    write_params(trials=2, network=COMMITTED["network"] | {"blocks": blocks})
     search.main()
     assert pretended[0] == "conv 6/2, separable 12/2, separable 12"
     assert recorded()["architecture"][0] == pretended[0]
-    write_params(trials=3, network={"largest_side": 48, "blocks": blocks})
+    write_params(trials=3, network=COMMITTED["network"] | {"blocks": blocks})
     search.main()
     assert len(pretended) == 3  # it went on
     blocks[0]["channels"] = 4
-    write_params(trials=1, network={"largest_side": 48, "blocks": blocks})
+    write_params(trials=1, network=COMMITTED["network"] | {"blocks": blocks})
     search.main()
     assert pretended[3:] == ["conv 4/2, separable 12/2, separable 12"]
 
@@ -183,7 +182,7 @@ def test_it_says_that_the_network_of_params_is_over_a_limit(
     ]
     limits = {"bytes": 10, "arena_bytes": None, "macs": None, "latency_ratio": None}
     write_params(
-        trials=1, proposals=2, limits=limits, network={"largest_side": 48, "blocks": blocks}
+        trials=1, proposals=2, limits=limits, network=COMMITTED["network"] | {"blocks": blocks}
     )
     with pytest.raises(InputError, match="no architecture was trained to the end"):
         search.main()

@@ -3,10 +3,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spotimes.blocks import Architecture
 from spotimes.dataset.prepared import Split, SplitName
 from spotimes.nn.frameworks import keras, tf
 from spotimes.nn.network import build
-from spotimes.params.network import Network
 from spotimes.pixels import to_float32
 from spotimes.training.batch_norm import FusedBatchNormalization
 
@@ -66,7 +66,7 @@ def test_inference_is_keras_own(layers: tuple[Any, Any], images: Any) -> None:
         assert layer.moving_mean.numpy().max() > 0.5  # left as it was
 
 
-def test_a_network_of_them_has_the_weights_of_one_of_keras_own(network: Network) -> None:
+def test_a_network_of_them_has_the_weights_of_one_of_keras_own(network: Architecture) -> None:
     own, fused = (
         build(network, (32, 32, 3), 10, norm=norm)
         for norm in (keras.layers.BatchNormalization, FusedBatchNormalization)

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spotimes.blocks import Architecture
 from spotimes.nn.frameworks import keras
 from spotimes.nn.network import build
-from spotimes.params.network import Network
 from spotimes.training.checkpoint import Arrays, Checkpoint, Resume
 from spotimes.training.kept_weights import AverageWeights
 from spotimes.training.progress import History
@@ -105,7 +105,7 @@ def test_a_new_run_has_nothing_to_resume(tmp_path: Path) -> None:
 
 
 def test_a_saved_run_comes_back_with_its_optimizer(
-    network: Network, tmp_path: Path, reseed: Callable[[], None]
+    network: Architecture, tmp_path: Path, reseed: Callable[[], None]
 ) -> None:
     checkpoint = Checkpoint(tmp_path / "train.npz", "key")
     runs = []
@@ -130,7 +130,7 @@ def test_a_saved_run_comes_back_with_its_optimizer(
         np.testing.assert_array_equal(one, other)
 
 
-def randomly_compiled(network: Network, seed: int) -> Any:
+def randomly_compiled(network: Architecture, seed: int) -> Any:
     model = build(network, (32, 32, 3), 10)
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9))
     model.optimizer.build(model.trainable_variables)

@@ -3,15 +3,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spotimes.blocks import Architecture
 from spotimes.nn.network import build
-from spotimes.params.network import Network
 from spotimes.training.kept_weights import AverageWeights, KeepWeights
 
 pytestmark = pytest.mark.usefixtures("reseed")
 
 
 @pytest.fixture
-def model(network: Network) -> Any:
+def model(network: Architecture) -> Any:
     return build(network, (32, 32, 3), 10)
 
 

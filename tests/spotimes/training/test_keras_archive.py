@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from spotimes.blocks import Architecture
 from spotimes.dataset.prepared import Split, SplitName
 from spotimes.nn.frameworks import keras
 from spotimes.nn.network import build
-from spotimes.params.network import Network
 from spotimes.pixels import to_float32
 from spotimes.training import keras_archive
 
@@ -58,7 +58,7 @@ def test_saving_a_loaded_model_gives_the_same_bytes(archive: Path, tmp_path: Pat
 
 
 def test_another_model_with_the_same_weights_gives_the_same_bytes(
-    archive: Path, network: Network, trained: Any, tmp_path: Path
+    archive: Path, network: Architecture, trained: Any, tmp_path: Path
 ) -> None:
     """Whatever was built before; tests/spotimes/training/test_loop.py compares processes."""
     model = build(network, (32, 32, 3), 10)
@@ -67,7 +67,7 @@ def test_another_model_with_the_same_weights_gives_the_same_bytes(
     assert (tmp_path / "model.keras").read_bytes() == archive.read_bytes()
 
 
-def test_one_weight_makes_other_bytes(archive: Path, network: Network, tmp_path: Path) -> None:
+def test_one_weight_makes_other_bytes(archive: Path, network: Architecture, tmp_path: Path) -> None:
     model = build(network, (32, 32, 3), 10)
     weights = keras.saving.load_model(archive).get_weights()
     weights[0][0, 0, 0, 0] += 1

@@ -1,6 +1,7 @@
 """Training of a small network on 240 real images, alone and in fresh processes that are killed."""
 
 import csv
+import json
 import math
 import signal
 import subprocess
@@ -11,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from spotimes.blocks import Architecture
 from spotimes.dataset.prepared import Split, SplitName
 from spotimes.errors import InputError
 from spotimes.nn.frameworks import keras
-from spotimes.params.network import Network
 from spotimes.params.train import Train
 from spotimes.training import keras_archive, loop
 from spotimes.training.batches import EvaluationBatches
@@ -24,6 +25,7 @@ from spotimes.training.progress import Progress
 from tests.programs import program
 from tests.project import ROOT
 from tests.recipes import RECIPE, changed
+from tests.repository import network_group
 
 STEPS = 240 // 32
 
@@ -64,12 +66,12 @@ def accuracy_of(trained: Trained, split: Split) -> float:
 
 
 @pytest.fixture(scope="module")
-def start(network: Network, prepared: Path) -> Start:
+def start(network: Architecture, prepared: Path) -> Start:
     """Starts a run in a fresh process."""
 
     def start(folder: Path, batches: int = 0, epochs: int = 0) -> subprocess.Popen[bytes]:
         folder.mkdir(exist_ok=True)
-        texts = [network.model_dump_json(), RECIPE.model_dump_json()]
+        texts = [json.dumps(network_group(network)), RECIPE.model_dump_json()]
         arguments = [*texts, prepared, folder, batches, epochs]
         return subprocess.Popen(program("train", *arguments), cwd=ROOT, stderr=subprocess.PIPE)
 
@@ -97,7 +99,7 @@ def alone(background: tuple[Path, subprocess.Popen[bytes]]) -> Path:
 
 @pytest.fixture(scope="module")
 def train_in(
-    network: Network, cifar10: dict[SplitName, Split], reseed: Callable[[], None]
+    network: Architecture, cifar10: dict[SplitName, Split], reseed: Callable[[], None]
 ) -> TrainIn:
     """Runs in this process, where other networks were built and trained before."""
 

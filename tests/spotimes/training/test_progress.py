@@ -4,16 +4,16 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from spotimes.blocks import Architecture
 from spotimes.nn.frameworks import keras
 from spotimes.nn.network import build
-from spotimes.params.network import Network
 from spotimes.training.progress import History, Progress
 
 pytestmark = pytest.mark.usefixtures("reseed")
 
 
 @pytest.fixture
-def model(network: Network) -> Any:
+def model(network: Architecture) -> Any:
     return build(network, (32, 32, 3), 10)
 
 

@@ -1,0 +1,101 @@
+"""A backbone's card: its licence, its blocks, the hash of its weights, and where to fetch them."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from spotimes.dataset.backbone import Backbone
+from spotimes.downloads.remote_file import File, is_hex
+from spotimes.errors import InputError
+from spotimes.system.validation import Frozen, load_yaml, validated
+
+FOLDER = Path("data/backbones")
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+def _sha256(value: str) -> str:
+    if not is_hex(value, 64):
+        raise ValueError("A SHA-256 is 64 digits of 0-9 and a-f")
+    return value
+
+
+class TorchFile(Frozen):
+    """A state dictionary that PyTorch saved; `spotimes.pretrained.torch_file` reads it.
+
+    Its tensors come in the order of the layers: of each convolution the kernel, then its batch
+    norm's scale, offset, mean and variance; in the end the classifier's kernel and bias.
+
+    Attributes:
+        member: the file's path in the archive.
+    """
+
+    member: Text
+
+
+class Mirror(Frozen):
+    """One way to get the weights.
+
+    Attributes:
+        files: one archive.
+        torch: what of it to read.
+    """
+
+    files: Annotated[list[File], Field(min_length=1, max_length=1)]
+    torch: TorchFile
+
+    @model_validator(mode="after")
+    def _is_an_archive(self) -> "Mirror":
+        if self.files[0].archive is None:
+            raise ValueError("The file must be an archive")
+        return self
+
+
+class Weights(Frozen):
+    """The weights, and where to fetch them.
+
+    Attributes:
+        classes: how many the classifier tells apart.
+        bytes: of the largest file that holds them.
+        sha256: of all tensors; `spotimes.pretrained.readers.digest` says of what exactly.
+        mirrors: tried in this order.
+    """
+
+    classes: Annotated[int, Field(ge=2)]
+    bytes: Annotated[int, Field(gt=0)]
+    sha256: Annotated[str, AfterValidator(_sha256)]
+    mirrors: Annotated[list[Mirror], Field(min_length=1)]
+
+
+class BackboneCard(Backbone):
+    """A network that others have trained, and where to fetch its weights.
+
+    Attributes:
+        weights: null only without blocks, for no backbone at all.
+    """
+
+    weights: Weights | None
+
+    @model_validator(mode="after")
+    def _weights_of_blocks(self) -> "BackboneCard":
+        if bool(self.blocks) != (self.weights is not None):
+            raise ValueError("blocks need weights, and weights blocks")
+        return self
+
+    @property
+    def backbone(self) -> Backbone:
+        """The part that goes with the prepared weights."""
+        return Backbone(**self.model_dump(include=set(Backbone.model_fields)))
+
+
+def load_backbone_card(path: Path) -> BackboneCard:
+    """Reads a card, for example that of `data/backbones/efficientnet_lite0.yaml`.
+
+    Raises:
+        InputError: there is no such file, it is not YAML, or a value in it is not allowed.
+    """
+    if not path.is_file():
+        known = ", ".join(str(each) for each in sorted(FOLDER.glob("*.yaml")))
+        raise InputError(f"{path}: no such file; let network.backbone.card name one of {known}")
+    return validated(load_yaml(path), BackboneCard, str(path))
