@@ -123,7 +123,7 @@ def _seek_data(path: Path, file: BinaryIO) -> None:
             return
         if not size.isdigit():
             raise InputError(f"{path}: is no whole .deb: a member has no size")
-        # Members begin at even places.
+        # Members begin at even offsets.
         file.seek(int(size) + int(size) % 2, 1)
     raise InputError(f"{path}: has no data.tar.xz")
 

@@ -1,4 +1,4 @@
-"""Reads a flatbuffer that may be damaged: nothing is read before its place is verified.
+"""Reads a flatbuffer that may be damaged: nothing is read before its offset is verified.
 
 The format: github.com/google/flatbuffers, docs/source/internals.md. The Python package
 `flatbuffers` follows offsets wherever they lead, as the runtime does; only C++ has a verifier.

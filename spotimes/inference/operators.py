@@ -109,8 +109,8 @@ def _convolved(
     _check_weights(image, kernel, bias, output, channels=channels, axis=axis)
     _check_activation(options)
     window = kernel.elements // channels
-    places = math.prod(output.shape[:3])
-    return Cost(places * channels * window, places * window * ITEMSIZE[image.dtype])
+    positions = math.prod(output.shape[:3])
+    return Cost(positions * channels * window, positions * window * ITEMSIZE[image.dtype])
 
 
 def _side(side: int, window: int, stride: int, padding: int) -> int:

@@ -194,7 +194,7 @@ def test_a_merge_conflict_in_the_lock_is_named_and_the_page_resolves_it() -> Non
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("pipeline")
-def test_what_dvc_cannot_read_is_told() -> None:
+def test_what_dvc_cannot_read_is_reported() -> None:
     Path("dvc.yaml").write_text("stages: [\n")
     (finding,) = doctor.stages()
     assert finding.kind == Kind.DIFFERS

@@ -61,7 +61,9 @@ def test_the_same_figure_gives_the_same_bytes_whatever_fonts_there_are(
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_what_no_font_has_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_no_font_has_is_reported_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with_boxes = drawn(tmp_path / "a.png", "猫", "犬", "แมว")
     drawn(tmp_path / "b.png", "ねこ", "고양이")
     assert np.ptp(with_boxes) > 100

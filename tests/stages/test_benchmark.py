@@ -81,7 +81,7 @@ def test_what_is_measured(repository: Path) -> None:
     assert found["host"]["cores_allowed"] == cores.allowed()
 
 
-def test_more_threads_than_cores_are_told_and_not_used(
+def test_more_threads_than_cores_are_reported_and_not_used(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(cores, "allowed", lambda: 1)

@@ -106,7 +106,7 @@ def test_what_it_leaves(repository: Path, cifar10: dict[SplitName, Split]) -> No
         assert {member.date_time[0] for member in archive.infolist()} == {1980}
 
 
-def test_more_threads_than_cores_are_told_and_used(
+def test_more_threads_than_cores_are_reported_and_used(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The weights depend on them."""

@@ -99,7 +99,7 @@ def test_a_measurement_is_a_ratio_and_both_medians() -> None:
     assert found.second_us > 0
 
 
-def test_more_threads_than_cores_are_told_and_not_used(
+def test_more_threads_than_cores_are_reported_and_not_used(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(cores, "allowed", lambda: 1)

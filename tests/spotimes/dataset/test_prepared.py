@@ -70,7 +70,7 @@ def test_images_that_are_not_contiguous_are_written_as_they_look(tmp_path: Path)
     )
 
 
-def test_a_full_disk_is_told_and_leaves_the_old_dataset(prepared: Path) -> None:
+def test_a_full_disk_is_reported_and_leaves_the_old_dataset(prepared: Path) -> None:
     before = content(prepared)
     # The limit of a file's size stands in for the end of the disk, which would be ENOSPC.
     assert output_of("write_large_dataset", prepared) == "EFBIG\n"

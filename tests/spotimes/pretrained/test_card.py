@@ -87,7 +87,7 @@ def test_weights_that_are_not_allowed_are_named(
     assert message in str(caught.value)
 
 
-def test_an_unknown_card_is_told_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_card_is_reported_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     with pytest.raises(InputError) as caught:
         load_backbone_card(Path("data/backbones/resnet.yaml"))

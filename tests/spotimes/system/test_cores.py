@@ -46,7 +46,7 @@ def test_those_of_the_affinity() -> None:
     assert (done.stdout, done.stderr) == ("1\n", "")
 
 
-def test_those_of_the_machine_where_nothing_else_is_told(
+def test_those_of_the_machine_where_nothing_else_is_known(
     system: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert cores.allowed() == 8
@@ -102,7 +102,9 @@ def test_no_more_threads_than_cores(
     assert capsys.readouterr() == ("", told)
 
 
-def test_a_single_core_is_told_of_as_one(system: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_single_core_is_reported_in_the_singular(
+    system: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     in_groups(system, "0::/")
     write(system / "sys/fs/cgroup/cpu.max", f"{PERIOD} {PERIOD}")
     assert cores.at_most_allowed(2, "x", "y") == 1
