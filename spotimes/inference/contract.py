@@ -30,6 +30,7 @@ from spotimes.pixels import (
 LABELS = "labels.txt"
 CONTRACT = "contract.json"
 VERSION = "2.0"  # the newest that is read
+MOST_BYTES = 2**20  # of a file in the archive, decompressed
 
 
 class Contract(NamedTuple):
@@ -95,9 +96,9 @@ def read_contract(path: Path) -> Contract:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            fields = json.loads(archive.read(CONTRACT))
+            fields = json.loads(_member(archive, CONTRACT))
             _check_version(fields)
-            labels = archive.read(LABELS).decode()
+            labels = _member(archive, LABELS).decode()
         known = {name: fields[name] for name in Contract._fields[1:] if name in fields}
         contract = Contract(tuple(labels.removesuffix("\n").split("\n")), **known)
         usable = _is_usable(contract)
@@ -112,7 +113,7 @@ def read_contract(path: Path) -> Contract:
         ) from error
     if not usable:
         raise InputError(
-            f"{path}: its class names or its input contract are unusable: {contract[1:]}"
+            f"{path}: its class names or its input contract are unusable: {contract[1:]!s:.200}"
         )
     return contract
 
@@ -122,15 +123,31 @@ def _version_of(contract: Contract) -> str:
     return "2.0" if contract.offset else "1.0"
 
 
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A file of the archive; what it says of its size is not relied on."""
+    info = archive.getinfo(name)
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{name} is compressed in a way that takes memory beforehand")
+    with archive.open(info) as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise InputError(
+            f"{name} in it is larger than {MOST_BYTES >> 20} MiB; give a model that Spotimes wrote"
+        )
+    return content
+
+
 def _check_version(fields: Mapping[str, Any]) -> None:
     found = fields.get("version", VERSION)
     parts = re.fullmatch(r"(\d+)(\.\d+)*", str(found), re.ASCII)
     if parts is None:
-        raise InputError(f"its input contract has the version {found!r}; such as {VERSION} is one")
+        raise InputError(
+            f"its input contract has the version {found!r:.50}; such as {VERSION} is one"
+        )
     if int(parts[1]) > int(VERSION.partition(".")[0]):
         raise InputError(
-            f"its input contract has version {found}, and this Spotimes reads {VERSION}; use the "
-            "Spotimes that made the model, or a newer one"
+            f"its input contract has version {found!s:.50}, and this Spotimes reads {VERSION}; use "
+            "the Spotimes that made the model, or a newer one"
         )
 
 

@@ -54,7 +54,8 @@ def load_interpreter(path: Path, threads: int = 1, *, keep_tensors: bool = False
             )
             interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
-        raise InputError(f"{path}: is no .tflite file that LiteRT can run: {error}") from error
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: is no .tflite file that LiteRT can run: {reason}") from error
     return interpreter
 
 
@@ -90,7 +91,7 @@ def invoke(interpreter: Any, name: object) -> None:
     try:
         interpreter.invoke()
     except RuntimeError as error:
-        raise InputError(f"{name} cannot be run: {error}") from error
+        raise InputError(f"{name} cannot be run: {' '.join(str(error).split())}") from error
 
 
 def zeros(details: Details) -> npt.NDArray[Any]:

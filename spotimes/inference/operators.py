@@ -6,7 +6,7 @@ network of Spotimes has, in the form that TensorFlow's converter gives them.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -180,7 +180,7 @@ def mean(inputs: Sequence[Tensor], output: Tensor, options: Any) -> Cost:
     return Cost(image.elements, 4 * output.elements)
 
 
-CHECKS: Mapping[str, Check] = {
+CHECKS: dict[str, Check] = {
     "ADD": addition,
     "CONV_2D": convolution,
     "DEPTHWISE_CONV_2D": depthwise,

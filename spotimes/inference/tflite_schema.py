@@ -121,7 +121,7 @@ FULLY_CONNECTED_OPTIONS = Table(
 )
 ADD_OPTIONS = Table(
     fused_activation_function=Scalar("int8"),
-    pot_scale_int16=Scalar("bool"),
+    pot_scale_int16=Scalar("bool", True),
 )
 SOFTMAX_OPTIONS = Table(beta=Scalar("float32", 0.0))
 REDUCER_OPTIONS = Table(keep_dims=Scalar("bool"))

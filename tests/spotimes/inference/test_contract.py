@@ -1,5 +1,6 @@
 import io
 import json
+import tracemalloc
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -103,6 +104,34 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 def test_a_broken_contract_is_refused(path: Path, members: dict[str, bytes]) -> None:
     path.write_bytes(archive(members))
     refusal(path)
+
+
+@pytest.mark.parametrize("name", [CONTRACT, LABELS])
+def test_a_file_that_grows_beyond_measure_is_refused(path: Path, name: str) -> None:
+    """A thousandth of its size is enough to make it."""
+    stream = io.BytesIO(b"model")
+    with zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as target:
+        for each, content in {CONTRACT: json.dumps(FIELDS), LABELS: "cat\n"}.items():
+            target.writestr(each, content + " " * (2**25 if each == name else 0))
+    path.write_bytes(stream.getvalue())
+    tracemalloc.start()
+    assert refusal(path) == f"{name} in it is larger than 1 MiB; give a model that Spotimes wrote"
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**23
+
+
+def test_a_compression_that_takes_memory_beforehand_is_refused(path: Path) -> None:
+    stream = io.BytesIO(b"model")
+    with zipfile.ZipFile(stream, "a", zipfile.ZIP_LZMA) as target:
+        target.writestr(CONTRACT, json.dumps(FIELDS))
+    path.write_bytes(stream.getvalue())
+    assert refusal(path).startswith("holds no class names and input contract")
+
+
+@pytest.mark.parametrize("change", [{"colour": "x" * 5000}, {"version": "x" * 5000}])
+def test_a_long_value_is_shown_in_part(path: Path, change: dict[str, object]) -> None:
+    assert len(refusal(saying(path, FIELDS | change))) < 400
 
 
 def test_a_wrong_byte_in_the_archive_never_gives_a_traceback(path: Path) -> None:
