@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install repro quick test proof check compare doctor rebuild preset search serve lint lock
+.PHONY: help install repro quick test proof check compare doctor rebuild preset search serve fuzz lint lock
 .DEFAULT_GOAL := help
 
 help: ## list these verbs
@@ -48,6 +48,9 @@ search: .venv/pipeline ## search architectures within search.limits of params.ya
 
 serve: .venv/app ## serve the model and a page to try it, over HTTP: make serve ARGS="--port 8080"
 	@python -m app serve $(ARGS)
+
+fuzz: .venv/tests ## give what reads files and requests damaged ones: make fuzz MINUTES=30 SEED=1
+	@python -m tests.fuzz --minutes $(or $(MINUTES),1) --seed $(or $(SEED),0)
 
 lint: .venv/tests ## check style and types
 	ruff check .
