@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spotimes.dataset.image_file import ImageSource
-from spotimes.plotting import figure
+from spotimes.plotting.figure import figure
+from spotimes.plotting.labels import ABOVE_A_PICTURE, label
 
 
 class Flip(NamedTuple):
@@ -40,6 +41,7 @@ def draw(images: ImageSource, lost: Sequence[Flip], gained: Sequence[Flip], path
             for axes, flip in zip(grid.flat, flipped, strict=False):
                 pixels = images[flip.test_index].squeeze()
                 axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-                axes.set_title(f"{flip.before},\n{flip.after}", fontsize=8)
+                before, after = (label(each, ABOVE_A_PICTURE) for each in (flip.before, flip.after))
+                axes.set_title(f"{before},\n{after}", fontsize=8)
             for axes in grid.flat:
                 axes.set_axis_off()

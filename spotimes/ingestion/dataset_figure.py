@@ -15,7 +15,8 @@ from spotimes.ingestion.dataset_report import Report
 from spotimes.ingestion.selection import Selection
 from spotimes.ingestion.source import Source
 from spotimes.ingestion.split import EXCLUDED, TRAIN
-from spotimes.plotting import BLUE, ORANGE, PURPLE, figure
+from spotimes.plotting.figure import BLUE, ORANGE, PURPLE, figure
+from spotimes.plotting.labels import label
 
 DRAWN_CLASSES = 30
 DRAWN_EXAMPLES = 5
@@ -107,7 +108,7 @@ def _draw_classes(axes: Axes, images: Mapping[str, Mapping[SplitName, int]], hea
         totals += counts
     for row, total in enumerate(totals):
         axes.text(total, row, f" {total:,.0f}", va="center", fontsize=8)
-    axes.set_yticks(rows, [_beginning(name, 28) for name in images])
+    axes.set_yticks(rows, [label(name, 28) for name in images])
     axes.set(xlim=(0, max(totals.max(), 1) * 1.12), ylim=(len(rows) - 0.4, -0.6))
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.xaxis.set_major_formatter(_thousands())
@@ -161,7 +162,7 @@ def _draw_examples(
     most = max(map(len, examples.values()))
     for axes, (name, images) in _cells(part, rows, 2, list(examples.items())):
         _draw_strip(axes, images, most)
-        axes.set_title(_beginning(name, 50), fontsize=8, loc="left", pad=2)
+        axes.set_title(label(name, 50), fontsize=8, loc="left", pad=2)
 
 
 def _draw_pairs(part: SubFigure, rows: int, pairs: Images, report: Report) -> None:
@@ -171,7 +172,7 @@ def _draw_pairs(part: SubFigure, rows: int, pairs: Images, report: Report) -> No
     named = list(zip(report.near_pairs, pairs, strict=False))
     for axes, (pair, images) in _cells(part, rows, 3, named):
         _draw_strip(axes, images, 2)
-        title = "\n".join(f"{each.split}: {_ending(each.name, 40)}" for each in pair)
+        title = "\n".join(f"{each.split}: {label(_ending(each.name, 40), 40)}" for each in pair)
         axes.set_title(title, fontsize=8, loc="left", pad=2)
 
 
@@ -199,10 +200,6 @@ def _cells(
     for axes in every:
         axes.set_axis_off()
     yield from zip(every, items, strict=False)
-
-
-def _beginning(name: str, most: int) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def _ending(name: str, most: int) -> str:

@@ -12,7 +12,8 @@ from spotimes.evaluation.accuracy import Predictions
 from spotimes.evaluation.layer_error import LayerError, largest_drop
 from spotimes.evaluation.metrics import Benchmark, Evaluation, Quantization
 from spotimes.figures import FILE_PARTS
-from spotimes.plotting import BLUE, GREY, ORANGE, PURPLE, figure
+from spotimes.plotting.figure import BLUE, GREY, ORANGE, PURPLE, figure
+from spotimes.plotting.labels import ABOVE_A_PICTURE, label, width
 from spotimes.tflite.activation_memory import OperatorMemory
 
 
@@ -42,13 +43,15 @@ def confusion(predictions: Predictions, path: Path) -> None:
     matrix, class_names = predictions.confusion, predictions.class_names
     percent = 100 * matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     count = len(class_names)
-    side = min(14.0, 2.2 + 0.48 * count)
+    names = [label(name, 24) for name in class_names]
+    longest = max(map(width, names))
+    side = np.clip(2.2 + 0.48 * count + 0.07 * max(0, longest - 12), 5.0, 14.0)
     with figure(path, (side, side * 0.9)) as drawing:
         axes = drawing.subplots()
         # The root shows the few per cent off the diagonal.
         axes.imshow(np.sqrt(percent), cmap="Blues", vmin=0, vmax=10, interpolation="nearest")
-        axes.set_xticks(range(count), class_names, rotation=45, ha="right", rotation_mode="anchor")
-        axes.set_yticks(range(count), class_names)
+        axes.set_xticks(range(count), names, rotation=45, ha="right", rotation_mode="anchor")
+        axes.set_yticks(range(count), names)
         axes.tick_params(labelsize=min(10, 50 * side / count))
         axes.set(xlabel="predicted by the INT8 model", ylabel="actual")
         axes.set_title("per cent of the images of each class", fontsize=10, loc="left")
@@ -75,7 +78,7 @@ def class_accuracy(result: Evaluation, path: Path) -> None:
         axes.plot(int8, rows, "o", color=BLUE, label="INT8", markersize=6)
         for model, colour in ((result.fp32, ORANGE), (result.int8, BLUE)):
             axes.axvline(model.top1, color=colour, linestyle=":", zorder=0)
-        axes.set_yticks(rows, names)
+        axes.set_yticks(rows, [label(name, 28) for name in names])
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.set_xlabel("top-1 accuracy on the test images of the class (dotted: on all images)")
         drawing.legend(loc="outside upper center", ncols=2)
@@ -108,7 +111,8 @@ def cost(size: Quantization, benchmark: Benchmark, path: Path) -> None:
 
 def examples(predictions: Predictions, path: Path) -> None:
     """Draws up to 8 images that the INT8 model classifies correctly and 8 others, at random."""
-    test, class_names = predictions.test, predictions.class_names
+    test = predictions.test
+    class_names = [label(name, ABOVE_A_PICTURE) for name in predictions.class_names]
     correct = predictions.int8.argmax(axis=1) == test.labels
     generator = np.random.default_rng(0)
     with figure(path, (8, 3.4)) as drawing:
@@ -120,7 +124,8 @@ def examples(predictions: Predictions, path: Path) -> None:
             half.suptitle(title, x=0.01, ha="left", fontsize=10, weight="bold")
             for axes, pick in zip(half.subplots(1, 8), picks, strict=False):
                 answer = predictions.int8[pick].argmax()
-                share = f"{class_names[answer]} {predictions.int8[pick, answer]:.0%}"
+                name = label(predictions.class_names[answer], ABOVE_A_PICTURE - 2)
+                share = f"{name} {predictions.int8[pick, answer]:.0%}"
                 actual = class_names[test.labels[pick]]
                 pixels = test.images[pick].squeeze()
                 axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
@@ -200,7 +205,8 @@ def layer_error(errors: Sequence[LayerError], path: Path) -> None:
 
 def disagreements(predictions: Predictions, path: Path) -> None:
     """Draws up to 16 images that FP32 classifies correctly and INT8 does not, in their order."""
-    test, class_names = predictions.test, predictions.class_names
+    test = predictions.test
+    class_names = [label(name, ABOVE_A_PICTURE) for name in predictions.class_names]
     fp32, int8 = (each.argmax(axis=1) for each in (predictions.fp32, predictions.int8))
     lost = (fp32 == test.labels) & (int8 != test.labels)
     picks = np.flatnonzero(lost)[:16]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from spotimes.plotting import BLUE, GREY, ORANGE, figure
+from spotimes.plotting.figure import BLUE, GREY, ORANGE, figure
 
 AXES = {"bytes": ("file (kB)", 1000.0), "latency_ratio": ("latency over the reference's", 1.0)}
 

@@ -104,6 +104,16 @@ def test_a_picture_is_small_and_depends_on_the_numbers_alone(tmp_path: Path, nam
         assert len(set(picture.convert("L").get_flattened_data())) > 10
 
 
+@pytest.mark.parametrize("names", [["x" * 300, "y z " * 70], ["猫" * 84, "חתול"], ["a", "b"]])
+def test_names_of_any_length_and_script_leave_room(tmp_path: Path, names: list[str]) -> None:
+    wrong = SAME.int8[:, ::-1]
+    test = Split(TEST.images, LABELS % 2)
+    two = Predictions(test, names, SAME.fp32[:, :2], wrong[:, :2])
+    for draw in (plots.confusion, plots.examples, plots.disagreements):
+        draw(two, tmp_path / "picture.png")  # a warning of Matplotlib's would be an error
+    plots.class_accuracy(compare(two, 10), tmp_path / "picture.png")
+
+
 def test_other_numbers_give_another_picture(tmp_path: Path) -> None:
     for name, last in (("one", 0.6), ("other", 0.7)):
         plots.training_curves(HISTORY.assign(accuracy=[0.3, 0.5, last]), tmp_path / name)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spotimes.plotting import figure
+from spotimes.plotting.figure import figure
 from spotimes.reporting import report
 from spotimes.reporting.report import Section
 

@@ -1,87 +1,41 @@
-"""Figures in one style, as PNG files whose bytes depend on what is drawn alone.
-
-Matplotlib's own font has Latin, Greek, Cyrillic and a few more scripts. For others the system's
-fonts are used, and the bytes depend on these, too.
-"""
+"""The system's fonts, for what Matplotlib's own lacks."""
 
 import sys
 import unicodedata
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
-from io import BytesIO
-from pathlib import Path
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, findSystemFonts, fontManager
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
-from PIL import Image
 
-from spotimes.system import atomic
-
-# Okabe and Ito's colours (2008), which the colour-blind tell apart as well.
-BLUE, ORANGE, PURPLE, GREY = "#0072B2", "#E69F00", "#CC79A7", "#999999"
-STYLE = {
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e5e5e5",
-    "legend.frameon": False,
-    "text.parse_math": False,  # a class may be called US$
-}
 # How Unicode's names begin of what Debian's fonts-noto-cjk has.
 CJK = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "FULLWIDTH", "HALFWIDTH")
 
 _RECOMMENDED: set[str] = set()
 
 
-@contextmanager
-def figure(path: Path, inches: tuple[float, float], *, refine: bool = True) -> Iterator[Figure]:
-    """Gives an empty figure and writes it, whole or not at all, in 100 dots an inch.
+def set_where_lacking(drawing: Figure) -> bool:
+    """Gives the texts of a figure fonts that have all of their characters.
 
-    A box stands for a character that no font of the system has; standard error says once which
-    package has it.
+    Of those that no font has, standard error says once which package does.
 
     Args:
-        path: the PNG to write.
-        inches: width and height.
-        refine: choose the palette's 256 colours with care, which takes seconds where there are
-            many photographs.
+        drawing: which was drawn before; what an axis' labels are is known only then.
+
+    Returns:
+        Whether a text has other fonts now.
     """
-    with mpl.rc_context({**mpl.rcParamsDefault, **STYLE}):
-        drawing = Figure(inches, dpi=100, layout="constrained")
-        yield drawing
-        drawn = _drawn(drawing)
-        # What the labels of an axis are is known once it is drawn.
-        if lacking := _lacking(drawing):
-            families, nowhere = _system_fonts(lacking)
-            for text in drawing.findobj(Text):
-                if not lacking.isdisjoint(text.get_text()):
-                    text.set_fontfamily([*text.get_fontfamily(), *families])
-            drawn = _drawn(drawing)
-            if nowhere:
-                _recommend(nowhere)
-    # A palette makes the file half as large; what is not copied is Matplotlib's version, which
-    # would change the bytes.
-    palette = Image.open(drawn).convert("RGB").quantize(256, kmeans=4 if refine else 0)
-    palette.info.clear()
-    with atomic.replacing(path) as beside:
-        palette.save(beside, format="png", optimize=True)
-
-
-def _drawn(drawing: Figure) -> BytesIO:
-    png = BytesIO()
-    with warnings.catch_warnings():
-        # `_recommend` says it in one line. Where a script's letters join, they are drawn apart.
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        warnings.filterwarnings("ignore", "Matplotlib currently does not support .* natively")
-        drawing.savefig(png, format="png")
-    return png
+    lacking = _lacking(drawing)
+    if not lacking:
+        return False
+    families, nowhere = _system_fonts(lacking)
+    for text in drawing.findobj(Text):
+        if not lacking.isdisjoint(text.get_text()):
+            text.set_fontfamily([*text.get_fontfamily(), *families])
+    if nowhere:
+        _recommend(nowhere)
+    return bool(families)
 
 
 def _lacking(drawing: Figure) -> frozenset[str]:

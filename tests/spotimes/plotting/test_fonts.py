@@ -7,18 +7,18 @@ from fontTools.fontBuilder import FontBuilder  # type: ignore[import-untyped]
 from fontTools.pens.ttGlyphPen import TTGlyphPen  # type: ignore[import-untyped]
 from PIL import Image
 
-from spotimes import plotting
-from spotimes.plotting import figure
+from spotimes.plotting import fonts
+from spotimes.plotting.figure import figure
 
 
 @pytest.fixture(autouse=True)
 def no_system_fonts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths of the fonts that the system has: none, unless a test adds some."""
-    fonts: list[str] = []
-    monkeypatch.setattr(plotting, "findSystemFonts", lambda: fonts)
-    monkeypatch.setattr(plotting, "_RECOMMENDED", set())
-    plotting._system_fonts.cache_clear()
-    return fonts
+    paths: list[str] = []
+    monkeypatch.setattr(fonts, "findSystemFonts", lambda: paths)
+    monkeypatch.setattr(fonts, "_RECOMMENDED", set())
+    fonts._system_fonts.cache_clear()
+    return paths
 
 
 def font_with(path: Path, characters: str) -> str:
@@ -88,11 +88,11 @@ def test_a_font_of_the_system_is_used_for_what_matplotlibs_own_lacks(
         font_with(tmp_path / "FewCharacters.ttf", "猫"),
         font_with(tmp_path / "KanaAndKanji.ttf", "猫ねこ"),
     ]
-    plotting._system_fonts.cache_clear()
+    fonts._system_fonts.cache_clear()
     with_squares = drawn(tmp_path / "squares.png", "dog 猫", "ねこ")
     # A square is darker than a box; letters that are there stay as they are.
     assert with_squares.mean() < with_boxes.mean() - 1
-    assert plotting._system_fonts(frozenset("猫ねこ")) == (["KanaAndKanji"], "")
+    assert fonts._system_fonts(frozenset("猫ねこ")) == (["KanaAndKanji"], "")
     assert capsys.readouterr().err == ""
 
 
@@ -102,4 +102,4 @@ def test_as_many_fonts_as_are_needed(tmp_path: Path, no_system_fonts: list[str])
         font_with(tmp_path / "Thai.ttf", "แมว"),
         font_with(tmp_path / "One.ttf", "犬"),
     ]
-    assert plotting._system_fonts(frozenset("猫犬แมวह")) == (["Thai", "Kanji"], "ह")
+    assert fonts._system_fonts(frozenset("猫犬แมวह")) == (["Thai", "Kanji"], "ह")

@@ -1,0 +1,1 @@
+"""The style of all plots, and names of any script in them."""
