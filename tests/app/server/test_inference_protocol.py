@@ -94,6 +94,7 @@ BAD = "inputs[0].data: must be a list of whole numbers from 0 to 255"
         (request(shape=[2, 2, 2, 1]), "inputs[0]: has 4 values, and its shape has 8"),
         (request(data=None), BAD),
         (request(data=[]), "inputs[0]: has 0 values, and its shape has 4"),
+        (request(data=[[], []]), BAD),
         (request(data=[1, 2, 3, 256]), BAD),
         (request(data=[1, 2, 3, -1]), BAD),
         (request(data=[1, 2, 3, 0.5]), BAD),
