@@ -9,7 +9,10 @@ becomes a file of the corpus, which `make test` replays; the status is then 1.
 """
 
 import argparse
+import contextlib
 import itertools
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -23,7 +26,8 @@ from tests.fuzz.worker import State
 from tests.project import ROOT
 
 POLL_SECONDS = 0.2
-HANG_SECONDS = 60  # of an input, whatever else the machine does
+HANG_SECONDS = 60  # of an input that takes CPU time; a busy machine may keep one waiting
+LONGEST_SECONDS = 600
 START_SECONDS = 120
 MOST_DEATHS = 5  # of a target's processes
 
@@ -50,6 +54,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the first run (0)")
     parser.add_argument("--engine", choices=worker.ENGINES, help="one of them alone")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and end the worker
     files = [Path(each) for each in arguments.what if Path(each).is_file()]
     if files:
         replay(files)
@@ -115,8 +120,9 @@ def fuzzed(name: str, engine: str, seconds: float, executions: int, seed: int) -
                     command + [f"--{key}={value}" for key, value in given.items()],
                     stderr=errors,
                     cwd=ROOT,
+                    start_new_session=True,  # so that its own processes can be ended with it
                 )
-            reason, took = _watched(process, state, seconds - spent)
+            reason, took = watched(process, state, seconds - spent)
             last = State.read(state)
             spent += took
             done += last.executions
@@ -132,25 +138,40 @@ def fuzzed(name: str, engine: str, seconds: float, executions: int, seed: int) -
     return Result(done, findings, spent)
 
 
-def _watched(process: "subprocess.Popen[bytes]", state: Path, seconds: float) -> tuple[str, float]:
+def watched(process: "subprocess.Popen[bytes]", state: Path, seconds: float) -> tuple[str, float]:
     """Why a worker ended, empty if it was done, and how long it ran."""
     started = time.monotonic()
     first = None
+    since, cpu = 0.0, 0.0
     try:
         while process.poll() is None:
             time.sleep(POLL_SECONDS)
             now, last = time.monotonic(), _head(state)
             if first is None and last.executions:
                 first = now
-            if last.since and now - last.since > HANG_SECONDS:
-                return f"hung for {HANG_SECONDS} s", now - (first or started)
-            if now - started > seconds + HANG_SECONDS + START_SECONDS:
+            if last.since != since:
+                since, cpu = last.since, _cpu_seconds(process.pid)
+            waited = now - since if since else 0
+            busy = waited > HANG_SECONDS and _cpu_seconds(process.pid) - cpu > promise.MOST_SECONDS
+            if busy or waited > LONGEST_SECONDS:
+                return f"hung for {waited:.0f} s", now - (first or started)
+            if now - started > seconds + LONGEST_SECONDS + START_SECONDS:
                 raise RuntimeError("a worker does not end")
     finally:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     took = time.monotonic() - (first or started)
     return ("" if process.returncode == 0 else f"ended with {process.returncode}"), took
+
+
+def _cpu_seconds(process: int) -> float:
+    try:
+        text = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
+    except FileNotFoundError:
+        return 0
+    user, system = text.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def _head(state: Path) -> State:

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from spotimes.errors import InputError
-from tests.fuzz import promise
+from tests.fuzz import __main__ as fuzzing
+from tests.fuzz import promise, worker
 from tests.fuzz.worker import CORPUS, TARGETS
 from tests.project import ROOT
 
@@ -129,3 +131,16 @@ def inputs():
 
 TARGET = Target("pictures", ".bin", lambda: [b"y"], inputs, checking)
 """
+
+
+def test_an_input_that_never_ends_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fuzzing, "HANG_SECONDS", 0.1)
+    monkeypatch.setattr(promise, "MOST_SECONDS", 0.1)
+    state = tmp_path / "state"
+    state.write_bytes(worker.HEAD.pack(1, 0, time.monotonic(), 0))
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+    reason, _ = fuzzing.watched(process, state, 60)
+    assert reason.startswith("hung for ")
+    assert process.returncode == -9

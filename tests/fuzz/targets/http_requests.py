@@ -1,5 +1,6 @@
 """What a client sends to the app's server, in a process of its own."""
 
+import base64
 import functools
 import gzip
 import json
@@ -21,7 +22,7 @@ from tests.fuzz.target import Check, Target
 from tests.fuzz.targets import pictures
 
 SECONDS = 0.5  # the server's limit for a request
-LONGEST = 20  # until it has answered or closed, on a busy machine
+LONGEST = 60  # until it has answered or closed, on a busy machine
 # What it answers on purpose; 500 is none of it.
 STATUSES = {
     100,
@@ -81,6 +82,15 @@ HEADERS = (
     *(("Inference-Header-Content-Length", "7"), ("Inference-Header-Content-Length", "x")),
     *(("Range", "bytes=5-2"), ("Range", "bytes=0-1,3-4"), ("If-None-Match", "*"), ("Host", "")),
 )
+FORM_PIECES = (
+    b"--x",
+    b"--x--",
+    b"\r\n",
+    b"name=",
+    b"data:;base64,",
+    b"Content-Transfer-Encoding: base64\r\n",
+)
+FORM = ("Content-Type", "multipart/form-data; boundary=x")
 PIECES = (
     b"\r\n",
     b"\r\n\r\n",
@@ -107,6 +117,14 @@ def _chunked(method: str, path: str, headers: list[tuple[str, str]], body: bytes
     return _request(method, path, [("Transfer-Encoding", "chunked"), *headers], chunks)
 
 
+def _form(picture: bytes) -> bytes:
+    return b"--x\r\nContent-Disposition: form-data; name=file\r\n\r\n%s\r\n--x--\r\n" % picture
+
+
+def _in_json(picture: bytes) -> bytes:
+    return json.dumps({"image": base64.b64encode(picture).decode()}).encode()
+
+
 @functools.cache
 def _binary_inference() -> bytes:
     tensor = {"name": "image", "datatype": "INT8", "shape": [2, 32, 32, 3]}
@@ -125,6 +143,8 @@ def seeds() -> list[bytes]:
         _sized("POST", "/predict?top=3&seen=1", [], picture),
         _chunked("POST", "/predict", [], picture),
         _sized("POST", "/predict", [("Content-Encoding", "gzip")], gzip.compress(picture)),
+        _sized("POST", "/predict", [FORM], _form(picture)),
+        _sized("POST", "/predict", [], _in_json(picture)),
         _sized("POST", INFER, [], tensor),
         _binary_inference(),
     ]
@@ -165,6 +185,7 @@ def inputs() -> SearchStrategy[bytes]:
     bodies = st.one_of(
         document.map(lambda found: json.dumps(found).encode()),
         pictures.inputs(),
+        mutated([_form(pictures.seeds()[0]), _in_json(pictures.seeds()[0])], FORM_PIECES),
         st.sampled_from((b"", b"[" * 50_000, b"1" * 5000, gzip.compress(bytes(2**21)))),
         st.binary(max_size=20),
     )
