@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from spotimes.errors import InputError
 from spotimes.inference.classifier import Classifier
-from spotimes.preprocessing.decode import MAX_PIXELS
+from spotimes.preprocessing.opening import MAX_PIXELS
 
 if TYPE_CHECKING:
     from app.server.limits import Limits

@@ -41,14 +41,19 @@ def decode(name: str, reopen: Callable[[int], ImageFile]) -> tuple[ImageFile, in
     sums = []
     for filler in FILLERS:
         picture = reopen(filler)
-        _load(picture, filler)
+        load(picture, filler)
         sums.append(_row_sums(picture))
     same = [one == other for one, other in zip(*sums, strict=True)]
     leading = name in _TAILED and False in same
     return picture, same.index(False) if leading else sum(same)
 
 
-def _load(picture: ImageFile, filler: int) -> None:
+def load(picture: ImageFile, filler: int) -> None:
+    """Decodes what is there, and leaves a filler for the rest.
+
+    Raises:
+        Exception: there is nothing.
+    """
     prepare = picture.load_prepare
 
     def prepare_filled() -> None:

@@ -1,6 +1,6 @@
 """Brings a picture to the size and colour that a network takes.
 
-`prepare` and the app on the device both call `load_image`, so that a network sees the pixels that
+`prepare` and the app on the device both call `load`, so that a network sees the pixels that
 it was trained with.
 """
 
@@ -12,7 +12,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from spotimes.pixels import CHANNELS, RESIZE_MODES, Colour, Resize
-from spotimes.preprocessing.decode import decode_image, too_little_memory
+from spotimes.preprocessing.decode import decode
+from spotimes.preprocessing.opening import too_little_memory
+from spotimes.preprocessing.wide import Range
 
 _MODES = {"rgb": "RGB", "grey": "L"}
 
@@ -36,6 +38,10 @@ class Wanted(Protocol):
     def resize(self) -> Resize:
         """How a picture of another size is fitted, as `resize_image` says."""
 
+    @property
+    def range(self) -> Range | None:
+        """What becomes black and white of pixels of more than 8 bits, as `decode` says."""
+
 
 class Target(NamedTuple):
     """What a dataset's images are to become.
@@ -45,12 +51,14 @@ class Target(NamedTuple):
         width: In pixels.
         colour: `rgb` or `grey`.
         resize: How a picture of another size is fitted, as `resize_image` says.
+        range: What becomes black and white of pixels of more than 8 bits, as `decode` says.
     """
 
     height: int
     width: int
     colour: Colour
     resize: Resize
+    range: Range | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -58,26 +66,42 @@ class Target(NamedTuple):
         return self.height, self.width, CHANNELS[self.colour]
 
 
+class Loaded(NamedTuple):
+    """A picture as an image of a network.
+
+    Attributes:
+        image: uint8 of shape (height, width, channels).
+        missing_rows: How many of the picture's rows are not there, since its file is cut off.
+    """
+
+    image: npt.NDArray[np.uint8]
+    missing_rows: int
+
+
 def load_image(source: Path | BinaryIO, where: str, wanted: Wanted) -> npt.NDArray[np.uint8]:
-    """Decodes a picture and resizes it, as all images of a network are.
+    """The image of a whole picture, as `load` makes it.
 
     For example, `load_image(Path("cat.jpg"), "cat.jpg", Target(32, 32, "rgb", "squash"))`.
+    """
+    return load(source, where, wanted).image
+
+
+def load(source: Path | BinaryIO, where: str, wanted: Wanted, *, least_rows: float = 1) -> Loaded:
+    """Decodes a picture and resizes it, as all images of a network are.
 
     Args:
         source: A file's path, or a stream, which is read from its beginning and left open.
         where: The file's name in messages.
-        wanted: Size, colour and resize mode.
-
-    Returns:
-        uint8 of shape (height, width, channels).
+        wanted: Size, colour, resize mode, and range.
+        least_rows: As for `decode`.
 
     Raises:
-        InputError: As for `decode_image`.
+        InputError: As for `decode`.
         ValueError: As for `resize_image`.
     """
-    picture = decode_image(source, where)
+    decoded = decode(source, where, chosen_range=wanted.range, least_rows=least_rows)
     try:
-        return resize_image(picture, wanted)
+        return Loaded(resize_image(decoded.picture, wanted), decoded.missing_rows)
     except MemoryError as error:
         raise too_little_memory(where) from error
 

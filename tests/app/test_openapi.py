@@ -23,7 +23,7 @@ from app.server import inference_protocol as protocol
 from app.server.limits import Limits
 from spotimes.inference.classifier import Classifier
 from spotimes.pixels import CHANNELS, RESIZE_MODES
-from spotimes.preprocessing.decode import FORMATS
+from spotimes.preprocessing.opening import FORMATS
 from tests.app.models import MODEL
 from tests.app.serving import Server
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from app.server.refusal import RefusalError
 from app.server.upload import MOST_PARTS, SEND_JSON, URLENCODED, picture_in
-from spotimes.preprocessing.decode import FORMATS
+from spotimes.preprocessing.opening import FORMATS
 
 PICTURE = b"\x89PNG\r\n\x1a\n\0\0--x\r\n--x" + bytes(range(256))
 BASE64 = base64.b64encode(PICTURE).decode()

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from spotimes.errors import InputError
-from spotimes.preprocessing.decode import decode_image, read_header
+from spotimes.preprocessing.decode import decode, decode_image, read_header
 from tests.pictures import drawn, encoded
 
 HEIGHT = 96
@@ -64,13 +64,10 @@ BEHIND = {
 
 
 def rows_there(content: bytes) -> int:
-    """How many `decode_image` finds."""
     try:
-        decode_image(io.BytesIO(content), "here", least_rows=1)
-    except InputError as error:
-        said = re.search(r"of its 96 rows (\w+) can be read", str(error))
-        return int(said[1]) if said and said[1] != "none" else 0
-    return HEIGHT
+        return HEIGHT - decode(io.BytesIO(content), "here", least_rows=0).missing_rows
+    except InputError:
+        return 0
 
 
 @pytest.mark.parametrize("name", [*BEHIND, "WEBP"])
@@ -99,7 +96,7 @@ def test_no_row_that_is_not_there_is_said_to_be(name: str) -> None:
         rows = rows_there(cut)
         found.append(rows)
         if rows:
-            seen = np.asarray(decode_image(io.BytesIO(cut), "here", least_rows=rows / HEIGHT))
+            seen = np.asarray(decode(io.BytesIO(cut), "here", least_rows=rows / HEIGHT).picture)
             right = (seen == expected).reshape(HEIGHT, -1).all(axis=1)
             assert rows <= right.sum(), missing
     assert found == sorted(found, reverse=True)
@@ -112,10 +109,10 @@ def test_the_share_of_rows_decides() -> None:
     rows = rows_there(cut)
     assert HEIGHT // 2 < rows < HEIGHT
     for least in (0.0, 0.5, rows / HEIGHT):
-        assert decode_image(io.BytesIO(cut), "here", least_rows=least).size == PICTURE.size
+        assert decode(io.BytesIO(cut), "here", least_rows=least).picture.size == PICTURE.size
     for least in (rows / HEIGHT + 1e-9, 1):
         with pytest.raises(InputError) as refused:
-            decode_image(io.BytesIO(cut), "here", least_rows=least)
+            decode(io.BytesIO(cut), "here", least_rows=least)
         said = f"here: is cut off: of its 96 rows {rows} can be read; replace or remove it"
         assert str(refused.value) == said
 
@@ -124,7 +121,7 @@ def test_a_picture_of_which_nothing_is_there_is_refused_whatever_is_asked_for() 
     content = encoded(PICTURE, "PNG")
     begin = content.index(b"IDAT") + 8
     with pytest.raises(InputError, match="of its 96 rows none can be read"):
-        decode_image(io.BytesIO(content[:begin]), "here", least_rows=0)
+        decode(io.BytesIO(content[:begin]), "here", least_rows=0)
 
 
 def test_a_progressive_jpeg_that_lacks_scans_has_no_row_of_its_whole_detail() -> None:
@@ -140,12 +137,12 @@ def test_damage_in_the_midst_is_not_called_a_cut() -> None:
     content = bytearray(encoded(PICTURE, "PNG"))
     content[len(content) // 2] ^= 255
     with pytest.raises(InputError, match="damaged"):
-        decode_image(io.BytesIO(content), "here", least_rows=0)
+        decode(io.BytesIO(content), "here", least_rows=0)
 
 
 def test_what_is_not_there_is_the_same_each_time() -> None:
     for name in ("JPEG", "PNG", "GIF", "TIFF"):
         content = BY_ROWS[name]()
         cut = content[: len(content) * 3 // 4]
-        first, second = (decode_image(io.BytesIO(cut), "here", least_rows=0) for _ in range(2))
+        first, second = (decode(io.BytesIO(cut), "here", least_rows=0).picture for _ in range(2))
         assert first.tobytes() == second.tobytes()

@@ -18,13 +18,8 @@ from PIL import Image, ImageFile, ImageOps
 
 from spotimes.dataset.prepared import Split
 from spotimes.errors import InputError
-from spotimes.preprocessing.decode import (
-    FORMATS,
-    MAX_PIXELS,
-    SUFFIXES,
-    decode_image,
-    read_header,
-)
+from spotimes.preprocessing.decode import decode_image, read_header
+from spotimes.preprocessing.opening import FORMATS, MAX_PIXELS
 from spotimes.preprocessing.resize import Target, load_image
 from tests.imports import imported
 from tests.pictures import chunk, encoded, png, sample, tiff
@@ -139,7 +134,7 @@ def test_lossless_formats_give_the_exact_pixels(name: str, real: Image.Image) ->
         assert (result.mode, result.size) == (mode, (48, 32))
         np.testing.assert_array_equal(np.asarray(result), np.asarray(picture.convert(mode)))
         header = read_header(io.BytesIO(content), "here")
-        assert header == (48, 32, mode, False, mode == "L")
+        assert header[:5] == (48, 32, mode, False, mode == "L")
 
 
 def test_lossy_formats_give_nearly_the_pixels(real: Image.Image) -> None:
@@ -154,12 +149,7 @@ def test_lossy_formats_give_nearly_the_pixels(real: Image.Image) -> None:
         assert np.abs(difference).max() < 32
         assert np.abs(difference).mean() < 3
         header = read_header(io.BytesIO(content), "here")
-        assert header == (48, 32, picture.mode, False, picture.mode == "L")
-
-
-def test_suffixes_are_those_of_the_formats() -> None:
-    Image.init()
-    assert {Image.EXTENSION[suffix] for suffix in SUFFIXES - {".heic", ".heif"}} == set(FORMATS)
+        assert header[:5] == (48, 32, picture.mode, False, picture.mode == "L")
 
 
 def test_imports_nothing_heavy() -> None:
@@ -220,7 +210,7 @@ def test_corrupt_exif_neither_warns_nor_matters(real: Image.Image) -> None:
         with pytest.raises(UserWarning, match=r"Truncated|orrupt"):
             Image.open(io.BytesIO(content))
         np.testing.assert_array_equal(pixels(content), pixels(encoded(real, "JPEG")))
-        assert read_header(io.BytesIO(content), "here") == (48, 32, "RGB", False, False)
+        assert read_header(io.BytesIO(content), "here")[:5] == (48, 32, "RGB", False, False)
         with pytest.raises(UserWarning, match="others"):
             warnings.warn("what others warn of is still seen", stacklevel=1)
 
@@ -251,7 +241,7 @@ def test_alpha_is_laid_over_white(cifar10: dict[str, Split]) -> None:
     for name in ("PNG", "WEBP", "TIFF", "TIFF, LZW"):
         content = LOSSLESS[name](picture)
         np.testing.assert_array_equal(pixels(content), over_white(colour, alpha), err_msg=name)
-        assert read_header(io.BytesIO(content), "here") == (32, 32, "RGBA", False, False)
+        assert read_header(io.BytesIO(content), "here")[:5] == (32, 32, "RGBA", False, False)
 
 
 def test_grey_with_alpha_stays_grey(cifar10: dict[str, Split]) -> None:
@@ -261,7 +251,7 @@ def test_grey_with_alpha_stays_grey(cifar10: dict[str, Split]) -> None:
         content = LOSSLESS[name](picture)
         assert read(content).mode == "L"
         np.testing.assert_array_equal(pixels(content), over_white(grey, alpha), err_msg=name)
-        assert read_header(io.BytesIO(content), "here") == (32, 32, "LA", False, True)
+        assert read_header(io.BytesIO(content), "here")[:5] == (32, 32, "LA", False, True)
 
 
 def test_16_bit_grey_with_alpha_stays_grey() -> None:
@@ -296,7 +286,7 @@ def test_palette_with_an_alpha_channel(real: Image.Image) -> None:
     content = encoded(picture, "TIFF")
     expected = over_white(np.asarray(palette.convert("RGB")), np.asarray(alpha)[..., None])
     np.testing.assert_array_equal(pixels(content), expected)
-    assert read_header(io.BytesIO(content), "here") == (48, 32, "PA", False, False)
+    assert read_header(io.BytesIO(content), "here")[:5] == (48, 32, "PA", False, False)
 
 
 def transparent(*values: int) -> bytes:
@@ -361,7 +351,7 @@ def test_cmyk() -> None:
         jpeg = encoded(picture, "JPEG", quality=100)
         assert b"Adobe" in jpeg  # so it holds the inks inverted
         assert np.abs(pixels(jpeg).astype(int) - colour).max() <= 3, ink
-        assert read_header(io.BytesIO(jpeg), "here") == (16, 16, "CMYK", False, False)
+        assert read_header(io.BytesIO(jpeg), "here")[:5] == (16, 16, "CMYK", False, False)
 
 
 def test_16_bit_grey_is_rounded_not_clipped() -> None:
@@ -410,7 +400,7 @@ def test_1_bit(real: Image.Image) -> None:
         content = encoded(picture, form)
         assert read(content).mode == "L"
         np.testing.assert_array_equal(pixels(content), np.asarray(picture) * 255, err_msg=form)
-        assert read_header(io.BytesIO(content), "here") == (48, 32, "1", False, True)
+        assert read_header(io.BytesIO(content), "here")[:5] == (48, 32, "1", False, True)
 
 
 def test_a_grey_palette_counts_as_colour(real: Image.Image) -> None:
@@ -418,7 +408,7 @@ def test_a_grey_palette_counts_as_colour(real: Image.Image) -> None:
     content = encoded(grey, "PNG")
     assert read(content).mode == "RGB"
     np.testing.assert_array_equal(pixels(content), np.asarray(grey.convert("RGB")))
-    assert read_header(io.BytesIO(content), "here") == (48, 32, "P", False, False)
+    assert read_header(io.BytesIO(content), "here")[:5] == (48, 32, "P", False, False)
 
 
 def test_pixels_of_an_unusual_kind_are_refused(real: Image.Image) -> None:
@@ -453,7 +443,7 @@ def test_the_pages_of_a_tiff_are_not_counted() -> None:
     ]
     content = struct.pack("<2sHI", b"II", 42, 72) + bytes(64) + b"".join(directories)
     stream = _Counted(content)
-    assert read_header(stream, "here") == (8, 8, "L", True, True)
+    assert read_header(stream, "here")[:5] == (8, 8, "L", True, True)
     assert stream.reads < 100
 
 
@@ -469,7 +459,7 @@ class _Counted(io.BytesIO):
 
 def test_a_file_with_a_second_jpeg_is_its_first(real: Image.Image) -> None:
     content = ANY["JPEG, two pictures"](real)
-    assert read_header(io.BytesIO(content), "here") == (48, 32, "RGB", False, False)
+    assert read_header(io.BytesIO(content), "here")[:5] == (48, 32, "RGB", False, False)
     np.testing.assert_array_equal(pixels(content), np.asarray(Image.open(io.BytesIO(content))))
 
 

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from spotimes.errors import InputError
-from spotimes.preprocessing.decode import MAX_PIXELS, decode_image, read_header
+from spotimes.preprocessing.decode import decode_image, read_header
+from spotimes.preprocessing.opening import MAX_PIXELS
 from tests.pictures import drawn
 
 
@@ -52,7 +53,7 @@ def test_a_picture(mode: str) -> None:
     picture = drawn(64, 48).convert(mode)
     content = heic(picture)
     decoded = decode_image(io.BytesIO(content), "here")
-    assert read_header(io.BytesIO(content), "here") == (64, 48, mode, False, mode == "L")
+    assert read_header(io.BytesIO(content), "here")[:5] == (64, 48, mode, False, mode == "L")
     assert decoded.mode == mode
     difference = np.asarray(decoded).astype(int) - np.asarray(picture)
     assert np.abs(difference).mean() < 3
