@@ -38,6 +38,9 @@ def run(arguments: argparse.Namespace) -> None:
         f"input    {image['width']} x {image['height']} {image['colour']}; a picture of another "
         f"size is {RESIZE[image['resize']]}"
     )
+    if image["range"]:
+        black, white = image["range"]
+        print(f"range    of more than 8 bits a channel, {black:,} is black and {white:,} white")
     print(f"classes  {len(facts['classes'])}: {', '.join(facts['classes'])}")
 
 
@@ -55,6 +58,7 @@ def about(classifier: Classifier) -> dict[str, Any]:
             "width": contract.width,
             "colour": contract.colour,
             "resize": contract.resize,
+            "range": contract.range,
         },
         "classes": list(contract.class_names),
     }

@@ -45,7 +45,13 @@ def main() -> None:
     params = load_group("compare", Compare)
     network = architecture(load_group("network", Network), load_backbone())
     card, shape = load_card(), load_split("test").images.shape[1:]
-    contract = Contract.of(card.class_names, shape, card.resize, network.normalization)
+    contract = Contract.of(
+        card.class_names,
+        shape,
+        card.resize,
+        network.normalization,
+        chosen_range=card.range,
+    )
     last = network.blocks[-1]
     wide = last.model_copy(update={"channels": last.channels + arguments.wider})
     other = network._replace(blocks=[*network.blocks[:-1], wide])

@@ -48,7 +48,13 @@ def main() -> None:
     train_split = load_split("train")
     card = load_card()
     image_shape = train_split.images.shape[1:]
-    contract = Contract.of(card.class_names, image_shape, card.resize, network.normalization)
+    contract = Contract.of(
+        card.class_names,
+        image_shape,
+        card.resize,
+        network.normalization,
+        chosen_range=card.range,
+    )
 
     model = folded(_trained(image_shape, len(card.class_names)), network)
     calibration = tqdm(_calibration_images(train_split, params), desc="calibrate", unit="img")

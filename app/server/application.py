@@ -276,8 +276,9 @@ class Service:
     def _read(self, body: bytes, kind: str) -> Seen:
         try:
             content = io.BytesIO(picture_in(body, kind))
-            found = decode_image(content, "the picture", self.gate.limits.pixels)
-            pixels = resize_image(found, self.classifier.contract)
+            contract, most = self.classifier.contract, self.gate.limits.pixels
+            found = decode_image(content, "the picture", most, chosen_range=contract.range)
+            pixels = resize_image(found, contract)
         except TooManyPixelsError as error:
             raise RefusalError(413, str(error)) from error
         except InputError as error:

@@ -11,10 +11,11 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Annotated, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from spotimes.dataset.backbone import NO_BACKBONE, Backbone, Tensors
 from spotimes.dataset.image_file import ImageFile, ImageSource, write_images
@@ -76,6 +77,8 @@ class Card(Frozen):
         homepage: its official page.
         resize: how its pictures were fitted to the images' size, and how whoever runs the model
             must fit theirs; `spotimes.preprocessing.resize` says what the modes do.
+        range: of pictures of more than 8 bits a channel, the values that became 0 and 255; None if
+            those were what 16 bits can hold, or there were none.
     """
 
     name: str
@@ -84,6 +87,7 @@ class Card(Frozen):
     citation: str
     homepage: str
     resize: Resize = "squash"
+    range: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
 
 
 def write_prepared(
@@ -96,7 +100,7 @@ def write_prepared(
     """Writes a prepared dataset, whole or not at all; the same content gives the same bytes."""
     with atomic.replacing(folder) as beside:
         beside.mkdir()
-        atomic.write_json(beside / "dataset.json", card.model_dump())
+        atomic.write_json(beside / "dataset.json", card.model_dump(exclude_none=True))
         atomic.write_json(beside / "backbone.json", backbone.model_dump())
         if tensors:
             arrays: dict[str, Any] = {name: tensors[name] for name in sorted(tensors)}

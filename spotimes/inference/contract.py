@@ -6,10 +6,11 @@ the model's flatbuffer, where TFLite Model Metadata keeps associated files.
 `contract.json` has the fields of `Contract` but the class names, and a `version`, `MAJOR.MINOR`. A
 reader ignores keys that it does not know, so a new one only raises the minor number, unless one who
 ignores it would answer wrongly: then the major number grows, and older readers refuse the file.
-Files without a version are read as 1.0, which they are.
+Files without a version are read as 1.0, which they are. `offset` and `range` came with 2.0.
 """
 
 import json
+import math
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -46,6 +47,9 @@ class Contract(NamedTuple):
         scale: with `offset`, what makes the network's real-valued input of a pixel, 0 to 255:
             (pixel - offset) / scale.
         offset: likewise; readers of version 1 know none but 0.
+        range: of a picture of more than 8 bits a channel, the values that become pixels of 0 and
+            255, as `spotimes.preprocessing.decode.decode` says; None takes what 16 bits can hold.
+            Readers of version 1 know none but None.
     """
 
     class_names: tuple[str, ...]
@@ -55,6 +59,7 @@ class Contract(NamedTuple):
     resize: Resize = "squash"
     scale: int = PLAIN.scale
     offset: int = PLAIN.offset
+    range: tuple[float, float] | None = None
 
     @classmethod
     def of(
@@ -63,11 +68,20 @@ class Contract(NamedTuple):
         image_shape: Sequence[int],
         resize: Resize,
         normalization: Normalization = PLAIN,
+        *,
+        chosen_range: Sequence[float] | None = None,
     ) -> "Contract":
         """That of the networks which we train, for images of (height, width, channels)."""
         height, width, channels = image_shape
-        colour = colour_of(channels)
-        return cls(tuple(class_names), height, width, colour, resize, **normalization._asdict())
+        return cls(
+            tuple(class_names),
+            height,
+            width,
+            colour_of(channels),
+            resize,
+            **normalization._asdict(),
+            range=None if chosen_range is None else (chosen_range[0], chosen_range[1]),
+        )
 
     @property
     def normalization(self) -> Normalization:
@@ -101,6 +115,8 @@ def read_contract(path: Path) -> Contract:
             labels = _member(archive, LABELS).decode()
         known = {name: fields[name] for name in Contract._fields[1:] if name in fields}
         contract = Contract(tuple(labels.removesuffix("\n").split("\n")), **known)
+        if isinstance(contract.range, list):  # JSON knows no tuples
+            contract = contract._replace(range=tuple(contract.range))
         usable = _is_usable(contract)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
@@ -120,7 +136,7 @@ def read_contract(path: Path) -> Contract:
 
 def _version_of(contract: Contract) -> str:
     """The oldest whose readers answer rightly."""
-    return "2.0" if contract.offset else "1.0"
+    return "2.0" if contract.offset or contract.range is not None else "1.0"
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -160,4 +176,12 @@ def _is_usable(contract: Contract) -> bool:
         and all(type(side) is int and side > 0 for side in sides)
         and type(contract.offset) is int
         and 0 <= contract.offset <= 255
+        and (contract.range is None or _is_range(contract.range))
     )
+
+
+def _is_range(found: Any) -> bool:
+    if not isinstance(found, tuple) or len(found) != 2:
+        return False
+    numbers = all(type(end) in (int, float) and math.isfinite(end) for end in found)
+    return numbers and bool(found[0] < found[1])

@@ -66,7 +66,9 @@ class Objective:
         height, width, channels = split.images.shape[1:]
         self.image_shape = (height, width, channels)
         self._check_strides()
-        self.contract = Contract.of(card.class_names, self.image_shape, card.resize)
+        self.contract = Contract.of(
+            card.class_names, self.image_shape, card.resize, chosen_range=card.range
+        )
         aside = set_aside(split.labels, params.validation_fraction, params.seed, self.classes)
         self.train_split, self.validation_split = (
             LazySplit(Selected(split.images, indices), split.labels[indices])

@@ -15,7 +15,13 @@ def test_it_says_what_the_model_is(app: Callable[..., Ended]) -> None:
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
         "dtype": "int8",
-        "input": {"height": 32, "width": 32, "colour": "rgb", "resize": contract.resize},
+        "input": {
+            "height": 32,
+            "width": 32,
+            "colour": "rgb",
+            "resize": contract.resize,
+            "range": None,
+        },
         "classes": list(contract.class_names),
     }
     status, out, err = app("info", "--model", MODEL)

@@ -1,3 +1,4 @@
+import base64
 import csv
 import errno
 import io
@@ -16,6 +17,7 @@ import pytest
 from PIL import Image
 
 from app.inputs import found
+from spotimes.dataset.prepared import Card
 from spotimes.errors import InputError
 from spotimes.inference.classifier import Classifier
 from spotimes.inference.contract import Contract, read_contract
@@ -23,6 +25,8 @@ from spotimes.ingestion import own_images
 from spotimes.params.prepare import Image as Fit
 from tests.app.conftest import Ended
 from tests.app.models import MODEL, of_another_task, with_contract, without_contract
+from tests.app.serving import serving
+from tests.pictures import drawn
 from tests.programs import program
 from tests.project import ROOT
 
@@ -38,7 +42,7 @@ def test_a_picture_is_treated_as_training_did_to_the_byte(
     app: App, model: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     contract = read_contract(model)
-    fit = Fit(height=32, width=32, colour="rgb", resize=contract.resize)
+    fit = Fit(height=32, width=32, colour="rgb", resize=contract.resize, range="type")
     trained_on = own_images.read_folder(folder, fit, tmp_path / "images.npy")
     served: list[Any] = []
 
@@ -51,6 +55,40 @@ def test_a_picture_is_treated_as_training_did_to_the_byte(
     assert app("predict", "--model", model, *paths).status == 0
     assert len(served) == 8
     np.testing.assert_array_equal(np.concatenate(served), trained_on.images[:])
+
+
+def test_pictures_of_16_bits_are_treated_as_training_did_to_the_byte(
+    app: App, card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, names = tmp_path / "cameras", tuple(card.class_names)
+    for place, name in enumerate(("cat", "dog")):
+        (folder / name).mkdir(parents=True)
+        twelve_bits = np.asarray(drawn(60, 40).convert("L")).astype(np.uint16) * 16 + place
+        Image.fromarray(twelve_bits).save(folder / name / "a.png")
+        Image.fromarray(twelve_bits.astype(np.float32) / 2).save(folder / name / "b.tif")
+    fit = Fit(height=32, width=32, colour="rgb", resize="squash", range="data")
+    trained_on = own_images.read_folder(folder, fit, tmp_path / "images.npy")
+    assert trained_on.wide is not None
+    path, served = tmp_path / "model.tflite", []
+    contract = Contract(names, 32, 32, "rgb", "squash", 255, trained_on.wide.chosen)
+    path.write_bytes(with_contract(contract))
+
+    def recorded(self: Classifier, images: Any) -> Any:
+        served.append(images)
+        return np.eye(10, dtype=np.float32)[:1]
+
+    monkeypatch.setattr(Classifier, "probabilities", recorded)
+    paths = [folder / each for each in trained_on.files.paths]
+    assert app("predict", "--model", path, *paths).status == 0
+    np.testing.assert_array_equal(np.concatenate(served), trained_on.images[:])
+    assert trained_on.images[:].max() > 240
+
+    with serving("--model", path) as server:
+        for each, image in zip(paths, trained_on.images[:], strict=True):
+            seen = server.post("/predict?seen=1", each.read_bytes()).json["seen"]
+            file = io.BytesIO(base64.b64decode(seen.partition(",")[2]))
+            np.testing.assert_array_equal(np.asarray(Image.open(file)), image)
+    assert "is black and" in app("info", "--model", path).out
 
 
 def test_it_prints_the_most_probable_class(app: App, model: Path, folder: Path) -> None:
@@ -328,7 +366,7 @@ def test_what_prepare_passes_over_is_passed_over_and_told(
     assert (status, len(out.splitlines())) == (0, 8)
     told = f"predict: {folder}: passed over, as not meant as data: "
     assert err == f"{told}.hidden, Icon , README.md, notes.txt, cat/.b.png and 1 more\n"
-    fit = Fit(height=32, width=32, colour="rgb", resize="squash")
+    fit = Fit(height=32, width=32, colour="rgb", resize="squash", range="type")
     files = own_images.read_folder(folder, fit, tmp_path / "images.npy").files
     answered = {line.rpartition(":")[0] for line in out.splitlines()}
     assert answered == {str(folder / path) for path in files.paths}

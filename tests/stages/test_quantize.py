@@ -1,4 +1,5 @@
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -90,6 +91,16 @@ def test_what_it_leaves(repository: Path, card: Card, trained: Any, cifar10: Any
     first = {path: path.read_bytes() for path in (stage.FP32, stage.INT8, stage.METRICS)}
     stage.main()
     assert {path: path.read_bytes() for path in first} == first
+
+
+def test_the_range_of_values_goes_into_the_contract(repository: Path, card: Card) -> None:
+    shared = PREPARED.resolve()
+    PREPARED.unlink()
+    shutil.copytree(shared, PREPARED)
+    path = PREPARED / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"range": [16, 4080]}))
+    stage.main()
+    assert read_contract(stage.FP32).range == read_contract(stage.INT8).range == (16, 4080)
 
 
 def test_a_missing_dataset_is_reported(repository: Path, one_line: OneLine) -> None:

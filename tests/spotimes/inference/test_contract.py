@@ -159,7 +159,7 @@ def test_a_file_says_its_version(path: Path) -> None:
         assert json.loads(found.read(CONTRACT)) == {"version": "1.0", **FIELDS}
 
 
-def test_only_an_offset_needs_a_reader_of_version_2(path: Path, int8: bytes) -> None:
+def test_an_offset_needs_a_reader_of_version_2(path: Path, int8: bytes) -> None:
     """One of version 1 would ignore it, and give an FP32 network other values."""
     shifted = GOOD._replace(offset=127, scale=128)
     path.write_bytes(embedded(int8, shifted))
@@ -173,6 +173,22 @@ def test_only_an_offset_needs_a_reader_of_version_2(path: Path, int8: bytes) -> 
 def test_an_offset_that_is_no_pixel_is_refused(path: Path, offset: object) -> None:
     said = refusal(saying(path, FIELDS | {"version": "2.0", "offset": offset}))
     assert said.startswith("its class names or its input contract are unusable")
+
+
+def test_a_range_needs_a_reader_of_version_2(int8: bytes, path: Path) -> None:
+    for ends in ((0, 4080), (-1.5, 0.25)):
+        path.write_bytes(embedded(int8, GOOD._replace(range=ends)))
+        assert read_contract(path) == GOOD._replace(range=ends)
+        with zipfile.ZipFile(path) as found:
+            said = json.loads(found.read(CONTRACT))
+        assert said == {"version": "2.0", **FIELDS, "range": list(ends)}
+
+
+@pytest.mark.parametrize(
+    "ends", [[], [1], [1, 2, 3], [2, 1], [1, 1], ["0", "1"], [0, True], 5, "01", {"0": 1}]
+)
+def test_what_is_no_range_is_refused(path: Path, ends: object) -> None:
+    assert "unusable" in refusal(saying(path, {**FIELDS, "range": ends}))
 
 
 def test_a_file_without_a_version_is_read(path: Path) -> None:

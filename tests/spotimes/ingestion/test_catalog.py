@@ -99,7 +99,7 @@ def test_card_is_the_part_that_goes_with_the_images() -> None:
     assert type(card) is Card
     assert card.name == "CIFAR-10"
     assert set(card.model_dump()) == (
-        {"name", "class_names", "licence", "citation", "homepage", "resize"}
+        {"name", "class_names", "licence", "citation", "homepage", "resize", "range"}
     )
 
 
