@@ -35,7 +35,8 @@ class ComparedModel(NamedTuple):
             return self.untested
         classifier = Classifier(self.path)
         contract, own = classifier.contract, split
-        if (split.images.shape[1:], card.resize) != (classifier.image_shape, contract.resize):
+        fitted = split.images.shape[1:], card.resize, card.range and tuple(card.range)
+        if fitted != (classifier.image_shape, contract.resize, contract.range):
             try:
                 own = refitted.for_model(contract, split)
             except InputError as error:

@@ -33,9 +33,8 @@ def for_model(contract: Contract, prepared: LabelledImages) -> Split:
         InputError: the source cannot be read, or divides otherwise at that size.
     """
     params = load_group("prepare", Prepare)
-    image = Image.model_validate(
-        {name: getattr(contract, name) for name in ("height", "width", "colour", "resize")}
-    )
+    fitted = {name: getattr(contract, name) for name in ("height", "width", "colour", "resize")}
+    image = Image.model_validate({**fitted, "range": contract.range or "type"})
     with tempfile.TemporaryDirectory() as folder:
         at_size = params.model_copy(update={"image": image})
         found = source.read(at_size, Path(folder) / "images.npy")

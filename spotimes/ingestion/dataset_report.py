@@ -62,6 +62,31 @@ class Sizes(Frozen):
     height: Extent
 
 
+class WidePixels(Frozen):
+    """The pictures of more than 8 bits a channel.
+
+    Attributes:
+        pictures: how many there are.
+        low: their lowest value.
+        high: their highest value.
+        black: the value that becomes a pixel of 0; None if it is not the same for all.
+        white: the value that becomes a pixel of 255; likewise.
+    """
+
+    pictures: int
+    low: float
+    high: float
+    black: float | None
+    white: float | None
+
+    @property
+    def used_share(self) -> float:
+        """How much of the range from black to white has values; 1 if that is not known."""
+        if self.black is None or self.white is None:
+            return 1
+        return (self.high - self.low) / (self.white - self.black)
+
+
 class Report(Frozen):
     """What there is to know of a dataset before training.
 
@@ -73,6 +98,8 @@ class Report(Frozen):
         modes: Pillow's names for the kinds of pixels, and how many pictures are of each; the
             commonest first.
         animated: how many pictures have more than one frame.
+        wide: of those of more than 8 bits a channel; None if there are none.
+        cut_off: the rows that are missing, by the name of a file that is cut off but used.
         excluded: the reason, by the name of the file.
         ignored: names of files and folders that are not meant as data.
         layout: how the folder's sub-folders were understood, where their names leave that open.
@@ -90,6 +117,8 @@ class Report(Frozen):
     sizes: Sizes
     modes: dict[str, int]
     animated: int
+    wide: WidePixels | None
+    cut_off: dict[str, str]
     excluded: dict[str, str]
     ignored: list[str]
     layout: list[str]
@@ -129,6 +158,8 @@ def report_of(source: Source, selection: Selection) -> Report:
         sizes=_sizes(headers.sizes[used]),
         modes=dict(_by_count(modes)),
         animated=int(headers.animated[used].sum()),
+        wide=_wide(source),
+        cut_off=_cut_off(source, selection),
         excluded=_excluded(source, selection),
         ignored=source.files.notes.ignored if source.files else [],
         layout=source.files.notes.layout if source.files else [],
@@ -206,6 +237,26 @@ def _sizes(sizes: npt.NDArray[np.int32]) -> Sizes:
     )
     commonest = dict(_by_count(by_size)[:COMMONEST])
     return Sizes(distinct=len(distinct), commonest=commonest, width=width, height=height)
+
+
+def _wide(source: Source) -> WidePixels | None:
+    found = source.files.wide if source.files else None
+    if found is None:
+        return None
+    black, white = found.ends or (None, None)
+    return WidePixels(
+        pictures=found.pictures, low=found.low, high=found.high, black=black, white=white
+    )
+
+
+def _cut_off(source: Source, selection: Selection) -> dict[str, str]:
+    if source.files is None:
+        return {}
+    return {
+        source.name_of(index): f"{rows:,} row{'s' * (rows > 1)} missing"
+        for index, rows in sorted(source.files.missing_rows.items())
+        if selection.split_of[index] != EXCLUDED
+    }
 
 
 def _by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:

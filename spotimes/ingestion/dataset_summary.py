@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from spotimes.dataset.prepared import SPLITS
-from spotimes.ingestion.dataset_report import FEW_IMAGES, Named, Report, Sizes
+from spotimes.ingestion.dataset_report import FEW_IMAGES, Named, Report, Sizes, WidePixels
 
 PRINTED = 10
+FEW = 0.5  # of the range of values: at least one of 8 bits says nothing
 
 
 def lines(report: Report) -> list[str]:
@@ -27,6 +28,11 @@ def lines(report: Report) -> list[str]:
         modes = [f"{mode} {count:,}" for mode, count in report.modes.items()]
         animated = f"; {report.animated:,} animated" if report.animated else ""
         said.append(f"pixels: {_some(modes)}{animated}")
+    if report.wide:
+        said += _of_wide(report.wide)
+    if report.cut_off:
+        missing = [f"{name}: {rows}" for name, rows in report.cut_off.items()]
+        said += _listed("cut off, and used all the same", "file", missing)
     said += [f"folders: {line}" for line in report.layout]
     if report.groups is not None:
         in_each = [f"{count:,} {split}" for split, count in report.groups.items()]
@@ -71,6 +77,23 @@ def _of_sizes(sizes: Sizes) -> str:
         f"picture sizes: {sizes.distinct:,}; width {width}, height {height}; most often "
         f"{', '.join(commonest)}"
     )
+
+
+def _of_wide(wide: WidePixels) -> list[str]:
+    said = (
+        f"more than 8 bits a channel: {wide.pictures:,} pictures, with values {wide.low:,.10g} to "
+        f"{wide.high:,.10g}"
+    )
+    if wide.black is None or wide.white is None:
+        return [said]
+    said += f"; {wide.black:,.10g} becomes black and {wide.white:,.10g} white"
+    if wide.used_share >= FEW:
+        return [said]
+    return [
+        said,
+        f"  that is {wide.used_share:.1%} of the range, about {wide.used_share * 256:,.0f} of 256 "
+        "levels; prepare.image.range: data would use them all",
+    ]
 
 
 def _listed(title: str, unit: str, items: Iterable[str], count: int | None = None) -> list[str]:

@@ -17,6 +17,7 @@ class Headers(NamedTuple):
         mode_of: int16, shape (pictures,): an index into `modes`; -1 where one is unreadable.
         animated: bool, shape (pictures,): more than one frame, of which the first is taken.
         grey: bool, shape (pictures,): no colour; True where one is unreadable.
+        wide: bool, shape (pictures,): more than 8 bits a channel; False where one is unreadable.
         unreadable: why a picture cannot be used, by its index.
     """
 
@@ -25,6 +26,7 @@ class Headers(NamedTuple):
     mode_of: npt.NDArray[np.int16]
     animated: npt.NDArray[np.bool_]
     grey: npt.NDArray[np.bool_]
+    wide: npt.NDArray[np.bool_]
     unreadable: dict[int, str]
 
     def without(self, unreadable: dict[int, str]) -> "Headers":
@@ -37,6 +39,7 @@ class Headers(NamedTuple):
             mode_of=np.where(gone, np.int16(-1), self.mode_of),
             animated=self.animated & ~gone,
             grey=self.grey | gone,
+            wide=self.wide & ~gone,
             unreadable=dict(sorted((self.unreadable | unreadable).items())),
         )
 
@@ -55,5 +58,6 @@ def headers_of_images(shape: tuple[int, ...]) -> Headers:
         mode_of=np.zeros(count, np.int16),
         animated=np.zeros(count, np.bool_),
         grey=np.full(count, is_grey),
+        wide=np.zeros(count, np.bool_),
         unreadable={},
     )

@@ -58,11 +58,13 @@ class Reading(NamedTuple):
         group: a regular expression whose only group, searched for in a picture's path, names the
             group of pictures that it is of.
         leave_out_missing: whether files that `labels.csv` names need not be there.
+        least_rows: the share of a picture's rows that its file must have.
     """
 
     split_folders: bool = True
     group: str | None = None
     leave_out_missing: bool = False
+    least_rows: float = 1
 
 
 AS_IT_IS = Reading()

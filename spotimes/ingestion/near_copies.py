@@ -7,7 +7,7 @@ are shifted by a pixel two thirds are found at 96 x 96, few at 32 x 32; of mirro
 cropped ones none.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import NamedTuple
 
@@ -46,6 +46,7 @@ _LEVELS = 1 << 16  # larger than any sum of a thumbnail's pixels
 
 Hashes = npt.NDArray[np.uint64]
 Indices = npt.NDArray[np.int64]
+Thumbnail = npt.NDArray[np.uint8]  # as `thumbnails_of` gives them
 
 
 def difference_hashes(images: ImageSource) -> Hashes:
@@ -72,8 +73,26 @@ def _hashes(images: npt.NDArray[np.uint8]) -> Hashes:
     return packed.view(">u8").reshape(-1).astype(np.uint64)
 
 
+def thumbnails_of(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Images reduced to `SIDE` x `SIDE` areas of grey, or their own height or width if smaller.
+
+    Args:
+        images: uint8, shape (images, height, width, channels).
+
+    Returns:
+        uint8, shape (images, areas).
+    """
+    _, height, width, _ = images.shape
+    sums, weight = area_sums(images, min(SIDE, height), min(SIDE, width))
+    nearest: npt.NDArray[np.uint8] = ((2 * sums + weight) // (2 * weight)).astype(np.uint8)
+    return nearest.reshape(len(images), -1)
+
+
 def near_pairs(
-    images: ImageSource, hashes: Hashes, split_of: npt.NDArray[np.int8]
+    images: ImageSource,
+    hashes: Hashes,
+    split_of: npt.NDArray[np.int8],
+    thumbnails: Mapping[int, Thumbnail] | None = None,
 ) -> tuple[Indices, bool]:
     """Finds pairs of images in different splits that are the same or nearly so.
 
@@ -98,6 +117,7 @@ def near_pairs(
         images: uint8, shape (images, height, width, channels), in memory or on disk.
         hashes: of all of them, by `difference_hashes`.
         split_of: int8, shape (images,): which split each is in, by any numbers.
+        thumbnails: by `thumbnails_of`, of those which are not to be judged by their images.
 
     Returns:
         int64, shape (pairs, 2): indices (earlier, later), sorted; and whether these are all, which
@@ -109,12 +129,12 @@ def near_pairs(
     np.minimum.at(lowest, kind_of, split_of)
     np.maximum.at(highest, kind_of, split_of)
 
-    thumbnails = _Thumbnails(images)
-    groups = _Groups.of(kind_of.astype(np.int64), split_of, thumbnails)
+    looks = _Thumbnails(images, thumbnails or {})
+    groups = _Groups.of(kind_of.astype(np.int64), split_of, looks)
     found: list[Indices] = []
     count = 0
     for first, second in groups.candidates(_similar_kinds(kinds, lowest, highest)):
-        alike = thumbnails.alike(first, second)
+        alike = looks.alike(first, second)
         earlier, later = np.minimum(first, second)[alike], np.maximum(first, second)[alike]
         found.append(earlier * len(images) + later)
         count += len(earlier)
@@ -184,13 +204,14 @@ def _similar_kinds(
 class _Thumbnails:
     """The images reduced to grey thumbnails, each read when it is first asked for."""
 
-    def __init__(self, images: ImageSource) -> None:
+    def __init__(self, images: ImageSource, known: Mapping[int, Thumbnail]) -> None:
         self._images = images
         _, height, width, _ = images.shape
-        self._shape = (min(SIDE, height), min(SIDE, width))
         # A page of it takes no memory until something is written there.
-        self._pixels = np.empty((len(images), self._shape[0] * self._shape[1]), np.uint8)
+        self._pixels = np.empty((len(images), min(SIDE, height) * min(SIDE, width)), np.uint8)
         self._is_read = np.zeros(len(images), np.bool_)
+        for index, thumbnail in known.items():
+            self._pixels[index], self._is_read[index] = thumbnail, True
 
     def levels(self, indices: Indices) -> Indices:
         """How bright the images are: the sums of their thumbnails' pixels."""
@@ -219,9 +240,7 @@ class _Thumbnails:
         at_once = max(1, BYTES_AT_ONCE // int(np.prod(self._images.shape[1:])))
         for begin in range(0, len(missing), at_once):
             chunk = missing[begin : begin + at_once]
-            sums, weight = area_sums(self._images[chunk], *self._shape)
-            nearest = (2 * sums + weight) // (2 * weight)
-            self._pixels[chunk] = nearest.reshape(len(chunk), -1)
+            self._pixels[chunk] = thumbnails_of(self._images[chunk])
             self._is_read[chunk] = True
 
 

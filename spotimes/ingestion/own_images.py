@@ -7,9 +7,9 @@ the largest size has.
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -19,12 +19,21 @@ from tqdm import tqdm
 
 from spotimes.dataset.image_file import BYTES_AT_ONCE, ImageFile, ImageWriter
 from spotimes.errors import InputError
-from spotimes.ingestion.fingerprints import Fingerprints, concatenated, fingerprints_of
+from spotimes.ingestion.fingerprints import (
+    Fingerprints,
+    Look,
+    concatenated,
+    fingerprints_of,
+    look_of,
+)
 from spotimes.ingestion.headers import Headers
 from spotimes.ingestion.labelled_files import AS_IT_IS, LabelledFiles, Reading, find
+from spotimes.ingestion.wide_values import WideValues, together
 from spotimes.params.prepare import Image
-from spotimes.preprocessing.decode import MAX_PIXELS, Header, read_header
-from spotimes.preprocessing.resize import Target, load_image
+from spotimes.preprocessing.decode import Header, read_header, read_values
+from spotimes.preprocessing.opening import MAX_PIXELS
+from spotimes.preprocessing.resize import Loaded, Target, load
+from spotimes.preprocessing.wide import Values
 
 AT_ONCE = 256  # pictures, or fewer if their images are large
 DEFAULT_SIDE = 96
@@ -42,12 +51,23 @@ class Pictures(NamedTuple):
         headers: what the files' headers say, and which of them cannot be used.
         images: uint8, shape (files, height, width, channels), on disk; black where unreadable.
         fingerprints: of the images.
+        wide: what there is of more than 8 bits; None if there is none.
+        missing_rows: how many rows a picture lacks, by the index of its path, if it does.
     """
 
     files: LabelledFiles
     headers: Headers
     images: ImageFile
     fingerprints: Fingerprints
+    wide: WideValues | None
+    missing_rows: dict[int, int]
+
+
+class _Read(NamedTuple):
+    """What was made of a picture."""
+
+    loaded: Loaded
+    look: Look | None
 
 
 def read_folder(source: Path, wanted: Image, images_npy: Path, how: Reading = AS_IT_IS) -> Pictures:
@@ -64,23 +84,27 @@ def read_folder(source: Path, wanted: Image, images_npy: Path, how: Reading = AS
     """
     files = find(source, how)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        headers = _read_headers(files, pool)
+        reader = _Reader(files, how.least_rows, pool)
+        headers, values = reader.values(reader.headers())
         while len(headers.unreadable) < len(files.paths):
-            target = _target(wanted, headers)
-            pictures = _decoded(files, headers, target, images_npy, pool)
+            wide = together(str(source), values, wanted.range)
+            target = _target(wanted, headers, wide)
+            digests = {index: each.digest for index, each in values.items()}
+            pictures = reader.pictures(headers, target, images_npy, digests, wide)
             headers = pictures.headers
             # A header was sound and its picture was not: it is to have no say in the size.
-            if target == _target(wanted, headers):
+            if target == _target(wanted, headers, wide):
                 return pictures
         raise InputError(
             f"{source}: no file in it can be read as a picture; the first: {headers.unreadable[0]}"
         )
 
 
-def _target(wanted: Image, headers: Headers) -> Target:
+def _target(wanted: Image, headers: Headers, wide: WideValues | None) -> Target:
     """What the images become; `params.prepare.Image` states the rule."""
     colour = wanted.colour or ("grey" if headers.grey.all() else "rgb")
-    return Target(*_size(wanted, headers), colour, wanted.resize)
+    chosen = None if isinstance(wanted.range, str) else (wanted.range[0], wanted.range[1])
+    return Target(*_size(wanted, headers), colour, wanted.resize, wide.chosen if wide else chosen)
 
 
 def _size(wanted: Image, headers: Headers) -> tuple[int, int]:
@@ -92,69 +116,140 @@ def _size(wanted: Image, headers: Headers) -> tuple[int, int]:
     return DEFAULT_SIDE, DEFAULT_SIDE
 
 
-def _read_headers(files: LabelledFiles, pool: ThreadPoolExecutor) -> Headers:
-    def header(path: str) -> Header | str:
-        try:
-            return read_header(files.root / path, path)
-        except InputError as error:
-            return str(error)
+class _Reader:
+    """Reads a folder's pictures, some at a time."""
 
-    sizes = np.zeros((len(files.paths), 2), np.int32)
-    mode_of = np.full(len(files.paths), -1, np.int16)
-    animated = np.zeros(len(files.paths), np.bool_)
-    modes: dict[str, int] = {}
-    grey = np.ones(len(files.paths), np.bool_)
-    unreadable = {}
-    for index, found in enumerate(_mapped(pool, header, files.paths, "reading headers", AT_ONCE)):
-        if isinstance(found, str):
-            unreadable[index] = found
-            continue
-        sizes[index] = found.width, found.height
-        mode_of[index] = modes.setdefault(found.mode, len(modes))
-        animated[index] = found.animated
-        grey[index] = found.grey
-    return Headers(sizes, list(modes), mode_of, animated, grey, unreadable)
+    def __init__(self, files: LabelledFiles, least_rows: float, pool: ThreadPoolExecutor) -> None:
+        self._files = files
+        self._least_rows = least_rows
+        self._pool = pool
+        self._budget = _PixelBudget(MAX_PIXELS)
 
+    def headers(self) -> Headers:
+        """What the files' headers say."""
+        paths = self._files.paths
 
-def _decoded(
-    files: LabelledFiles,
-    headers: Headers,
-    target: Target,
-    images_npy: Path,
-    pool: ThreadPoolExecutor,
-) -> Pictures:
-    at_once = max(1, min(AT_ONCE, BYTES_AT_ONCE // int(np.prod(target.shape))))
-    unreadable: dict[int, str] = {}
-    budget = _PixelBudget(MAX_PIXELS)
+        def header(path: str) -> Header | str:
+            try:
+                return read_header(self._files.root / path, path)
+            except InputError as error:
+                return str(error)
 
-    def image(index: int) -> npt.NDArray[np.uint8] | str:
-        if index in headers.unreadable:
-            return headers.unreadable[index]
-        path = files.paths[index]
-        try:
-            with budget.taken(int(headers.sizes[index].prod(dtype=np.int64))):
-                return load_image(files.root / path, path, target)
-        except InputError as error:
-            return str(error)
-
-    count = len(files.paths)
-    fingerprints: list[Fingerprints] = []
-    with ImageWriter(images_npy, (count, *target.shape)) as writer:
-        block: list[npt.NDArray[np.uint8]] = []
+        sizes = np.zeros((len(paths), 2), np.int32)
+        mode_of = np.full(len(paths), -1, np.int16)
+        animated = np.zeros(len(paths), np.bool_)
+        modes: dict[str, int] = {}
+        grey = np.ones(len(paths), np.bool_)
+        wide = np.zeros(len(paths), np.bool_)
+        unreadable = {}
         for index, found in enumerate(
-            _mapped(pool, image, range(count), "reading pictures", at_once)
+            _mapped(self._pool, header, paths, "reading headers", AT_ONCE)
         ):
             if isinstance(found, str):
                 unreadable[index] = found
-            block.append(np.zeros(target.shape, np.uint8) if isinstance(found, str) else found)
-            if len(block) == at_once or index == count - 1:
-                images = np.stack(block)
-                writer.append(images)
-                fingerprints.append(fingerprints_of(images))
-                block.clear()
-    return Pictures(
-        files, headers.without(unreadable), ImageFile(images_npy), concatenated(fingerprints)
-    )
+                continue
+            sizes[index] = found.width, found.height
+            mode_of[index] = modes.setdefault(found.mode, len(modes))
+            animated[index] = found.animated
+            grey[index] = found.grey
+            wide[index] = found.wide
+        return Headers(sizes, list(modes), mode_of, animated, grey, wide, unreadable)
+
+    def values(self, headers: Headers) -> tuple[Headers, dict[int, Values]]:
+        """The values of the pictures of more than 8 bits, and which of these can be read."""
+
+        def read(index: int) -> Values | str:
+            path = self._files.paths[index]
+            try:
+                with self._room(headers, index):
+                    return read_values(self._files.root / path, path, least_rows=self._least_rows)
+            except InputError as error:
+                return str(error)
+
+        indices = np.flatnonzero(headers.wide).tolist()
+        values, unreadable = {}, {}
+        results = _mapped(self._pool, read, indices, "reading values", AT_ONCE) if indices else ()
+        for index, found in zip(indices, results, strict=True):
+            if isinstance(found, str):
+                unreadable[index] = found
+            else:
+                values[index] = found
+        return headers.without(unreadable), values
+
+    def pictures(
+        self,
+        headers: Headers,
+        target: Target,
+        images_npy: Path,
+        digests: Mapping[int, bytes],
+        wide: WideValues | None,
+    ) -> Pictures:
+        """Reads the pictures as images.
+
+        Args:
+            headers: of the files.
+            target: what the images become.
+            images_npy: the file that they are written to.
+            digests: of the values of pictures of more than 8 bits.
+            wide: of the same.
+        """
+        at_once = max(1, min(AT_ONCE, BYTES_AT_ONCE // int(np.prod(target.shape))))
+        unreadable: dict[int, str] = {}
+        by_all_values = target._replace(range=wide.of_data or wide.chosen) if wide else target
+
+        def read(index: int) -> _Read | str:
+            if index in headers.unreadable:
+                return headers.unreadable[index]
+            try:
+                with self._room(headers, index):
+                    loaded, look = self._load(index, target), None
+                    if index in digests:
+                        same = by_all_values == target
+                        other = loaded if same else self._load(index, by_all_values)
+                        look = look_of(digests[index], other.image)
+                    return _Read(loaded, look)
+            except InputError as error:
+                return str(error)
+
+        count = len(self._files.paths)
+        fingerprints: list[Fingerprints] = []
+        looks: dict[int, Look] = {}
+        missing_rows: dict[int, int] = {}
+        black = np.zeros(target.shape, np.uint8)
+        with ImageWriter(images_npy, (count, *target.shape)) as writer:
+            block: list[npt.NDArray[np.uint8]] = []
+            for index, found in enumerate(
+                _mapped(self._pool, read, range(count), "reading pictures", at_once)
+            ):
+                if isinstance(found, str):
+                    unreadable[index] = found
+                    block.append(black)
+                else:
+                    block.append(found.loaded.image)
+                    if found.loaded.missing_rows:
+                        missing_rows[index] = found.loaded.missing_rows
+                    if found.look is not None:
+                        looks[index] = found.look
+                if len(block) == at_once or index == count - 1:
+                    images = np.stack(block)
+                    writer.append(images)
+                    fingerprints.append(fingerprints_of(images))
+                    block.clear()
+        return Pictures(
+            self._files,
+            headers.without(unreadable),
+            ImageFile(images_npy),
+            concatenated(fingerprints).with_looks(looks),
+            wide,
+            missing_rows,
+        )
+
+    def _load(self, index: int, target: Target) -> Loaded:
+        path = self._files.paths[index]
+        return load(self._files.root / path, path, target, least_rows=self._least_rows)
+
+    def _room(self, headers: Headers, index: int) -> AbstractContextManager[None]:
+        return self._budget.taken(int(headers.sizes[index].prod(dtype=np.int64)))
 
 
 class _PixelBudget:

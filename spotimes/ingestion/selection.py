@@ -89,7 +89,9 @@ def select(source: Source, params: Prepare) -> Selection:
 def _near_pairs(source: Source, split_of: npt.NDArray[np.int8]) -> tuple[Indices, bool]:
     used = np.flatnonzero(split_of != EXCLUDED)
     hashes = source.fingerprints.hashes[used]
-    pairs, is_all = near_pairs(Selected(source.images, used), hashes, split_of[used])
+    thumbnails = source.fingerprints.thumbnails
+    known = {rank: thumbnails[index] for rank, index in enumerate(used) if index in thumbnails}
+    pairs, is_all = near_pairs(Selected(source.images, used), hashes, split_of[used], known)
     return used[pairs].reshape(-1, 2), is_all
 
 

@@ -1,6 +1,8 @@
 """What `prepare.source` can name: a catalog file or a folder of pictures, each read alike."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +21,7 @@ from spotimes.ingestion.headers import Headers, headers_of_images
 from spotimes.ingestion.labelled_files import Reading
 from spotimes.ingestion.labelled_paths import Notes
 from spotimes.ingestion.split import TEST, TRAIN
+from spotimes.ingestion.wide_values import WideValues
 from spotimes.params.prepare import Image, Prepare
 from spotimes.pixels import colour_of
 from spotimes.preprocessing.resize import Target, resize_image
@@ -31,11 +34,15 @@ class SourceFiles(NamedTuple):
         paths: of the pictures, relative to the folder, in the order of the images.
         groups: which pictures belong together; None where no name says so.
         notes: what there is to tell of how the folder was read.
+        wide: what there is of more than 8 bits a channel; None if there is none.
+        missing_rows: how many rows a picture lacks whose file is cut off, by its index.
     """
 
     paths: list[str]
     groups: Groups | None
     notes: Notes
+    wide: WideValues | None = None
+    missing_rows: Mapping[int, int] = MappingProxyType({})
 
 
 class Source(NamedTuple):
@@ -112,7 +119,12 @@ def read(params: Prepare, images_npy: Path) -> Source:
 
 
 def _folder(path: Path, params: Prepare, images_npy: Path) -> Source:
-    how = Reading(params.split_folders, params.group, "missing" in params.leave_out)
+    how = Reading(
+        params.split_folders,
+        params.group,
+        "missing" in params.leave_out,
+        1 if params.truncated == "refuse" else params.truncated,
+    )
     pictures = own_images.read_folder(path, params.image, images_npy, how)
     files = pictures.files
     card = Card(
@@ -122,6 +134,7 @@ def _folder(path: Path, params: Prepare, images_npy: Path) -> Source:
         citation="none",
         homepage="",
         resize=params.image.resize,
+        range=_range(params.image, pictures.wide),
     )
     return Source(
         where=str(path),
@@ -131,8 +144,18 @@ def _folder(path: Path, params: Prepare, images_npy: Path) -> Source:
         given=files.splits,
         fingerprints=pictures.fingerprints,
         headers=pictures.headers,
-        files=SourceFiles(files.paths, files.groups, files.notes),
+        files=SourceFiles(
+            files.paths, files.groups, files.notes, pictures.wide, pictures.missing_rows
+        ),
     )
+
+
+def _range(image: Image, wide: WideValues | None) -> list[float] | None:
+    """What pictures of more than 8 bits are to be treated by, if there are none yet, too."""
+    if not isinstance(image.range, str):
+        return list(image.range)
+    chosen = wide.chosen if wide else None
+    return None if chosen is None else list(chosen)
 
 
 def _catalog(path: Path, catalog: Catalog, image: Image, images_npy: Path) -> Source:

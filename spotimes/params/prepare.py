@@ -1,9 +1,11 @@
 """`prepare`: where the images come from, how they are fitted, and how they are split."""
 
+import math
 import re
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SkipValidation, model_validator
 
 from spotimes.pixels import Colour, Resize
 from spotimes.system.validation import Frozen
@@ -24,12 +26,31 @@ class Image(Frozen):
         resize: `squash` stretches a picture to the size; `fit_shortest` scales it until it just
             covers the size and cuts out the middle; `fit_longest` scales it until it just fits in,
             with black around it. The model's file tells whoever runs it.
+        range: of pictures of more than 8 bits a channel, the values that become black and white:
+            `type` takes what 16 bits can hold, `data` the lowest and the highest of all such
+            pictures in the source, and two numbers themselves, such as `[0, 4095]` for a camera of
+            12 bits. Values outside become black or white. Those of 32 bits need `data` or numbers.
+            The model's file tells whoever runs it.
     """
 
     height: Side | None
     width: Side | None
     colour: Colour | None
     resize: Resize
+    # Checked below, as a union's own check has an error for each of its kinds; so is `truncated`.
+    range: Annotated[Literal["type", "data"] | Sequence[float], SkipValidation]
+
+    @model_validator(mode="after")
+    def _two_numbers(self) -> "Image":
+        found: Any = self.range
+        ends = found if isinstance(found, (list, tuple)) and len(found) == 2 else (0, 0)
+        numbers = all(type(end) in (int, float) and math.isfinite(end) for end in ends)
+        if found not in ("type", "data") and not (numbers and ends[0] < ends[1]):
+            raise ValueError(
+                f"range: {found!r} is neither type nor data nor two numbers, the lower one first, "
+                "such as [0, 4095]"
+            )
+        return self
 
     @model_validator(mode="after")
     def _both_sides(self) -> "Image":
@@ -49,6 +70,9 @@ class Prepare(Frozen):
             `duplicates` (of the same picture all but one), and `near_duplicates` across splits,
             which otherwise are only told. Of two in different splits the one in test stays, else
             the one in validation.
+        truncated: `refuse` takes a picture whose file is cut off as unreadable, unless all its
+            pixels are there; a number is the share of its rows that must be there, such as 0.9.
+            Those that are not are black, or grey in a JPEG.
         split_folders: whether a folder's sub-folders may be splits, by their names; else each is a
             class.
         group: a regular expression that is searched for in each picture's path from the folder; its
@@ -66,12 +90,23 @@ class Prepare(Frozen):
     source: Annotated[str, Field(min_length=1)]
     image: Image
     leave_out: list[LeftOut]
+    truncated: Annotated[Literal["refuse"] | float, SkipValidation]
     split_folders: bool
     group: str | None
     test_fraction: Share
     validation_fraction: Share
     images_per_class: Annotated[int, Field(ge=2)] | None
     seed: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _share_of_rows(self) -> "Prepare":
+        found: Any = self.truncated
+        if found != "refuse" and not (type(found) in (int, float) and 0 < found <= 1):
+            raise ValueError(
+                f"truncated: {found!r} is neither refuse nor the share of rows that must be there, "
+                "such as 0.9"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_group(self) -> "Prepare":

@@ -70,7 +70,7 @@ def test_pictures_of_16_bits_are_treated_as_training_did_to_the_byte(
     trained_on = own_images.read_folder(folder, fit, tmp_path / "images.npy")
     assert trained_on.wide is not None
     path, served = tmp_path / "model.tflite", []
-    contract = Contract(names, 32, 32, "rgb", "squash", 255, trained_on.wide.chosen)
+    contract = Contract(names, 32, 32, "rgb", "squash", range=trained_on.wide.chosen)
     path.write_bytes(with_contract(contract))
 
     def recorded(self: Classifier, images: Any) -> Any:

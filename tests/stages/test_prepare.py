@@ -10,7 +10,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -23,6 +23,7 @@ from spotimes.ingestion.exact_copies import combined_digest, image_digests
 from spotimes.system import command
 from stages import prepare
 from tests.folders import write_folder
+from tests.pictures import drawn
 from tests.project import ROOT
 from tests.repository import link_cards, network_group, save_params
 
@@ -32,8 +33,9 @@ CIFAR10 = ROOT / "data/catalog/cifar10.yaml"
 BATCHES = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
 GROUP = {
     "source": "tiny.yaml",
-    "image": {"height": None, "width": None, "colour": None, "resize": "squash"},
+    "image": {"height": None, "width": None, "colour": None, "resize": "squash", "range": "type"},
     "leave_out": [],
+    "truncated": "refuse",
     "split_folders": True,
     "group": None,
     "test_fraction": 0.25,
@@ -323,6 +325,45 @@ def test_the_same_folder_gives_the_same_bytes_in_any_order_of_files(
         path.write_bytes(contents[path])
     run(source=str(pets))
     assert written() == first
+
+
+def test_files_that_are_cut_off_are_refused_or_used(
+    run: Prepare, pets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = pets / "cat/long.jpg"
+    drawn(32, 320).save(path)
+    content = path.read_bytes()
+    path.write_bytes(content[:-2])
+    run(source=str(pets))  # without its end marker it is whole
+    assert json.loads(Path("data/report.json").read_text())["cut_off"] == {}
+    path.write_bytes(content[: len(content) * 9 // 10])
+    assert "cat/long.jpg: is cut off: of its 320 rows 2" in run(source=str(pets), status=2)
+    write_params(source=str(pets), truncated=0.8)
+    prepare.main()
+    (missing,) = json.loads(Path("data/report.json").read_text())["cut_off"].values()
+    assert f"  cat/long.jpg: {missing}\n" in capsys.readouterr().out
+
+
+def test_of_values_of_more_than_8_bits_it_tells_the_range(
+    run: Prepare, pets: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in pets.rglob("*.png"):
+        grey = np.asarray(Image.open(path).convert("L"))
+        Image.fromarray(grey.astype(np.uint16) * 16).save(path)
+    image = cast(dict[str, Any], GROUP["image"])
+    levels = {}
+    for wanted in ("type", "data", [0, 4080]):
+        write_params(source=str(pets), image=image | {"range": wanted})
+        prepare.main()
+        out = capsys.readouterr().out
+        assert ("prepare.image.range: data would use them all" in out) is (wanted == "type")
+        assert "nearly the same image in different splits: none" in out
+        assert "more than 8 bits a channel: 36 pictures, with values " in out
+        images = load_split("train", Path("data/prepared")).images[:]
+        levels[str(wanted)] = len(np.unique(images))
+    assert levels["type"] <= 17
+    assert levels["data"] > 200 < levels["[0, 4080]"]
+    assert load_card(Path("data/prepared")).range == [0, 4080]
 
 
 def test_what_is_excluded_is_named(

@@ -33,8 +33,9 @@ EXAMPLES = re.findall(
 )
 GROUP = {
     "source": "card.yaml",
-    "image": {"height": None, "width": None, "colour": None, "resize": "squash"},
+    "image": {"height": None, "width": None, "colour": None, "resize": "squash", "range": "type"},
     "leave_out": [],
+    "truncated": "refuse",
     "split_folders": True,
     "group": None,
     "test_fraction": 0.25,

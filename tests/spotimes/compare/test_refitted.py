@@ -28,8 +28,15 @@ def folder(
         Image.open(path).rotate(90 + index).save(path)
     prepare: dict[str, Any] = {
         "source": "pictures",
-        "image": {"height": None, "width": None, "colour": None, "resize": "squash"},
+        "image": {
+            "height": None,
+            "width": None,
+            "colour": None,
+            "resize": "squash",
+            "range": "type",
+        },
         "leave_out": [],
+        "truncated": "refuse",
         "split_folders": True,
         "group": None,
         "test_fraction": 0.25,
@@ -49,6 +56,19 @@ def test_the_test_pictures_are_fitted_once_as_the_model_wants_them(folder: Path)
     expected = [load_image(path, path.name, Target(20, 24, "grey", "squash")) for path in paths]
     np.testing.assert_array_equal(found.images, expected)
     np.testing.assert_array_equal(found.labels, labels)
+
+
+def test_the_models_range_is_taken(folder: Path) -> None:
+    for path in folder.rglob("*.png"):
+        wide = np.asarray(Image.open(path).convert("L")).astype(np.uint16) * 16
+        Image.fromarray(wide).save(path)
+    paths = sorted((folder / "test").rglob("*.png"))
+    prepared = Split(np.zeros((12, 32, 32, 1), np.uint8), np.repeat(np.arange(3), 4))
+    for chosen in (None, (0, 4080)):
+        contract = Contract(NAMES, 32, 32, "grey", "squash", range=chosen)
+        target = Target(32, 32, "grey", "squash", chosen)
+        expected = [load_image(path, path.name, target) for path in paths]
+        np.testing.assert_array_equal(refitted.for_model(contract, prepared).images, expected)
 
 
 def test_others_than_those_prepared_are_refused(folder: Path) -> None:

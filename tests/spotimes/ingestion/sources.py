@@ -16,8 +16,9 @@ from spotimes.params.prepare import Image, Prepare
 
 PARAMS = Prepare(
     source="mine",
-    image=Image(height=None, width=None, colour=None, resize="squash"),
+    image=Image(height=None, width=None, colour=None, resize="squash", range="type"),
     leave_out=[],
+    truncated="refuse",
     split_folders=True,
     group=None,
     test_fraction=0.25,

@@ -1,7 +1,14 @@
 from typing import Any
 
 from spotimes.dataset.prepared import SPLITS
-from spotimes.ingestion.dataset_report import FEW_IMAGES, Extent, Named, Report, Sizes
+from spotimes.ingestion.dataset_report import (
+    FEW_IMAGES,
+    Extent,
+    Named,
+    Report,
+    Sizes,
+    WidePixels,
+)
 from spotimes.ingestion.dataset_summary import lines
 
 
@@ -14,6 +21,8 @@ def report(**changes: Any) -> Report:
         sizes=Sizes(distinct=1, commonest={"32 x 32": 1800}, width=one_size, height=one_size),
         modes={"RGB": 1800},
         animated=0,
+        wide=None,
+        cut_off={},
         excluded={},
         ignored=[],
         layout=[],
@@ -122,4 +131,29 @@ def test_long_lists_are_cut_and_say_so() -> None:
     assert said[-2:] == [
         "  and 20 more",
         "  and others: with so many found, copies among them, the search ended",
+    ]
+
+
+def test_values_of_more_than_8_bits_are_said_and_that_few_are_used() -> None:
+    wide = WidePixels(pictures=20, low=16, high=4080, black=0, white=65535)
+    assert lines(report(wide=wide))[4:6] == [
+        "more than 8 bits a channel: 20 pictures, with values 16 to 4,080; 0 becomes black and "
+        "65,535 white",
+        "  that is 6.2% of the range, about 16 of 256 levels; prepare.image.range: data would use "
+        "them all",
+    ]
+    for changes in ({"high": 40_000}, {"white": 4095}, {"white": None}):
+        said = lines(report(wide=wide.model_copy(update=changes)))
+        assert said[4].startswith("more than 8 bits")
+        assert said[5] == "excluded: none"
+    fractions = WidePixels(pictures=1, low=-0.25, high=1.5, black=-0.25, white=1.5)
+    assert "values -0.25 to 1.5; -0.25 becomes" in lines(report(wide=fractions))[4]
+
+
+def test_files_that_are_cut_off_are_said() -> None:
+    missing = {"a.jpg": "3 rows missing", "b.jpg": "1 row missing"}
+    assert lines(report(cut_off=missing))[4:7] == [
+        "cut off, and used all the same: 2 files",
+        "  a.jpg: 3 rows missing",
+        "  b.jpg: 1 row missing",
     ]

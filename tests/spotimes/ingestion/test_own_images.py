@@ -13,11 +13,13 @@ from spotimes.dataset import image_file
 from spotimes.dataset.prepared import Card, Split, SplitName
 from spotimes.errors import InputError
 from spotimes.ingestion import own_images
+from spotimes.ingestion.labelled_files import Reading
 from spotimes.ingestion.own_images import Pictures, read_folder
 from spotimes.params.prepare import Image
 from spotimes.pixels import Colour, Resize
-from spotimes.preprocessing.resize import Target, load_image
+from spotimes.preprocessing.resize import Loaded, Target, load_image
 from tests.folders import write_folder
+from tests.pictures import drawn
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def folder(tmp_path: Path, cifar10: dict[SplitName, Split], card: Card) -> Path:
 
 
 def read(folder: Path, **image: Any) -> Pictures:
-    as_it_is = {"height": None, "width": None, "colour": None, "resize": "squash"}
+    as_it_is = {"height": None, "width": None, "colour": None, "resize": "squash", "range": "type"}
     return read_folder(folder, Image(**as_it_is | image), folder.parent / "images.npy")
 
 
@@ -140,18 +142,18 @@ def test_no_more_pixels_are_decoded_at_once_than_one_picture_may_have(
     most = 0
     together = threading.Barrier(2, timeout=60)
 
-    def load(source: Path, where: str, *wanted: Any) -> npt.NDArray[np.uint8]:
+    def load(source: Path, where: str, *wanted: Any, **_: Any) -> Loaded:
         nonlocal most
         at_work.append(where)
         most = max(most, len(at_work))
         together.wait()
         time.sleep(0.01)  # long enough for a third to come, were one let in
         at_work.remove(where)
-        return np.zeros((32, 32, 3), np.uint8)
+        return Loaded(np.zeros((32, 32, 3), np.uint8), 0)
 
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     monkeypatch.setattr(own_images, "MAX_PIXELS", 3 * 32 * 32 - 1)
-    monkeypatch.setattr(own_images, "load_image", load)
+    monkeypatch.setattr(own_images, "load", load)
     assert read(folder).images.shape == (12, 32, 32, 3)
     assert most == 2
 
@@ -168,3 +170,127 @@ def test_few_large_images_are_held_at_once(folder: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(image_file.ImageWriter, "append", noted)
     assert read(folder).images.shape == (12, 32, 32, 3)
     assert blocks == [2] * 6
+
+
+def camera(place: int) -> npt.NDArray[np.uint16]:
+    """A grey picture of 32 x 32 with 16 to 4080 of 16 bits."""
+    grey = np.asarray(drawn(320, 32).convert("L")).astype(np.uint16)[:, 32 * place :][:, :32]
+    return grey % 255 * 16 + 16
+
+
+@pytest.fixture
+def cameras(tmp_path: Path) -> Path:
+    """Eight such pictures, four a class."""
+    for place in range(8):
+        path = tmp_path / "cameras" / ("cat", "dog")[place % 2] / f"{place}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        PILImage.fromarray(camera(place)).save(path)
+    return tmp_path / "cameras"
+
+
+def test_of_more_than_8_bits_a_range_can_be_chosen(cameras: Path) -> None:
+    PILImage.new("L", (32, 32), 200).save(cameras / "dog/8.png")
+    values = [camera(place) for place in range(8)]
+    low, high = min(each.min() for each in values), max(each.max() for each in values)
+    for wanted, chosen in {
+        "type": None,
+        "data": (low, high),
+        (0, 4095): (0, 4095),
+    }.items():
+        found = read(cameras, range=wanted)
+        assert found.wide == (8, low, high, (0, 65535), chosen)
+        for path, image in zip(found.files.paths, found.images[:], strict=True):
+            target = Target(32, 32, "grey", "squash", chosen)
+            np.testing.assert_array_equal(image, load_image(cameras / path, path, target))
+    assert read(cameras, range="data").images[:8].max() == 255
+    assert read(cameras, range="type").images[:8].max() == 16
+    assert (read(cameras, range="data").images[8] == 200).all()
+
+
+def test_pictures_that_differ_are_not_the_same_where_their_images_are(cameras: Path) -> None:
+    original = camera(0)
+    PILImage.fromarray(original).save(cameras / "cat/same.tif")
+    PILImage.fromarray(original + np.uint16(1)).save(cameras / "cat/other.png")
+    for wanted in ("type", "data"):
+        found = read(cameras, range=wanted)
+        one, same, other = (
+            found.files.paths.index(f"cat/{name}") for name in ("0.png", "same.tif", "other.png")
+        )
+        if wanted == "type":
+            np.testing.assert_array_equal(found.images[one], found.images[other])
+        digests = found.fingerprints.digests
+        assert digests[one].tolist() == digests[same].tolist() != digests[other].tolist()
+        # What 4% of the range would hide is seen.
+        assert len(np.unique(found.fingerprints.hashes)) == 8
+        assert sorted(found.fingerprints.thumbnails) == list(range(10))
+        thumbnail = found.fingerprints.thumbnails[one]
+        assert int(thumbnail.max()) - int(thumbnail.min()) > 100
+
+
+def test_pictures_of_8_bits_are_judged_by_their_images(cameras: Path, folder: Path) -> None:
+    found = read(folder)
+    assert (found.wide, dict(found.fingerprints.thumbnails)) == (None, {})
+
+
+def test_fractions_are_read_in_a_range(cameras: Path) -> None:
+    for path in [*cameras.rglob("*.png")]:
+        fractions = np.asarray(PILImage.open(path)).astype(np.float32) / 4095 - 0.5
+        PILImage.fromarray(fractions).save(path.with_suffix(".tif"))
+        path.unlink()
+    with pytest.raises(InputError, match=r"no file in it can be read.*prepare\.image\.range"):
+        read(cameras)
+    found = read(cameras, range="data")
+    assert not found.headers.unreadable
+    assert found.wide is not None
+    assert (found.wide.of_type, found.wide.chosen) == (None, (found.wide.low, found.wide.high))
+    assert (found.images[:].min(), found.images[:].max()) == (0, 255)
+
+
+def test_a_range_of_one_value_is_refused(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "flat" / name).mkdir(parents=True)
+        PILImage.fromarray(np.full((8, 8), 700, np.uint16)).save(tmp_path / "flat" / name / "a.png")
+    with pytest.raises(InputError) as caught:
+        read(tmp_path / "flat", range="data")
+    assert str(caught.value) == (
+        f"{tmp_path / 'flat'}: all pixels of more than 8 bits have the value 700, so "
+        "prepare.image.range cannot be data; let it be type or two numbers"
+    )
+    assert not read(tmp_path / "flat").headers.unreadable
+
+
+def test_what_cannot_be_decoded_has_no_say_in_the_range(cameras: Path) -> None:
+    bright = cameras / "cat/bright.png"
+    PILImage.fromarray(camera(0) * 8).save(bright)
+    content = bytearray(bright.read_bytes())
+    content[len(content) // 2] ^= 255
+    bright.write_bytes(content)
+    found = read(cameras, range="data")
+    assert [found.files.paths[index] for index in found.headers.unreadable] == ["cat/bright.png"]
+    assert found.wide is not None
+    assert (found.wide.pictures, found.wide.high) == (8, max(camera(i).max() for i in range(8)))
+
+
+def test_files_that_are_cut_off_are_read_from_a_share_of_rows_on(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    for place, share in enumerate((1, 0.95, 0.7, 0.4)):
+        path = mine / ("cat", "dog")[place % 2] / f"{place}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        drawn(64, 160).save(path)
+        content = path.read_bytes()
+        path.write_bytes(content[: int(len(content) * share)])
+    image = Image(height=None, width=None, colour=None, resize="squash", range="type")
+    unreadable = {}
+    for least in (1, 0.8, 0.5, 0.01):
+        found = read_folder(mine, image, tmp_path / "images.npy", Reading(least_rows=least))
+        unreadable[least] = sorted(found.files.paths[index] for index in found.headers.unreadable)
+        for index, rows in found.missing_rows.items():
+            assert index not in found.headers.unreadable
+            assert 0 < rows <= (1 - least) * 160
+        assert len(found.missing_rows) == 3 - len(unreadable[least])
+    assert unreadable == {
+        1: ["cat/2.jpg", "dog/1.jpg", "dog/3.jpg"],
+        0.8: ["cat/2.jpg", "dog/3.jpg"],
+        0.5: ["dog/3.jpg"],
+        0.01: [],
+    }

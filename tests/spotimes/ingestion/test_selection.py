@@ -5,6 +5,7 @@ import pytest
 
 from spotimes.dataset.prepared import Split, SplitName
 from spotimes.errors import InputError
+from spotimes.ingestion.fingerprints import look_of
 from spotimes.ingestion.selection import select
 from spotimes.ingestion.split import EXCLUDED, TEST, TRAIN, VALIDATION
 from spotimes.params.prepare import Prepare
@@ -167,3 +168,31 @@ def test_a_given_split_of_which_nothing_is_left_is_refused(images: Any, what: st
     given = np.repeat([TRAIN, VALIDATION, TEST], [12, 6, 6])
     with pytest.raises(InputError, match="mine: no image for validation is left"):
         select(source_of(images, given=given), excluding(what))
+
+
+def judged_by(source: Any, images: Any) -> Any:
+    """A source whose pictures are told apart by other images than its own."""
+    looks = {index: look_of(bytes([index] * 16), image) for index, image in enumerate(images)}
+    return source._replace(fingerprints=source.fingerprints.with_looks(looks))
+
+
+def test_pictures_whose_images_lost_what_tells_them_apart_are_no_copies(images: Any) -> None:
+    """As those of 12 bits in files of 16, whose images have 16 levels."""
+    dark = images // 64
+    dark[20], dark[22] = dark[0], dark[2]
+    with pytest.raises(InputError, match="the same picture"):
+        select(source_of(dark), PARAMS)
+    assert len(select(source_of(dark), excluding("duplicates")).near)
+    selection = select(judged_by(source_of(dark), images), PARAMS)
+    assert (selection.exact, selection.near.tolist()) == ([], [])
+
+
+def test_near_copies_are_found_by_what_tells_pictures_apart(images: Any) -> None:
+    alike = images.copy()
+    alike[20:] = images[:4]
+    alike[20:, :4, :4] ^= 1
+    source = judged_by(source_of(images // 64), alike)
+    split_of = select(source, PARAMS).split_of
+    across = [[first, first + 20] for first in range(4) if split_of[first] != split_of[first + 20]]
+    assert across
+    assert select(source, PARAMS).near.tolist() == across

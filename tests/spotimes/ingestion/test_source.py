@@ -24,7 +24,7 @@ CIFAR10 = ROOT / "data/catalog/cifar10.yaml"
 
 
 def as_wanted(path: Path, tmp_path: Path, **image: Any) -> Source:
-    own = {"height": None, "width": None, "colour": None, "resize": "squash"}
+    own = {"height": None, "width": None, "colour": None, "resize": "squash", "range": "type"}
     return read(params_with(source=str(path), image=own | image), tmp_path / "images.npy")
 
 
@@ -61,9 +61,11 @@ def test_a_catalogs_images_can_be_brought_to_another_size_and_colour(tmp_path: P
     catalog = load_catalog(mnist)
     mirror, files = fetch_any(catalog.mirrors)
     own = read_mirror(catalog, mirror, files).train.images
-    found = as_wanted(mnist, tmp_path, height=14, width=20, colour="rgb", resize="fit_longest")
+    found = as_wanted(
+        mnist, tmp_path, height=14, width=20, colour="rgb", resize="fit_longest", range=(0, 4095)
+    )
     assert found.images.shape == (70_000, 14, 20, 3)
-    assert found.card.resize == "fit_longest"
+    assert (found.card.resize, found.card.range) == ("fit_longest", None)
     for index in (0, 7, 59_999):
         picture = PILImage.fromarray(own[index, :, :, 0])
         expected = resize_image(picture, Target(14, 20, "rgb", "fit_longest"))
@@ -85,6 +87,20 @@ def test_a_folder_is_its_pictures(
     assert found.name_of(4) == "dog/01.png"
     assert found.files is not None
     assert found.files.notes.ignored == [".DS_Store"]
+
+
+def test_a_range_goes_with_a_folder(tmp_path: Path) -> None:
+    for name, value in (("cat", 100), ("dog", 900)):
+        (tmp_path / "mine" / name).mkdir(parents=True)
+        wide = np.full((8, 8), value, np.uint16)
+        PILImage.fromarray(wide).save(tmp_path / "mine" / name / "a.png")
+    expected = {"type": None, "data": [100, 900], (0, 4095): [0, 4095]}
+    for wanted, chosen in expected.items():
+        assert as_wanted(tmp_path / "mine", tmp_path, range=wanted).card.range == chosen
+    for path in (tmp_path / "mine").rglob("*.png"):
+        PILImage.new("L", (8, 8)).save(path)
+    for wanted, chosen in {"type": None, "data": None, (0, 4095): [0, 4095]}.items():
+        assert as_wanted(tmp_path / "mine", tmp_path, range=wanted).card.range == chosen
 
 
 def test_no_such_source_is_refused(tmp_path: Path) -> None:

@@ -196,6 +196,22 @@ def test_only_what_can_be_limited_may_be_optional(group: str, name: str) -> None
     assert said.startswith(f"{group}.optional[0]: '{name}' is not allowed: input should be 'bytes'")
 
 
+@pytest.mark.parametrize("value", ["all", [1], [5, 1], [1, 1], [0, "1"], [0, INFINITY], None, 4095])
+def test_a_range_is_two_words_or_two_numbers(value: object) -> None:
+    assert refusal("prepare", ("image", "range"), value).endswith(
+        f"range: {value!r} is neither type nor data nor two numbers, the lower one first, such as "
+        "[0, 4095]"
+    )
+
+
+@pytest.mark.parametrize("value", ["accept", 0, 1.5, -0.5, True, None, NAN])
+def test_truncated_is_a_word_or_a_share(value: object) -> None:
+    assert refusal("prepare", ("truncated",), value).endswith(
+        f"truncated: {value!r} is neither refuse nor the share of rows that must be there, such as "
+        "0.9"
+    )
+
+
 def test_patience_needs_the_best_weights_to_be_kept() -> None:
     params = changed("train", ("patience",), 3) | {"keep": "last"}
     with pytest.raises(InputError) as caught:
@@ -209,6 +225,10 @@ def test_patience_needs_the_best_weights_to_be_kept() -> None:
     ("group", "keys", "value"),
     [
         ("prepare", ("images_per_class",), 2),
+        ("prepare", ("image", "range"), "data"),
+        ("prepare", ("image", "range"), [-0.5, 4095]),
+        ("prepare", ("truncated",), 1),
+        ("prepare", ("truncated",), 0.01),
         ("network", ("blocks", 0, "stride"), GONE),
         ("train", ("optimizer", "warmup"), 0),
         ("train", ("averaging",), 0),
