@@ -29,7 +29,7 @@ PATHS = (
 ODD = ("in", "pipe", "loop/a.png", "nowhere", "none.png", "../a.png", "/etc/passwd", "", "a.png/x")
 HEADERS = (["path", "label"], ["label", "path"], ["path", "label", "split"])
 LABELS = ("cat", "dog", "Löwe", "Lo\u0308we", "犬", " cat", ".", "..", "", "a\u2028b", "a\x07")
-WANTED = Wanted(height=4, width=4, colour=None, resize="squash")
+WANTED = Wanted(height=4, width=4, colour=None, resize="squash", range="type")
 SPLITS = ("train", "test", "validation", "", "val", "TRAIN")
 
 
