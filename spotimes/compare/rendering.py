@@ -1,7 +1,5 @@
 """A comparison as people read it, in Markdown, and as programs do, in JSON."""
 
-import html
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +7,7 @@ from spotimes.compare.comparison import Comparison
 from spotimes.compare.flips import Flip
 from spotimes.compare.rows import Row
 from spotimes.compare.verdict import Outcome, Verdict
+from spotimes.reporting.markdown import escaped
 
 SHOWN_FLIPS = 12
 
@@ -17,13 +16,13 @@ def markdown(compared: Comparison) -> str:
     """The comparison as people read it in a terminal or a pull request."""
     before, after = compared.names
     lines = [
-        f"| INT8 model | {_cell(before)} | {_cell(after)} | change | verdict |",
+        f"| INT8 model | {escaped(before)} | {escaped(after)} | change | verdict |",
         "| --- | ---: | ---: | ---: | --- |",
         *(_line(row) for row in compared.rows),
     ]
     for name, only in zip(compared.names, compared.unshared_classes, strict=True):
         if only:
-            lines += ["", _cell(f"Only {name} knows: {', '.join(only)}.")]
+            lines += ["", escaped(f"Only {name} knows: {', '.join(only)}.")]
     changed = [each for each in compared.class_flips if each.lost or each.gained]
     if changed:
         lost, gained = (len(compared.flips[side]) for side in ("lost", "gained"))
@@ -35,7 +34,7 @@ def markdown(compared: Comparison) -> str:
             "| class | lost | gained | verdict |",
             "| --- | ---: | ---: | --- |",
             *(
-                f"| {_cell(each.name)} | {each.lost} | {each.gained} | {_said(each.verdict)} |"
+                f"| {escaped(each.name)} | {each.lost} | {each.gained} | {_said(each.verdict)} |"
                 for each in changed
             ),
             "",
@@ -86,7 +85,7 @@ def _indices(flipped: Sequence[Flip]) -> str:
 
 def _line(row: Row) -> str:
     cells = [
-        _cell(row.title),
+        escaped(row.title),
         row.figure.text(row.before),
         row.figure.text(row.after),
         row.change,
@@ -95,14 +94,8 @@ def _line(row: Row) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cell(text: str) -> str:
-    """Text that Markdown shows as it is, in a table too; an @ in it notifies nobody."""
-    text = " ".join(text.split()).replace("@", "@\N{ZERO WIDTH SPACE}")
-    return re.sub(r"([\\`*_$\[\]|#])", r"\\\1", html.escape(text, quote=False))
-
-
 def _said(judged: Verdict) -> str:
     outcome = judged.outcome.value
     if judged.outcome in (Outcome.BETTER, Outcome.WORSE):
         outcome = f"**{outcome}**"
-    return f"{outcome}: {_cell(judged.reason)}" if judged.reason else outcome
+    return f"{outcome}: {escaped(judged.reason)}" if judged.reason else outcome

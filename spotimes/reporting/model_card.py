@@ -15,6 +15,7 @@ from spotimes.evaluation.metrics import (
 )
 from spotimes.figures import ACCURACIES, FIGURES, FILE_PARTS
 from spotimes.pixels import Normalization
+from spotimes.reporting.markdown import escaped
 
 
 def render(
@@ -55,7 +56,7 @@ def render(
 def _summary(image_shape: Sequence[int], card: Card, size: Quantization, result: Evaluation) -> str:
     height, width, _ = image_shape
     return f"""
-# Model card: image classifier, {card.name}, INT8
+# Model card: image classifier, {escaped(card.name)}, INT8
 
 <!-- Written by `dvc repro evaluate` (spotimes/reporting/model_card.py); do not edit. -->
 
@@ -74,12 +75,13 @@ classes, quantized to full INT8 for devices that have only a CPU.
 
 def _use(image_shape: Sequence[int], card: Card, normalization: Normalization) -> str:
     height, width, channels = image_shape
+    name, names = escaped(card.name), ", ".join(map(escaped, card.class_names))
     colours = {1: "grey", 3: "RGB"}.get(channels, f"{channels} channels")
     return f"""
 ## Intended use and limits
 
-For images like those of {card.name}: one object that fills the picture, of one of the classes
-{", ".join(card.class_names)}. To learn from, to compare with, and to start
+For images like those of {name}: one object that fills the picture, of one of the classes
+{names}. To learn from, to compare with, and to start
 from with images of your own.
 
 - It always answers with one of these classes, whatever the picture shows; its highest probability
@@ -137,7 +139,7 @@ INT8 {"loses" if result.top1_loss >= 0 else "gains"} {
             ("class", "FP32", "INT8"),
             [
                 (
-                    name,
+                    escaped(name),
                     _percent(result.fp32.class_top1[name]),
                     _percent(result.int8.class_top1[name]),
                 )
@@ -259,7 +261,9 @@ aside from the training images. The recipe is `train` in params.yaml; `dvc repro
 
 
 def _data(card: Card, images: Images) -> str:
-    name = f"[{card.name}]({card.homepage})" if card.homepage else card.name
+    name = escaped(card.name)
+    if card.homepage:
+        name = f"[{name}]({card.homepage})"
     return f"""
 ## Data
 
@@ -275,8 +279,7 @@ Citation: {card.citation}
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table, the first column to the left, the others to the right."""
     rule = ["---", *["---:"] * (len(header) - 1)]
-    escaped = ([cell.replace("|", "\\|") for cell in row] for row in [header, rule, *rows])
-    return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
+    return "\n".join(f"| {' | '.join(row)} |" for row in [header, rule, *rows])
 
 
 def _percent(share: float) -> str:

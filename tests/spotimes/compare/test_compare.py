@@ -84,7 +84,7 @@ def test_two_revisions_in_a_table(run: Run) -> None:
     assert status == 0
     head, _, file, *_ = out.splitlines()
     small, ours = git("rev-parse", "--short=7", "main~1"), git("rev-parse", "--short=7", "main")
-    assert head == f"| INT8 model | main~1 ({small}) | main ({ours}) | change | verdict |"
+    assert head == f"| INT8 model | main\\~1 ({small}) | main ({ours}) | change | verdict |"
     assert file.startswith("| file, bytes | ")
     assert file.endswith(" | **worse** |")
     assert "Indices in the test split" in out

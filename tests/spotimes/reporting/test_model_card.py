@@ -160,10 +160,16 @@ def test_the_difference_is_called_by_its_p_value(p_value: float, verdict: str) -
     assert f"the two differ {verdict} chance" in " ".join(text.split())
 
 
-def test_a_class_name_does_not_break_its_table() -> None:
-    odd = FIGURES["result"].int8.model_copy(update={"class_top1": {"a|b": 0.5}})
+def test_names_are_shown_as_they_are() -> None:
+    names = ["- <b>|*_c_", "[d](e) & `f`"]
+    card = CARD.model_copy(update={"name": "my_*pets*", "class_names": names})
+    odd = FIGURES["result"].int8.model_copy(update={"class_top1": dict.fromkeys(names, 0.5)})
     judged = FIGURES["result"].model_copy(update={"int8": odd, "fp32": odd})
-    assert "| a\\|b | 50.00% | 50.00% |" in render(**FIGURES | {"result": judged})
+    text = render(**FIGURES | {"result": judged, "card": card})
+    assert "\n" r"\- &lt;b&gt;\|\*\_c\_, \[d\](e) &amp; \`f\`. To learn" in text
+    assert r"| \- &lt;b&gt;\|\*\_c\_ | 50.00% | 50.00% |" in text.splitlines()
+    assert r"# Model card: image classifier, my\_\*pets\*, INT8" in text.splitlines()
+    assert r"[my\_\*pets\*](https://two.example): " in text
 
 
 def test_linear_bottlenecks_are_described() -> None:
