@@ -1,8 +1,9 @@
 """Reads and checks groups of params.yaml."""
 
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from spotimes.errors import InputError
 from spotimes.system.validation import Frozen, load_yaml, validated
@@ -42,8 +43,9 @@ def check_groups(path: Path = PARAMS_FILE) -> None:
     Raises:
         InputError: as `load_group`, of the first that is not allowed.
     """
+    document = _document(path)
     for name in GROUPS:
-        load_group(name, schema(name), path)
+        _group(document, name, schema(name), path)
 
 
 def load_group(name: str, kind: type[Group], path: Path = PARAMS_FILE) -> Group:
@@ -64,9 +66,17 @@ def load_group(name: str, kind: type[Group], path: Path = PARAMS_FILE) -> Group:
             or a value in it is not allowed. The message names the key, the value and what is
             allowed.
     """
-    document = load_yaml(path)
+    return _group(_document(path), name, kind, path)
+
+
+def _document(path: Path) -> Mapping[str, Any]:
+    document: Mapping[str, Any] = load_yaml(path)
     if unknown := [key for key in document if key not in GROUPS]:
         raise InputError(f"{path}: {unknown[0]}: unknown key; allowed are {', '.join(GROUPS)}")
+    return document
+
+
+def _group(document: Mapping[str, Any], name: str, kind: type[Group], path: Path) -> Group:
     if name not in document:
         raise InputError(f"{path}: {name}: missing")
     return validated(document[name], kind, f"{path}: {name}")

