@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from spotimes.errors import InputError
-from spotimes.system.validation import Frozen, load_yaml, validated
+from spotimes.system.validation import Frozen, load_yaml, printable, validated
 
 PARAMS_FILE = Path("params.yaml")
 # In the order of params.yaml. `train` is the class Train of spotimes/params/train.py.
@@ -72,7 +72,9 @@ def load_group(name: str, kind: type[Group], path: Path = PARAMS_FILE) -> Group:
 def _document(path: Path) -> Mapping[str, Any]:
     document: Mapping[str, Any] = load_yaml(path)
     if unknown := [key for key in document if key not in GROUPS]:
-        raise InputError(f"{path}: {unknown[0]}: unknown key; allowed are {', '.join(GROUPS)}")
+        raise InputError(
+            f"{path}: {printable(str(unknown[0]))}: unknown key; allowed are {', '.join(GROUPS)}"
+        )
     return document
 
 
