@@ -111,7 +111,7 @@ def _ready_made(
         )
 
     if none := set(top.folders) - set(like_splits):
-        raise refuse(f"not {_named(none)}", "take that away, or move it into one of them")
+        raise refuse(f"not {_named(none)}", f"move {_named(none)} into one, or away")
     folder_of: dict[SplitName, str] = {}
     for folder, splits in sorted(like_splits.items()):
         name = posixpath.basename(folder)

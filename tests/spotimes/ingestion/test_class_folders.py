@@ -86,16 +86,16 @@ def test_a_class_may_be_named_as_a_split(tmp_path: Path, paths: list[str], told:
     ("paths", "problem", "remedy"),
     [
         (pets("Training", "Testing", "extra"), "Testing and Training, which seem to be splits, but "
-         "not extra", "take that away, or move it into one of them"),
+         "not extra", "move extra into one, or away"),
         (pets("train", "extra"), "holds the folder train, which seems to be a split, but not extra",
-         "take that away"),
+         "move extra into one, or away"),
         (["train/1.png", "test1/1.png"], "test1 and train, which seem to be splits, but train/1.png"
          " is a file, and not a folder for each class", "move it into its class' folder"),
         ([*pets("train"), "train/1.png"], "but train/1.png is a file", "move it into its class'"),
         (["train/1.png", "test/1.png", "bus/1.png"], "test and train, which seem to be splits, but "
-         "not bus", "take that away"),
+         "not bus", "move bus into one, or away"),
         (["train/steam/1.png", "car/a/1.png", "bus/b/1.png"], "train, which seems to be a split, "
-         "but not bus and car", "take that away"),
+         "but not bus and car", "move bus and car into one, or away"),
         (pets("test", "val"), "test and val, which seem to be splits, but none is train",
          "name one train, which the network learns from"),
         (pets("val_set"), "val_set, which seems to be a split, but none is train", "name one trai"),
