@@ -12,15 +12,20 @@ from hypothesis.strategies import SearchStrategy
 from PIL import Image
 
 from app.inputs import NPY, found
+from spotimes.errors import InputError
 from spotimes.inference.contract import Contract
-from spotimes.preprocessing.decode import read_header
+from spotimes.preprocessing.decode import decode, read_header, read_values
 from spotimes.preprocessing.resize import Target as Size
 from spotimes.preprocessing.resize import load_image
 from tests.fuzz.mutation import mutated
 from tests.fuzz.promise import BrokenError
 from tests.fuzz.target import Check, Target
 
-SIZES = (Size(8, 12, "rgb", "fit_shortest"), Size(9, 5, "grey", "fit_longest"))
+SIZES = (
+    Size(8, 12, "rgb", "fit_shortest"),
+    Size(9, 5, "grey", "fit_longest"),
+    Size(8, 8, "rgb", "squash", (100, 4000)),
+)
 CONTRACT = Contract(("cat", "dog"), 8, 12, "rgb")
 ENCODINGS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("PNG", "RGB", {}),
@@ -44,10 +49,12 @@ ENCODINGS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("TIFF", "RGB", {"compression": "jpeg"}),
     ("PPM", "RGB", {}),
     ("PPM", "L", {}),
+    ("AVIF", "RGB", {"speed": 10}),
 )
 PIECES = (
     *(b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"acTL", b"fdAT", b"IEND", b"iCCP", b"zTXt"),
     *(b"\xff\xd8", b"\xff\xc0", b"\xff\xc2", b"\xff\xda", b"\xff\xe1", b"Exif\0\0", b"MPF\0"),
+    *(b"\xff\xdd\0\4\0\1", b"\xff\xd0", b"\xff\xd9", b"ftypavif", b"ftypheic", b"mdat", b"ispe"),
     *(b"VP8 ", b"VP8L", b"VP8X", b"ANIM", b"ANMF", b"EXIF", b"GIF89a", b"NETSCAPE2.0", b"!\xf9\4"),
     *(
         b"II*\0",
@@ -106,8 +113,22 @@ def checking(folder: Path) -> Iterator[Check]:
             pixels = load_image(io.BytesIO(content), "it", size)
             if pixels.shape != size.shape:
                 raise BrokenError(f"it has become {pixels.shape}")
+        if header.wide:
+            values = read_values(io.BytesIO(content), "it")
+            if values.low > values.high:
+                raise BrokenError(f"its values are {values}")
 
-    yield check
+    def check_cut_off(content: bytes) -> None:
+        try:
+            check(content)
+        except InputError as error:
+            if "is cut off" in str(error):
+                decoded = decode(io.BytesIO(content), "it", least_rows=0)
+                if not 0 < decoded.missing_rows < decoded.picture.height + decoded.picture.width:
+                    raise BrokenError(f"{decoded.missing_rows} rows are missing") from error
+            raise
+
+    yield check_cut_off
 
 
 TARGET = Target("pictures", "", seeds, inputs, checking)
