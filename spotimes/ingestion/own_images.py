@@ -1,8 +1,8 @@
 """A folder of labelled pictures as the network's images, a few pictures at a time.
 
-What it holds in memory of each picture are its name and some numbers, about 200 bytes; the images
-go to a file. However many cores there are, no more pixels are decoded at once than one picture of
-the largest size has.
+What it holds in memory of each picture are its name and some numbers, about 200 bytes, or 1,000 of
+one of more than 8 bits a channel; the images go to a file. However many cores there are, no more
+pixels are decoded at once than one picture of the largest size has.
 """
 
 import os

@@ -1,6 +1,5 @@
 """Pixels of more than 8 bits a channel, and how a range of their values becomes 8 bits."""
 
-import hashlib
 import re
 import sys
 from collections.abc import Iterator
@@ -72,7 +71,10 @@ def values_of(picture: Opened, file: ImageFile) -> Values:
         picture: The file as it was opened.
         file: The same with its pixels.
     """
-    low, high, digest = np.inf, -np.inf, hashlib.blake2b(digest_size=16)
+    # It loads OpenSSL, 5 MB, and only prepare comes here.
+    from hashlib import blake2b  # noqa: PLC0415
+
+    low, high, digest = np.inf, -np.inf, blake2b(digest_size=16)
     told = (file.size, picture.orientation, white_is_zero(picture), _key(file))
     digest.update(repr(told).encode())
     for numbers, alpha in _bands(picture, file):

@@ -25,6 +25,7 @@ from tests.app.conftest import Ended
 from tests.app.models import MODEL
 from tests.app.pictures import png
 from tests.app.serving import INFER, Response, Server, inference, serving
+from tests.pictures import chunk, encoded
 from tests.waiting import SECONDS
 
 
@@ -50,6 +51,24 @@ def test_an_upload_is_answered_as_the_library_does(
     assert (response.json["width"], response.json["height"]) == (32, 32)
     assert response.json["milliseconds"] > 0
     assert len(server.post("/predict?top=3", picture_bytes).json["predictions"]) == 3
+
+
+UNUSUAL: dict[str, Callable[[bytes], bytes]] = {
+    "a PNG with a text that unpacks to 8 MiB": lambda png: (
+        png[:33] + chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(8 << 20))) + png[33:]
+    ),
+    "a PNG without its end": lambda png: png[:-12],
+    "a JPEG without its end": lambda png: encoded(Image.open(io.BytesIO(png)), "JPEG")[:-2],
+    "an AVIF": lambda png: encoded(Image.open(io.BytesIO(png)), "AVIF"),
+}
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_a_sound_picture_is_answered_whatever_else_its_file_holds_or_lacks(
+    server: Server, picture_bytes: bytes, name: str
+) -> None:
+    response = server.post("/predict?top=1", UNUSUAL[name](picture_bytes))
+    assert (response.status, len(response.json["predictions"])) == (200, 1)
 
 
 def test_the_picture_as_the_model_sees_it(server: Server, picture_pixels: Any) -> None:
