@@ -15,6 +15,8 @@ import numpy.typing as npt
 from spotimes.inference.flatbuffer import DamagedError
 
 ITEMSIZE = {"float32": 4, "int32": 4, "int8": 1}
+POINTER = 8  # bytes
+AT_ONCE = 16  # multiply-accumulates; fewer channels take as long, and so does another operation
 SAME, VALID = 0, 1  # Padding
 ACTIVATIONS = (0, 1, 3)  # ActivationFunctionType: none, ReLU, ReLU6
 LARGEST_FACTOR = 2.0**20  # from an input's scale to an output's, within which all kernels compute
@@ -54,12 +56,14 @@ class Cost(NamedTuple):
     """What an operator costs, at most.
 
     Attributes:
-        steps: multiply-accumulates, or elements read.
-        scratch: bytes beside its tensors.
+        steps: multiply-accumulates, or as many as would take as long.
+        scratch: bytes beside its tensors, which the next operator can have.
+        kept: bytes that it keeps.
     """
 
     steps: int
     scratch: int = 0
+    kept: int = 0
 
 
 Check = Callable[[Sequence[Tensor], Tensor, Any], Cost]
@@ -110,7 +114,13 @@ def _convolved(
     _check_activation(options)
     window = kernel.elements // channels
     positions = math.prod(output.shape[:3])
-    return Cost(positions * channels * window, positions * window * ITEMSIZE[image.dtype])
+    is_depthwise = axis == 3
+    return Cost(
+        steps=positions * max(channels, AT_ONCE) * window,
+        # TensorFlow Lite lays the windows out, XNNPACK has a pointer to each of their pixels.
+        scratch=0 if is_depthwise else positions * window * ITEMSIZE[image.dtype],
+        kept=positions * math.prod(kernel.shape[1:3]) * POINTER,
+    )
 
 
 def _side(side: int, window: int, stride: int, padding: int) -> int:
@@ -132,7 +142,7 @@ def dense(inputs: Sequence[Tensor], output: Tensor, options: Any) -> Cost:
     _check_shape(output, (features.shape[0], weights.shape[0]))
     _check_weights(features, weights, bias, output, channels=weights.shape[0], axis=0)
     _check_activation(options)
-    return Cost(features.shape[0] * weights.elements)
+    return Cost(features.elements * max(weights.shape[0], AT_ONCE))
 
 
 def addition(inputs: Sequence[Tensor], output: Tensor, options: Any) -> Cost:
@@ -142,7 +152,7 @@ def addition(inputs: Sequence[Tensor], output: Tensor, options: Any) -> Cost:
     _check_shape(output, first.shape)
     _check_activations(first, second, output)
     _check_activation(options)
-    return Cost(2 * output.elements)
+    return Cost(AT_ONCE * output.elements)
 
 
 def rectifier(inputs: Sequence[Tensor], output: Tensor, _: Any) -> Cost:
@@ -150,7 +160,7 @@ def rectifier(inputs: Sequence[Tensor], output: Tensor, _: Any) -> Cost:
     (values,) = _of(inputs, 1)
     _check_shape(output, values.shape)
     _check_activations(values, output)
-    return Cost(output.elements)
+    return Cost(AT_ONCE * output.elements)
 
 
 def softmax(inputs: Sequence[Tensor], output: Tensor, options: Any) -> Cost:
@@ -163,7 +173,7 @@ def softmax(inputs: Sequence[Tensor], output: Tensor, options: Any) -> Cost:
     if output.dtype == "int8":
         found = float(output.scale[0]), int(output.zero_point[0])
         _require(found == (1 / 256, -128), "its output has not the scale 1/256, zero point -128")
-    return Cost(output.elements)
+    return Cost(AT_ONCE * output.elements)
 
 
 def mean(inputs: Sequence[Tensor], output: Tensor, options: Any) -> Cost:
@@ -177,7 +187,7 @@ def mean(inputs: Sequence[Tensor], output: Tensor, options: Any) -> Cost:
     middle = (1, 1) if options.keep_dims else ()
     _check_shape(output, (image.shape[0], *middle, image.shape[3]))
     _check_activations(image, output)
-    return Cost(image.elements, 4 * output.elements)
+    return Cost(4 * AT_ONCE * image.elements, 4 * output.elements)
 
 
 CHECKS: dict[str, Check] = {

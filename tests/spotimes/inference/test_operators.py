@@ -61,13 +61,13 @@ def test_every_kind_that_is_read_is_checked() -> None:
 @pytest.mark.parametrize(
     ("kind", "steps"),
     [
-        ("CONV_2D", 3 * 5 * 4 * 27),
-        ("DEPTHWISE_CONV_2D", 3 * 5 * 3 * 9),
-        ("FULLY_CONNECTED", 12),
-        ("ADD", 180),
-        ("RELU", 90),
-        ("SOFTMAX", 3),
-        ("MEAN", 90),
+        ("CONV_2D", 3 * 5 * 16 * 27),
+        ("DEPTHWISE_CONV_2D", 3 * 5 * 16 * 9),
+        ("FULLY_CONNECTED", 4 * 16),
+        ("ADD", 90 * 16),
+        ("RELU", 90 * 16),
+        ("SOFTMAX", 3 * 16),
+        ("MEAN", 90 * 64),
     ],
 )
 def test_what_the_converter_writes_is_sound(kind: str, steps: int) -> None:
@@ -75,7 +75,8 @@ def test_what_the_converter_writes_is_sound(kind: str, steps: int) -> None:
 
 
 def test_a_convolution_may_lay_out_its_windows() -> None:
-    assert check("CONV_2D", *CONV_2D).scratch == 3 * 5 * 27
+    cost = check("CONV_2D", *CONV_2D)
+    assert (cost.scratch, cost.kept) == (3 * 5 * 27, 3 * 5 * 9 * 8)
 
 
 def test_a_mean_may_keep_its_sides() -> None:
