@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from spotimes.errors import one_line
+
 
 class RefusalError(Exception):
     """A request is answered by a status 4xx or 503 and one line that says why.
@@ -17,7 +19,7 @@ class RefusalError(Exception):
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
-        self.message = message
+        self.message = one_line(message)  # it may quote what was sent
         self.headers = dict(headers or {})
 
 
