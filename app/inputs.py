@@ -15,7 +15,7 @@ import numpy as np
 from spotimes.errors import InputError
 from spotimes.inference.contract import Contract
 from spotimes.pixels import Images
-from spotimes.preprocessing.picture_files import is_about_the_data, is_litter
+from spotimes.preprocessing.picture_files import is_about_the_data, is_left_behind
 from spotimes.preprocessing.resize import load_image
 
 STANDARD_INPUT = "-"
@@ -41,19 +41,19 @@ class Found(NamedTuple):
 
     Attributes:
         items: the images to classify.
-        passed_over: for each folder that holds any, what lies in it and is not meant as data:
+        ignored: for each folder that holds any, what lies in it and is not meant as data:
             paths from the folder.
     """
 
     items: list[Item]
-    passed_over: dict[str, list[str]]
+    ignored: dict[str, list[str]]
 
 
 def found(paths: list[str], contract: Contract) -> Found:
     """Finds the images that paths stand for.
 
     A folder stands for all files in it and its sub-folders, sorted by name, whatever their
-    suffixes are; what is not meant as data is passed over, as `prepare` does. A .npy file of a
+    suffixes are; what is not meant as data is ignored, as `prepare` does. A .npy file of a
     batch stands for each image of the batch; `-` for standard input. What cannot be read becomes an
     item whose `load` raises the error, so that the others are classified.
 
@@ -63,21 +63,21 @@ def found(paths: list[str], contract: Contract) -> Found:
     """
     every = Found([], {})
     for path in paths:
-        passed_over: list[str] = []
-        every.items.extend(_at(path, contract, passed_over))
-        if passed_over:
-            every.passed_over[path] = passed_over
+        ignored: list[str] = []
+        every.items.extend(_at(path, contract, ignored))
+        if ignored:
+            every.ignored[path] = ignored
     return every
 
 
-def _at(path: str, contract: Contract, passed_over: list[str]) -> Iterator[Item]:
+def _at(path: str, contract: Contract, ignored: list[str]) -> Iterator[Item]:
     if path == STANDARD_INPUT:
         name = "standard input"
         yield from _or_failing(name, _in_stream(name, contract))
     elif not path:
         yield _failing(path, InputError("an empty path; give . for the current folder"))
     elif os.path.isdir(path):  # noqa: PTH112  # Path's raises without permission
-        items = list(_in_folder(Path(path), contract, passed_over))
+        items = list(_in_folder(Path(path), contract, ignored))
         reason = "no pictures and no .npy files in this folder; give one that holds some"
         yield from items or [_failing(path, InputError(f"{path}: {reason}"))]
     else:
@@ -118,7 +118,7 @@ def _standard_input() -> bytes:
     return content
 
 
-def _in_folder(root: Path, contract: Contract, passed_over: list[str]) -> Iterator[Item]:
+def _in_folder(root: Path, contract: Contract, ignored: list[str]) -> Iterator[Item]:
     """Follows links to folders, too, but not one to a folder that it lies in."""
     waiting = [(root, frozenset(map(_identity, root.resolve().parents)))]
     while waiting:
@@ -139,8 +139,8 @@ def _in_folder(root: Path, contract: Contract, passed_over: list[str]) -> Iterat
             path = folder / name
             is_folder = os.path.isdir(path)  # noqa: PTH112  # Path's raises without permission
             about = folder == root and not is_folder and is_about_the_data(name)
-            if is_litter(name) or about:
-                passed_over.append(path.relative_to(root).as_posix())
+            if is_left_behind(name) or about:
+                ignored.append(path.relative_to(root).as_posix())
             elif is_folder:
                 folders.append((path, above | {identity}))
             elif _would_block(path):

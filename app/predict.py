@@ -2,7 +2,7 @@
 
 Prints one line for each input, in their order. Inputs that cannot be read are reported on standard
 error and the others are classified; the exit status is then 1. What a folder holds that is not
-meant as data is told there, too.
+meant as data is reported there, too.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from spotimes.inference.classifier import Classifier, Prediction
 
 FEWEST_FOR_PROGRESS = 20
 CLEARED = "\r\x1b[K"  # the terminal's line
-SHOWN = 5  # names of what is passed over
+SHOWN = 5  # names of what is ignored
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,10 +44,10 @@ def run(arguments: argparse.Namespace) -> None:
     classifier = Classifier(arguments.model, arguments.threads)
     if not 1 <= arguments.top <= classifier.classes:
         raise InputError(f"--top: {arguments.top} is not allowed; give 1 to {classifier.classes}")
-    items, passed_over = inputs.found(arguments.paths, classifier.contract)
-    for folder, names in passed_over.items():
+    items, ignored = inputs.found(arguments.paths, classifier.contract)
+    for folder, names in ignored.items():
         more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-        _report(f"{folder}: passed over, as not meant as data: {', '.join(names[:SHOWN])}{more}")
+        _report(f"{folder}: ignored, as not meant as data: {', '.join(names[:SHOWN])}{more}")
     write = _writer(arguments)
     # Progress is shown on the terminal, unless the answers go there too.
     counted = len(items) >= FEWEST_FOR_PROGRESS and not sys.stdout.isatty() and sys.stderr.isatty()

@@ -40,7 +40,7 @@ from app.server.upload import picture_in
 from spotimes.errors import InputError, TooManyPixelsError
 from spotimes.inference.classifier import Classifier, top_k
 from spotimes.preprocessing.decode import decode_image, read_header
-from spotimes.preprocessing.picture_files import TITLES, is_litter
+from spotimes.preprocessing.picture_files import TITLES, is_left_behind
 from spotimes.preprocessing.resize import resize_image
 
 NAME = "spotimes"
@@ -379,7 +379,7 @@ def _pictures(folder: Path) -> Iterator[Path]:
     """The pictures that can be read and whose names are valid Unicode."""
     for path in folder.iterdir():
         is_named = os.fsencode(path.name).decode(errors="ignore") == path.name
-        if not is_named or is_litter(path.name) or not os.path.isfile(path):  # noqa: PTH113
+        if not is_named or is_left_behind(path.name) or not os.path.isfile(path):  # noqa: PTH113
             continue
         with suppress(InputError):
             read_header(path, path.name)

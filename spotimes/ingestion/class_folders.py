@@ -25,7 +25,7 @@ from spotimes.ingestion.file_names import (
 from spotimes.ingestion.labelled_paths import ByClass, LabelledPaths, Notes
 from spotimes.ingestion.split import NOT_GIVEN
 from spotimes.ingestion.split_names import splits_named
-from spotimes.preprocessing.picture_files import LABELS_CSV, is_about_the_data, is_litter
+from spotimes.preprocessing.picture_files import LABELS_CSV, is_about_the_data, is_left_behind
 
 Identity = tuple[int, int]  # device and inode
 Meant = frozenset[SplitName]  # the splits that a folder's name could stand for
@@ -274,7 +274,7 @@ class _Tree:
                     where = shown(self.root, path)
                     if not folder and entry.name.lower() == LABELS_CSV:
                         raise InputError(f"{where}: rename it to {LABELS_CSV}")
-                    if is_litter(entry.name):
+                    if is_left_behind(entry.name):
                         self.ignored.add(escaped(path))
                     elif _leads_to_folder(entry, where):
                         folders.append(checked_name(path, where))

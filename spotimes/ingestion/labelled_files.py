@@ -22,7 +22,7 @@ from spotimes.ingestion.file_names import escaped, reading, shortened, shown
 from spotimes.ingestion.groups import Groups, groups_of, matched
 from spotimes.ingestion.labelled_paths import LabelledPaths, Notes
 from spotimes.ingestion.labels_csv import read_labels_csv
-from spotimes.preprocessing.picture_files import LABELS_CSV, is_about_the_data, is_litter
+from spotimes.preprocessing.picture_files import LABELS_CSV, is_about_the_data, is_left_behind
 
 
 class LabelledFiles(NamedTuple):
@@ -155,7 +155,7 @@ def _unpacked(root: Path) -> tuple[Path, list[str]]:
 def _is_ignored(entry: os.DirEntry[str]) -> bool:
     if entry.name.lower() == LABELS_CSV:
         return False
-    return is_litter(entry.name) or (
+    return is_left_behind(entry.name) or (
         is_about_the_data(entry.name) and not entry.is_dir(follow_symlinks=False)
     )
 

@@ -11,7 +11,7 @@ TITLES = "titles.json"  # says what a folder's pictures show, by the files' name
 # The part before a stream's name is a file's; a colon that a file system or a program could not
 # keep is U+F03A (WSL, Samba), or written out.
 _STREAM = r".*(?::|\uf03a|%3a|#uf03a)"
-_LITTER = re.compile(
+_LEFT_BEHIND = re.compile(
     "|".join(
         [
             r"\..*",  # hidden on Unix: .DS_Store, ._cat.png, .Trash-1000, .dropbox.cache, .zfs
@@ -55,14 +55,14 @@ _LITTER = re.compile(
 _ABOUT_THE_DATA = re.compile(r"(readme|licen[cs]e).*|.*\.(txt|md)", re.IGNORECASE | re.DOTALL)
 
 
-def is_litter(name: str) -> bool:
+def is_left_behind(name: str) -> bool:
     """Whether a file or folder of this name, wherever it lies, is not meant as data.
 
     What begins with a dot, what systems, file servers, synchronising programs and editors leave
     behind (`Thumbs.db`, `1.png:Zone.Identifier`, `@eaDir`, `1.png~`, ...), labels.csv and
     titles.json. Upper and lower case are alike: the systems that leave most of it take them so.
     """
-    return _LITTER.fullmatch(name) is not None
+    return _LEFT_BEHIND.fullmatch(name) is not None
 
 
 def is_about_the_data(name: str) -> bool:

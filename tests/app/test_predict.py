@@ -349,7 +349,7 @@ def test_in_a_folder_content_decides_and_not_the_name(
     ]
 
 
-def test_what_prepare_passes_over_is_passed_over_and_told(
+def test_what_prepare_ignores_is_ignored_and_reported(
     app: App, folder: Path, tmp_path: Path
 ) -> None:
     (folder / ".hidden").mkdir()
@@ -364,8 +364,8 @@ def test_what_prepare_passes_over_is_passed_over_and_told(
         (folder / name).write_bytes(b"no picture")
     status, out, err = app("predict", "--model", MODEL, folder)
     assert (status, len(out.splitlines())) == (0, 8)
-    told = f"predict: {folder}: passed over, as not meant as data: "
-    assert err == f"{told}.hidden, Icon , README.md, notes.txt, cat/.b.png and 1 more\n"
+    begin = f"predict: {folder}: ignored, as not meant as data: "
+    assert err == f"{begin}.hidden, Icon , README.md, notes.txt, cat/.b.png and 1 more\n"
     fit = Fit(height=32, width=32, colour="rgb", resize="squash", range="type")
     files = own_images.read_folder(folder, fit, tmp_path / "images.npy").files
     answered = {line.rpartition(":")[0] for line in out.splitlines()}
@@ -376,7 +376,7 @@ def test_what_prepare_passes_over_is_passed_over_and_told(
 def test_what_else_lies_in_a_folder_is_reported_and_the_rest_is_done(
     app: App, folder: Path
 ) -> None:
-    (folder / "cat/notes.txt").write_text("no picture")  # as prepare: only at the top it is litter
+    (folder / "cat/notes.txt").write_text("no picture")  # as prepare: only at the top it is ignored
     (folder / "cat/movie.mp4").write_bytes(bytes(100))
     os.mkfifo(folder / "cat/pipe.png")
     (folder / "cat/gone.png").symlink_to(folder / "nothing")
@@ -406,8 +406,8 @@ def test_a_folder_without_any_picture_is_reported(app: App, tmp_path: Path) -> N
     (tmp_path / "in/.DS_Store").write_bytes(b"")
     status, out, err = app("predict", "--model", MODEL, tmp_path / "in")
     assert (status, out) == (1, "")
-    passed_over, nothing = err.splitlines()
-    assert passed_over.endswith(": passed over, as not meant as data: .DS_Store")
+    ignored, nothing = err.splitlines()
+    assert ignored.endswith(": ignored, as not meant as data: .DS_Store")
     assert nothing.startswith(f"predict: {tmp_path / 'in'}: no pictures and no .npy files in this ")
 
 

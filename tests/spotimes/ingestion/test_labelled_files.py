@@ -48,7 +48,7 @@ def test_labels_csv_goes_before_the_other_conventions(tmp_path: Path) -> None:
 
 
 def test_what_is_not_data_is_ignored(tmp_path: Path) -> None:
-    litter = [
+    left_behind = [
         ".gitignore", ".git/config", ".DS_Store", "README", "readme.rst", "LICENSE.pdf",
         "classes.txt", "notes.md", "__MACOSX/cat/._1.png", "cat/.1.png.part", "cat/Thumbs.db",
         "cat/desktop.ini", "cat/.ipynb_checkpoints/1.png", "cat/deep/labels.csv",
@@ -56,11 +56,11 @@ def test_what_is_not_data_is_ignored(tmp_path: Path) -> None:
         "lost+found/", "labels.csv~",
     ]  # fmt: skip
     kept = ["cat/README.txt", "cat/notes.md", "cat/1.png", "dog/1..png"]
-    files = find(filled(tmp_path, litter + kept))
+    files = find(filled(tmp_path, left_behind + kept))
     assert files.paths == sorted(kept)
     assert files.notes.ignored == sorted(
         [
-            *(path for path in litter if path.count("/") == 0),
+            *(path for path in left_behind if path.count("/") == 0),
             "$RECYCLE.BIN", "cat/1.png:Zone.Identifier", "cat/deep/@eaDir", "lost+found",
             ".git", "__MACOSX", "cat/.1.png.part", "cat/Thumbs.db", "cat/desktop.ini",
             "cat/.ipynb_checkpoints", "cat/deep/labels.csv",

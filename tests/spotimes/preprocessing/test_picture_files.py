@@ -1,6 +1,6 @@
 import pytest
 
-from spotimes.preprocessing.picture_files import is_about_the_data, is_litter
+from spotimes.preprocessing.picture_files import is_about_the_data, is_left_behind
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from spotimes.preprocessing.picture_files import is_about_the_data, is_litter
     ],
 )  # fmt: skip
 def test_what_systems_and_programs_leave(name: str) -> None:
-    assert is_litter(name)
+    assert is_left_behind(name)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_what_systems_and_programs_leave(name: str) -> None:
     ],
 )  # fmt: skip
 def test_what_may_be_a_picture_or_a_class(name: str) -> None:
-    assert not is_litter(name)
+    assert not is_left_behind(name)
 
 
 @pytest.mark.parametrize(
