@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 
 from app import inputs
-from spotimes.errors import InputError, one_line
+from spotimes.errors import InputError
 from spotimes.inference.classifier import Classifier, Prediction
 
 FEWEST_FOR_PROGRESS = 20
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _report(message: str, cleared: str = "") -> None:
-    print(f"{cleared}predict: {one_line(message)}", file=sys.stderr, flush=True)
+    print(f"{cleared}predict: {' '.join(message.splitlines())}", file=sys.stderr, flush=True)
 
 
 def _writer(arguments: argparse.Namespace) -> Callable[[str, list[Prediction] | str], None]:

@@ -11,16 +11,7 @@
 of the code: it keeps its traceback, and Python exits with 1.
 """
 
-import re
 from typing import ClassVar
-
-# All that a terminal obeys rather than shows, that ends a line, or that is no character.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
-
-def one_line(text: str) -> str:
-    """A message as one line: blanks are single spaces, control characters Python's escapes."""
-    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], " ".join(text.split()))
 
 
 class SpotimesError(Exception):

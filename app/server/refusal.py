@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-from spotimes.errors import one_line
-
 
 class RefusalError(Exception):
     """A request is answered by a status 4xx or 503 and one line that says why.
@@ -19,7 +17,10 @@ class RefusalError(Exception):
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
-        self.message = one_line(message)  # it may quote what was sent
+        # It may quote what was sent, which a terminal is not to obey.
+        self.message = "".join(
+            each if each.isprintable() else ascii(each)[1:-1] for each in message
+        )
         self.headers = dict(headers or {})
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-from spotimes.errors import InputError, one_line
+from spotimes.errors import InputError
 from spotimes.inference.verification import MOST_BYTES, verify
 from spotimes.pixels import PLAIN, Images, Normalization, to_float32, to_int8
 from spotimes.system import native_stderr
@@ -54,8 +54,8 @@ def load_interpreter(path: Path, threads: int = 1, *, keep_tensors: bool = False
             )
             interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
-        what = f"{path}: is no .tflite file that LiteRT can run: {error}"
-        raise InputError(one_line(what)) from error
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: is no .tflite file that LiteRT can run: {reason}") from error
     return interpreter
 
 
@@ -91,7 +91,7 @@ def invoke(interpreter: Any, name: object) -> None:
     try:
         interpreter.invoke()
     except RuntimeError as error:
-        raise InputError(one_line(f"{name} cannot be run: {error}")) from error
+        raise InputError(f"{name} cannot be run: {' '.join(str(error).split())}") from error
 
 
 def zeros(details: Details) -> npt.NDArray[Any]:

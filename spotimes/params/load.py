@@ -5,8 +5,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
-from spotimes.errors import InputError, one_line
-from spotimes.system.validation import Frozen, load_yaml, validated
+from spotimes.errors import InputError
+from spotimes.system.validation import Frozen, load_yaml, printable, validated
 
 PARAMS_FILE = Path("params.yaml")
 # In the order of params.yaml. `train` is the class Train of spotimes/params/train.py.
@@ -73,7 +73,7 @@ def _document(path: Path) -> Mapping[str, Any]:
     document: Mapping[str, Any] = load_yaml(path)
     if unknown := [key for key in document if key not in GROUPS]:
         raise InputError(
-            f"{path}: {one_line(str(unknown[0]))}: unknown key; allowed are {', '.join(GROUPS)}"
+            f"{path}: {printable(str(unknown[0]))}: unknown key; allowed are {', '.join(GROUPS)}"
         )
     return document
 

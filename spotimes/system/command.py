@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from spotimes.errors import InputError, SpotimesError, one_line
+from spotimes.errors import InputError, SpotimesError
 
 REMEDIES = {
     errno.ENOSPC: "free some space",
@@ -54,4 +54,4 @@ def run(name: str, main: Callable[[], None]) -> None:
 
 
 def _report(name: str, message: str) -> None:
-    print(f"{name}: {one_line(message)}", file=sys.stderr, flush=True)
+    print(f"{name}: {' '.join(message.split())}", file=sys.stderr, flush=True)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from spotimes.errors import InputError, one_line
+from spotimes.errors import InputError
 
 
 class Frozen(BaseModel):
@@ -52,7 +52,7 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
         document = YAML(typ="safe").load(text)
     # A date such as 2020-13-45 is a ValueError, a tag before no value of its type a LookupError.
     except (YAMLError, ValueError, LookupError, RecursionError) as error:
-        raise InputError(one_line(f"{where}: is not YAML: {_problem(error)}")) from error
+        raise InputError(printable(f"{where}: is not YAML: {_problem(error)}")) from error
     if not isinstance(document, dict):
         raise InputError(f"{where}: must be a mapping of keys to values")
     return document
@@ -80,7 +80,12 @@ def validated(value: Any, kind: type[Checked], where: str) -> Checked:
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        raise InputError(one_line(f"{where}{_first_error(error, kind)}")) from error
+        raise InputError(printable(f"{where}{_first_error(error, kind)}")) from error
+
+
+def printable(text: str) -> str:
+    """A text in which control characters, which a terminal would obey, are Python's escapes."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def _first_error(error: ValidationError, kind: type[BaseModel]) -> str:

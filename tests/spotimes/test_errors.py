@@ -1,9 +1,6 @@
 import re
 
-import pytest
-
 from spotimes import errors
-from spotimes.errors import one_line
 
 
 def subclasses(kind: type[Exception]) -> set[type[Exception]]:
@@ -19,16 +16,3 @@ def test_the_docstrings_tree_has_every_error_with_its_status() -> None:
         name: str(kind.status)  # type: ignore[attr-defined]
         for name, kind in existing.items()
     }
-
-
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("a  b\n\tc\u2028d", "a b c d"),
-        ("a\x1b[2Jb\x85\x00", r"a\x1b[2Jb \x00"),
-        ("\ud800", r"\ud800"),
-        ("Löwe 犬 👩‍🔬", "Löwe 犬 👩‍🔬"),
-    ],
-)
-def test_a_message_is_one_line_without_control_characters(text: str, line: str) -> None:
-    assert one_line(text) == line

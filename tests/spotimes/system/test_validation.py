@@ -53,7 +53,7 @@ INT = "is not allowed: input should be a valid integer"
         ),
         (GOOD | {"sed": 2}, ".sed: unknown key; allowed are images, seed"),
         ({"images": 10, "sed": 2}, ".sed: unknown key; allowed are images, seed"),
-        (GOOD | {"a\x1b[2J": 2}, r".a\x1b[2J: unknown key; allowed are images, seed"),
+        (GOOD | {"a\x1b[2J\x85": 2}, r".a\x1b[2J\x85: unknown key; allowed are images, seed"),
         ({"seed": 1}, ".images: missing"),
         (GOOD | {"images": "10"}, f".images: '10' {INT}"),
         (GOOD | {"images": 10.0}, f".images: 10.0 {INT}"),
