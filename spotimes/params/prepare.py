@@ -68,8 +68,8 @@ class Prepare(Frozen):
         leave_out: what is unusable ends prepare with an error, unless it is named here and so left
             out: `unreadable` files, those that labels.csv names but that are `missing`,
             `duplicates` (of the same picture all but one), and `near_duplicates` across splits,
-            which otherwise are only reported. Of two in different splits the one in test stays, else
-            the one in validation.
+            which otherwise are only reported. Of two in different splits the one in test stays,
+            else the one in validation.
         truncated: `refuse` takes a picture whose file is cut off as unreadable, unless all its
             pixels are there; a number is the share of its rows that must be there, such as 0.9.
             Those that are not are black, or grey in a JPEG.
