@@ -89,10 +89,11 @@ def _of_wide(wide: WidePixels) -> list[str]:
     said += f"; {wide.black:,.10g} becomes black and {wide.white:,.10g} white"
     if wide.used_share >= FEW:
         return [said]
+    levels = max(1, round(wide.used_share * 256))
     return [
         said,
-        f"  that is {wide.used_share:.1%} of the range, about {wide.used_share * 256:,.0f} of 256 "
-        "levels; prepare.image.range: data would use them all",
+        f"  that is {wide.used_share:.1%} of the range, about {levels} of 256 levels; "
+        "prepare.image.range: data spreads it over all",
     ]
 
 

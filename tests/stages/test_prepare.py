@@ -201,7 +201,7 @@ def test_every_mirror_and_every_run_give_the_same_bytes(
         run()
         results.append(written())
     assert results[0] == results[1] == results[2]
-    assert len(results[0]) == 21
+    assert len(results[0]) == 22
 
 
 def test_a_lost_mirror_changes_nothing_but_a_line(run: Prepare, tiny: dict[str, Any]) -> None:
@@ -356,7 +356,7 @@ def test_of_values_of_more_than_8_bits_it_tells_the_range(
         write_params(source=str(pets), image=image | {"range": wanted})
         prepare.main()
         out = capsys.readouterr().out
-        assert ("prepare.image.range: data would use them all" in out) is (wanted == "type")
+        assert ("prepare.image.range: data spreads it over all" in out) is (wanted == "type")
         assert "nearly the same image in different splits: none" in out
         assert "more than 8 bits a channel: 36 pictures, with values " in out
         images = load_split("train", Path("data/prepared")).images[:]

@@ -139,8 +139,8 @@ def test_values_of_more_than_8_bits_are_said_and_that_few_are_used() -> None:
     assert lines(report(wide=wide))[4:6] == [
         "more than 8 bits a channel: 20 pictures, with values 16 to 4,080; 0 becomes black and "
         "65,535 white",
-        "  that is 6.2% of the range, about 16 of 256 levels; prepare.image.range: data would use "
-        "them all",
+        "  that is 6.2% of the range, about 16 of 256 levels; prepare.image.range: data spreads it "
+        "over all",
     ]
     for changes in ({"high": 40_000}, {"white": 4095}, {"white": None}):
         said = lines(report(wide=wide.model_copy(update=changes)))
