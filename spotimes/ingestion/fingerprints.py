@@ -1,4 +1,4 @@
-"""What tells equal and similar images of a source from others."""
+"""What equal and similar images of a source are found by."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -17,7 +17,7 @@ NONE: Mapping[int, Thumbnail] = MappingProxyType({})
 class Fingerprints(NamedTuple):
     """Of all images of a source, in their order.
 
-    Pictures of more than 8 bits are told apart by their own values, as their images can be alike
+    Pictures of more than 8 bits are compared by their own values, as their images can be alike
     although they are not.
 
     Attributes:
@@ -30,18 +30,18 @@ class Fingerprints(NamedTuple):
     hashes: Hashes
     thumbnails: Mapping[int, Thumbnail] = NONE
 
-    def with_looks(self, looks: Mapping[int, "Look"]) -> "Fingerprints":
-        """The same, but for some images, given by their indices."""
+    def replaced(self, others: Mapping[int, "Fingerprint"]) -> "Fingerprints":
+        """With other fingerprints of some images, given by their indices."""
         digests, hashes = self.digests.copy(), self.hashes.copy()
-        for index, look in looks.items():
-            digests[index], hashes[index] = look.digest, look.hash
+        for index, other in others.items():
+            digests[index], hashes[index] = other.digest, other.hash
         return Fingerprints(
-            digests, hashes, {index: look.thumbnail for index, look in looks.items()}
+            digests, hashes, {index: other.thumbnail for index, other in others.items()}
         )
 
 
-class Look(NamedTuple):
-    """What tells a picture of more than 8 bits from others.
+class Fingerprint(NamedTuple):
+    """Of a picture of more than 8 bits.
 
     Attributes:
         digest: uint64, shape (2,): of its values.
@@ -54,15 +54,15 @@ class Look(NamedTuple):
     thumbnail: Thumbnail
 
 
-def look_of(digest: bytes, image: npt.NDArray[np.uint8]) -> Look:
-    """What tells a picture from others.
+def fingerprint_of(digest: bytes, image: npt.NDArray[np.uint8]) -> Fingerprint:
+    """Fingerprints a picture of more than 8 bits.
 
     Args:
         digest: 16 bytes, of its values.
         image: uint8, shape (height, width, channels): of all values that there are in the source.
     """
     (hash_,), (thumbnail,) = difference_hashes(image[np.newaxis]), thumbnails_of(image[np.newaxis])
-    return Look(np.frombuffer(digest, "<u8").astype(np.uint64), hash_, thumbnail)
+    return Fingerprint(np.frombuffer(digest, "<u8").astype(np.uint64), hash_, thumbnail)
 
 
 def fingerprints_of(images: ImageSource) -> Fingerprints:

@@ -129,12 +129,12 @@ def near_pairs(
     np.minimum.at(lowest, kind_of, split_of)
     np.maximum.at(highest, kind_of, split_of)
 
-    looks = _Thumbnails(images, thumbnails or {})
-    groups = _Groups.of(kind_of.astype(np.int64), split_of, looks)
+    read = _Thumbnails(images, thumbnails or {})
+    groups = _Groups.of(kind_of.astype(np.int64), split_of, read)
     found: list[Indices] = []
     count = 0
     for first, second in groups.candidates(_similar_kinds(kinds, lowest, highest)):
-        alike = looks.alike(first, second)
+        alike = read.alike(first, second)
         earlier, later = np.minimum(first, second)[alike], np.maximum(first, second)[alike]
         found.append(earlier * len(images) + later)
         count += len(earlier)

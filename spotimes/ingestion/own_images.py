@@ -20,11 +20,11 @@ from tqdm import tqdm
 from spotimes.dataset.image_file import BYTES_AT_ONCE, ImageFile, ImageWriter
 from spotimes.errors import InputError
 from spotimes.ingestion.fingerprints import (
+    Fingerprint,
     Fingerprints,
-    Look,
     concatenated,
+    fingerprint_of,
     fingerprints_of,
-    look_of,
 )
 from spotimes.ingestion.headers import Headers
 from spotimes.ingestion.labelled_files import AS_IT_IS, LabelledFiles, Reading, find
@@ -67,7 +67,7 @@ class _Read(NamedTuple):
     """What was made of a picture."""
 
     loaded: Loaded
-    look: Look | None
+    fingerprint: Fingerprint | None
 
 
 def read_folder(source: Path, wanted: Image, images_npy: Path, how: Reading = AS_IT_IS) -> Pictures:
@@ -161,7 +161,7 @@ class _Reader:
         def read(index: int) -> Values | str:
             path = self._files.paths[index]
             try:
-                with self._room(headers, index):
+                with self._pixels_of(headers, index):
                     return read_values(self._files.root / path, path, least_rows=self._least_rows)
             except InputError as error:
                 return str(error)
@@ -201,19 +201,19 @@ class _Reader:
             if index in headers.unreadable:
                 return headers.unreadable[index]
             try:
-                with self._room(headers, index):
-                    loaded, look = self._load(index, target), None
+                with self._pixels_of(headers, index):
+                    loaded, fingerprint = self._load(index, target), None
                     if index in digests:
                         same = by_all_values == target
                         other = loaded if same else self._load(index, by_all_values)
-                        look = look_of(digests[index], other.image)
-                    return _Read(loaded, look)
+                        fingerprint = fingerprint_of(digests[index], other.image)
+                    return _Read(loaded, fingerprint)
             except InputError as error:
                 return str(error)
 
         count = len(self._files.paths)
         fingerprints: list[Fingerprints] = []
-        looks: dict[int, Look] = {}
+        of_values: dict[int, Fingerprint] = {}
         missing_rows: dict[int, int] = {}
         black = np.zeros(target.shape, np.uint8)
         with ImageWriter(images_npy, (count, *target.shape)) as writer:
@@ -228,8 +228,8 @@ class _Reader:
                     block.append(found.loaded.image)
                     if found.loaded.missing_rows:
                         missing_rows[index] = found.loaded.missing_rows
-                    if found.look is not None:
-                        looks[index] = found.look
+                    if found.fingerprint is not None:
+                        of_values[index] = found.fingerprint
                 if len(block) == at_once or index == count - 1:
                     images = np.stack(block)
                     writer.append(images)
@@ -239,7 +239,7 @@ class _Reader:
             self._files,
             headers.without(unreadable),
             ImageFile(images_npy),
-            concatenated(fingerprints).with_looks(looks),
+            concatenated(fingerprints).replaced(of_values),
             wide,
             missing_rows,
         )
@@ -248,7 +248,7 @@ class _Reader:
         path = self._files.paths[index]
         return load(self._files.root / path, path, target, least_rows=self._least_rows)
 
-    def _room(self, headers: Headers, index: int) -> AbstractContextManager[None]:
+    def _pixels_of(self, headers: Headers, index: int) -> AbstractContextManager[None]:
         return self._budget.taken(int(headers.sizes[index].prod(dtype=np.int64)))
 
 

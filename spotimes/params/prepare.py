@@ -65,8 +65,8 @@ class Prepare(Frozen):
     Attributes:
         source: a catalog file or a folder of pictures, by its path from the repository's root.
         image: how its pictures are fitted.
-        leave_out: what is unusable ends prepare with an error, unless it is named here and so left
-            out: `unreadable` files, those that labels.csv names but that are `missing`,
+        leave_out: what is unusable ends prepare with an error, unless it is named here and so
+            excluded: `unreadable` files, those that labels.csv names but that are `missing`,
             `duplicates` (of the same picture all but one), and `near_duplicates` across splits,
             which otherwise are only reported. Of two in different splits the one in test stays,
             else the one in validation.

@@ -73,13 +73,13 @@ def _arabic_forms() -> dict[str, dict[str, str]]:
 def _joined(text: str) -> str:
     letters = _LETTER.findall(text)
     # Letters join across the marks on them.
-    places = [place for place, each in enumerate(letters) if not unicodedata.combining(each[0])]
-    forms = [_arabic_forms().get(letters[place], {}) for place in places]
+    indices = [index for index, each in enumerate(letters) if not unicodedata.combining(each[0])]
+    forms = [_arabic_forms().get(letters[index], {}) for index in indices]
     joins = ["<initial>" in first and "<final>" in second for first, second in pairwise(forms)]
-    for place, own, around in zip(
-        places, forms, zip([False, *joins], [*joins, False], strict=True), strict=True
+    for index, own, around in zip(
+        indices, forms, zip([False, *joins], [*joins, False], strict=True), strict=True
     ):
-        letters[place] = own.get(_FORMS[around], letters[place])
+        letters[index] = own.get(_FORMS[around], letters[index])
     return "".join(letters)
 
 
@@ -107,20 +107,20 @@ def _levels(text: Sequence[str]) -> list[int]:
     kinds = [_KINDS.get(unicodedata.bidirectional(each), "") for each in text]
     base = next(kind for kind in kinds if kind in {"L", "R"})
     last, is_arabic = base, False
-    for place, kind in enumerate(kinds):
+    for index, kind in enumerate(kinds):
         if kind in {"L", "R"}:
-            last, is_arabic = kind, unicodedata.bidirectional(text[place]) == "AL"
+            last, is_arabic = kind, unicodedata.bidirectional(text[index]) == "AL"
         elif kind == "number" and last == "L":
-            kinds[place] = "L"
+            kinds[index] = "L"
         elif kind == "separator":  # `1-2` is a number, but not among Arabic letters
-            around = [*kinds[place - 1 : place], *kinds[place + 1 : place + 2]]
+            around = [*kinds[index - 1 : index], *kinds[index + 1 : index + 2]]
             is_within = around[1:] == ["number"] and around[0] in {"number", "L"} and not is_arabic
-            kinds[place] = kinds[place - 1] if is_within else ""
+            kinds[index] = kinds[index - 1] if is_within else ""
     sides = ["R" if kind == "number" else kind for kind in kinds]
     levels = []
-    for place, kind in enumerate(kinds):
-        before = next(filter(None, sides[place::-1]), base)
-        after = next(filter(None, sides[place:]), base)
+    for index, kind in enumerate(kinds):
+        before = next(filter(None, sides[index::-1]), base)
+        after = next(filter(None, sides[index:]), base)
         side = before if before == after else base
         deepest = kind == "number" or (base == "R" and side == "L")
         levels.append(2 if deepest else int(side == "R"))

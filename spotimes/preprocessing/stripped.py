@@ -1,4 +1,4 @@
-"""Picture files without what their pixels do not hang on.
+"""Picture files without what their pixels do not depend on.
 
 Texts, colour profiles, thumbnails and notes can be damaged, unpack to gigabytes, or break a limit
 of the decoder's, while the pixels are sound. So the decoder is shown none of them. Of EXIF and XMP
@@ -32,7 +32,7 @@ _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
 
 
 class Stripped(NamedTuple):
-    """A picture file without what its pixels do not hang on.
+    """A picture file without what its pixels do not depend on.
 
     Attributes:
         stream: the rest, as a file of the same format.
@@ -57,7 +57,7 @@ class _Found(NamedTuple):
 
 
 def strip(name: str, stream: IO[bytes], filler: int = 0, tail: bytes = b"") -> Stripped:
-    """Leaves out what the pixels do not hang on.
+    """Drops what the pixels do not depend on.
 
     Args:
         name: of the file's format.
@@ -91,8 +91,8 @@ def _orientation(found: _Found) -> int:
         value = tiff.exif_orientation(found.exif) if found.turned is None else found.turned
     except Exception:  # it is damaged, and the pixels may still be sound
         return UPRIGHT
-    if value is None and (told := _XMP_ORIENTATION.search(found.xmp)):
-        value = int(told[1])
+    if value is None and (digit := _XMP_ORIENTATION.search(found.xmp)):
+        value = int(digit[1])
     return value if value is not None and 1 <= value <= 8 else UPRIGHT
 
 

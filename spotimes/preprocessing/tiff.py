@@ -15,7 +15,7 @@ UPRIGHT = 1  # as EXIF numbers orientations, 1 to 8
 
 MAX_STRIPS = 65_536  # each costs time; cameras and editors write one for every few rows
 MAX_ENTRIES = 65_535
-MAX_VALUE = 1 << 20  # bytes of a tag that pixels hang on; a palette of 16 bits has 393,216
+MAX_VALUE = 1 << 20  # bytes of a tag that pixels depend on; a palette of 16 bits has 393,216
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _SIZES |= {16: 8, 17: 8, 18: 8}
@@ -24,7 +24,7 @@ _WHOLE_NUMBERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 16: "Q"}
 _COMPRESSION = 259
 _RAW, _OLD_JPEG = 1, 6
 _OFFSETS, _COUNTS = (273, 324), (279, 325)  # of strips, of tiles
-# Tags that pixels hang on.
+# Tags that pixels depend on.
 _PIXELS = frozenset(
     {256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325}
     | {332, 338, 339, 347, *range(512, 522), 529, 530, 531, 532, 50674}
@@ -87,7 +87,7 @@ class Directory(NamedTuple):
 
 
 class StrippedTiff(NamedTuple):
-    """A TIFF file's first page, without what its pixels do not hang on.
+    """A TIFF file's first page, without what its pixels do not depend on.
 
     Attributes:
         parts: the file and, behind it, a directory without metadata.
@@ -157,7 +157,7 @@ def exif_orientation(exif: bytes) -> int | None:
 
 
 def strip_tiff(stream: IO[bytes], size: int) -> StrippedTiff:
-    """Leaves out what the pixels of the first page do not hang on.
+    """Drops what the pixels of the first page do not depend on.
 
     Otherwise Pillow would hold the bytes of all tags, and libtiff likewise: of 65,535 tags which
     share the bytes of a file of 1 MiB, 64 GiB.

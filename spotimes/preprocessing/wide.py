@@ -65,18 +65,18 @@ def white_is_zero(picture: Opened) -> bool:
 
 
 def values_of(picture: Opened, file: ImageFile) -> Values:
-    """Looks at all values.
+    """The extremes and the digest of all values.
 
     Args:
-        picture: The file as it was opened.
-        file: The same with its pixels.
+        picture: the file as it was opened.
+        file: the same with its pixels.
     """
     # It loads OpenSSL, 5 MB, and only prepare comes here.
     from hashlib import blake2b  # noqa: PLC0415
 
     low, high, digest = np.inf, -np.inf, blake2b(digest_size=16)
-    told = (file.size, picture.orientation, white_is_zero(picture), _key(file))
-    digest.update(repr(told).encode())
+    described = (file.size, picture.orientation, white_is_zero(picture), _key(file))
+    digest.update(repr(described).encode())
     for numbers, alpha in _bands(picture, file):
         digest.update(numbers.astype("<f8").tobytes() + (alpha.tobytes() if alpha else b""))
         finite = numbers[np.isfinite(numbers)]
@@ -93,8 +93,8 @@ def in_eight_bits(picture: Opened, file: ImageFile, chosen: Range) -> Image.Imag
     What is no number becomes black.
 
     Args:
-        picture: The file as it was opened.
-        file: The same with its pixels.
+        picture: the file as it was opened.
+        file: the same with its pixels.
         chosen: The values that become black and white.
 
     Returns:
@@ -156,7 +156,7 @@ def _bands(picture: Opened, file: ImageFile) -> Iterator[tuple[Numbers, Image.Im
 
 
 def _other_half(picture: Opened) -> ImageFile | None:
-    """What Pillow leaves out of pixels: decoded as if their bytes were in the other order."""
+    """The bytes of pixels that Pillow drops: decoded as if their bytes were in the other order."""
     found = _COLOUR.fullmatch(picture.coding)
     if found:
         order = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}

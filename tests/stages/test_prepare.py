@@ -383,7 +383,7 @@ def test_what_is_excluded_is_named(
     assert sum(metrics["images"].values()) == 36
 
 
-def test_missing_files_are_left_out_by_name(run: Prepare, pets: Path) -> None:
+def test_missing_files_are_excluded_by_name(run: Prepare, pets: Path) -> None:
     there = [f"{path.relative_to(pets)},{path.parent.name}" for path in sorted(pets.rglob("*.png"))]
     lost = [f"cat/lost{number}.png,cat" for number in range(12)]
     (pets / "labels.csv").write_text("\n".join(["path,label", *there, *lost]))
@@ -412,10 +412,10 @@ def test_how_a_folder_was_understood_is_told(
         (pets / name).rename(training / name)
     write_params(source=str(pets))
     prepare.main()
-    told = "train is training_set/, test is test_set/test_set/"
-    assert f"\nfolders: {told}\n" in capsys.readouterr().out
+    layout = "train is training_set/, test is test_set/test_set/"
+    assert f"\nfolders: {layout}\n" in capsys.readouterr().out
     report = json.loads(Path("data/report.json").read_text())
-    assert report["layout"] == [told]
+    assert report["layout"] == [layout]
     assert report["images"]["cat"] == {"train": 9, "validation": 1, "test": 2}
 
 

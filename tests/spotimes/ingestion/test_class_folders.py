@@ -66,7 +66,7 @@ def test_splits_under_other_names(
 
 
 @pytest.mark.parametrize(
-    ("paths", "told"),
+    ("paths", "reported"),
     [
         (["train/1.png", "bus/1.png"], "train is a class, as there are pictures"),
         (["Train/1.png", "train/2.png", "bus/1.png"], "Train and train are classes, as"),
@@ -75,11 +75,11 @@ def test_splits_under_other_names(
         (["train/1.png", "train/steam/2.png", "bus/a/1.png"], "train is a class, as"),
     ],
 )
-def test_a_class_may_be_named_as_a_split(tmp_path: Path, paths: list[str], told: str) -> None:
+def test_a_class_may_be_named_as_a_split(tmp_path: Path, paths: list[str], reported: str) -> None:
     files = find(filled(tmp_path, paths))
     assert listing(files) == [(-1, path.split("/")[0], path) for path in sorted(paths)]
     (layout,) = files.notes.layout
-    assert layout.startswith(told)
+    assert layout.startswith(reported)
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def test_files_that_are_missing_are_listed_at_once(tmp_path: Path) -> None:
     assert ", 10.png (line 12) and 1 more; paths are" in fault(root)
 
 
-def test_missing_files_can_be_left_out(tmp_path: Path) -> None:
+def test_missing_files_can_be_excluded(tmp_path: Path) -> None:
     csv = "path,label\na.png,cat\nlost.png,cat\nb.png,dog\nx/y.png,dog\n"
     files = find(listed(tmp_path, csv), Reading(leave_out_missing=True))
     assert files.paths == ["a.png", "b.png"]

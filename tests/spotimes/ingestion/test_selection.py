@@ -5,7 +5,7 @@ import pytest
 
 from spotimes.dataset.prepared import Split, SplitName
 from spotimes.errors import InputError
-from spotimes.ingestion.fingerprints import look_of
+from spotimes.ingestion.fingerprints import fingerprint_of
 from spotimes.ingestion.selection import select
 from spotimes.ingestion.split import EXCLUDED, TEST, TRAIN, VALIDATION
 from spotimes.params.prepare import Prepare
@@ -171,9 +171,11 @@ def test_a_given_split_of_which_nothing_is_left_is_refused(images: Any, what: st
 
 
 def judged_by(source: Any, images: Any) -> Any:
-    """A source whose pictures are told apart by other images than its own."""
-    looks = {index: look_of(bytes([index] * 16), image) for index, image in enumerate(images)}
-    return source._replace(fingerprints=source.fingerprints.with_looks(looks))
+    """A source whose pictures are compared by other images than its own."""
+    others = {
+        index: fingerprint_of(bytes([index] * 16), image) for index, image in enumerate(images)
+    }
+    return source._replace(fingerprints=source.fingerprints.replaced(others))
 
 
 def test_pictures_whose_images_lost_what_tells_them_apart_are_no_copies(images: Any) -> None:

@@ -155,9 +155,9 @@ def test_extreme_shapes(size: tuple[int, int], resize: Resize) -> None:
             continue
         assert (filled | ~result.any(axis=2)).all()
         rows, columns = np.flatnonzero(filled.any(axis=1)), np.flatnonzero(filled.any(axis=0))
-        for places, length in ((rows, height), (columns, width)):
-            assert places[0] == (length - len(places)) // 2
-            assert (np.diff(places) == 1).all()
+        for indices, length in ((rows, height), (columns, width)):
+            assert indices[0] == (length - len(indices)) // 2
+            assert (np.diff(indices) == 1).all()
         assert len(rows) == height or len(columns) == width
 
 
@@ -177,8 +177,8 @@ def test_an_unknown_colour_or_resize_is_an_error(real: Image.Image) -> None:
     ],
 )
 def test_the_bytes_are_those_that_networks_were_trained_with(resize: Resize, digest: str) -> None:
-    places = np.arange(3 * 131 * 97)
-    image = (places * places // 7 % 256).astype(np.uint8).reshape(97, 131, 3)
+    indices = np.arange(3 * 131 * 97)
+    image = (indices * indices // 7 % 256).astype(np.uint8).reshape(97, 131, 3)
     content = io.BytesIO(encoded(Image.fromarray(image), "PNG"))
     result = load_image(content, "here", Target(40, 48, "rgb", resize))
     assert hashlib.sha256(result.tobytes()).hexdigest() == digest

@@ -207,7 +207,7 @@ def test_a_picture_without_metadata_is_read_as_it_is() -> None:
 
 
 XMP = b'<rdf:Description tiff:Orientation="6"/>'
-TOLD: dict[str, Callable[[], bytes]] = {
+ORIENTED: dict[str, Callable[[], bytes]] = {
     "PNG, text of ImageMagick's": lambda: with_chunks(
         b"",
         chunk(
@@ -231,9 +231,9 @@ TOLD: dict[str, Callable[[], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("name", TOLD)
-def test_an_orientation_is_found_wherever_it_is_told(name: str) -> None:
-    assert read_header(io.BytesIO(TOLD[name]()), "here")[:2] == (32, 48)
+@pytest.mark.parametrize("name", ORIENTED)
+def test_an_orientation_is_found_wherever_it_stands(name: str) -> None:
+    assert read_header(io.BytesIO(ORIENTED[name]()), "here")[:2] == (32, 48)
 
 
 def test_of_a_picture_with_both_exif_is_believed() -> None:

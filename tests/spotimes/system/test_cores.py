@@ -88,7 +88,7 @@ def test_a_quota_of_version_1(
 
 
 @pytest.mark.parametrize(
-    ("threads", "used", "told"),
+    ("threads", "used", "reported"),
     [
         (1, 1, ""),
         (8, 8, ""),
@@ -96,10 +96,10 @@ def test_a_quota_of_version_1(
     ],
 )
 def test_no_more_threads_than_cores(
-    system: Path, capsys: pytest.CaptureFixture[str], threads: int, used: int, told: str
+    system: Path, capsys: pytest.CaptureFixture[str], threads: int, used: int, reported: str
 ) -> None:
     assert cores.at_most_allowed(threads, "--threads", "so be it") == used
-    assert capsys.readouterr() == ("", told)
+    assert capsys.readouterr() == ("", reported)
 
 
 def test_a_single_core_is_reported_in_the_singular(
