@@ -1,1 +1,1 @@
-"""What the stages and the tests share: one concept a file."""
+"""The library of the stages and the app; CONTRIBUTING.md lists its packages, floor by floor."""

@@ -1,1 +1,1 @@
-"""The classifier over HTTP."""
+"""The classifier over HTTP: `application` has the routes, and openapi.json describes them."""

@@ -1,4 +1,4 @@
-"""Which files of a folder are meant as pictures: all but those that these names tell apart.
+"""Which files of a folder are meant as pictures: all but those whose names say otherwise.
 
 `prepare` and the app on the device both go by them, so that a suffix decides in neither: whether a
 file is a picture, its content says.

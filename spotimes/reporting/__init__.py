@@ -1,1 +1,1 @@
-"""The same for people: plots, the report, the model card."""
+"""What evaluate measured, for people: plots, the report, the model card."""
