@@ -14,7 +14,7 @@ from spotimes.evaluation.metrics import (
     Training,
 )
 from spotimes.figures import ACCURACIES, FIGURES, FILE_PARTS
-from spotimes.pixels import Normalization
+from spotimes.pixels import Normalization, colour_of
 from spotimes.reporting.markdown import escaped
 
 
@@ -76,7 +76,7 @@ classes, quantized to full INT8 for devices that have only a CPU.
 def _use(image_shape: Sequence[int], card: Card, normalization: Normalization) -> str:
     height, width, channels = image_shape
     name, names = escaped(card.name), ", ".join(map(escaped, card.class_names))
-    colours = {1: "grey", 3: "RGB"}.get(channels, f"{channels} channels")
+    colour = {"rgb": "RGB", "grey": "grey"}[colour_of(channels)]
     return f"""
 ## Intended use and limits
 
@@ -94,7 +94,7 @@ from with images of your own.
 
 | | |
 | --- | --- |
-| image | uint8, {colours}, {width} x {height}, shape [1, {height}, {width}, {channels}] |
+| image | uint8, {colour}, {width} x {height}, shape [1, {height}, {width}, {channels}] |
 | INT8 input | int8, exactly `pixel - 128` |
 | FP32 input | float32, `{normalization}` |
 | output | [1, {len(card.class_names)}], the softmax; INT8: `(value - zero_point) * scale` |
