@@ -16,25 +16,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    ProcessCollector,
-    generate_latest,
-)
+from prometheus_client import generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import info
 from app.server import inference_protocol as protocol
 from app.server.limits import Gate, Limits
+from app.server.middleware import NAME, Measures, Observed
 from app.server.refusal import RefusalError, busy
 from app.server.upload import picture_in
 from spotimes.errors import InputError, TooManyPixelsError
@@ -43,7 +37,6 @@ from spotimes.preprocessing.decode import decode_image, read_header
 from spotimes.preprocessing.picture_files import TITLES, is_left_behind
 from spotimes.preprocessing.resize import resize_image
 
-NAME = "spotimes"
 VERSION = "1"  # of the one model that is served
 PAGE = Path(__file__).parent / "page"
 OPENAPI = Path(__file__).parent / "openapi.json"
@@ -51,17 +44,6 @@ FILES = {
     "page.css": "text/css",
     "page.js": "text/javascript",
 }
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-    "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
-HEADERS = [
-    (b"content-security-policy", POLICY.encode()),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cache-control", b"no-cache"),
-]
 
 
 class Seen(NamedTuple):
@@ -70,67 +52,6 @@ class Seen(NamedTuple):
     width: int
     height: int
     pixels: npt.NDArray[np.uint8]
-
-
-class Measures:
-    """What /metrics reports."""
-
-    def __init__(self, gate: Gate) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        self.requests = Counter(
-            f"{NAME}_requests", "Requests answered.", ["route", "status"], registry=self.registry
-        )
-        self.seconds = Histogram(
-            f"{NAME}_request_seconds",
-            "From a request's first byte to its answer's last.",
-            ["route"],
-            registry=self.registry,
-            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
-        )
-        self.images = Counter(f"{NAME}_images", "Images classified.", registry=self.registry)
-        self.inference = Histogram(
-            f"{NAME}_inference_seconds",
-            "The network's time for the images of a request.",
-            registry=self.registry,
-            buckets=(5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 1),
-        )
-        for name, text, value in (
-            ("requests_in", "Requests being read or answered.", lambda: gate.requests),
-            ("buffered_bytes", "Bytes of their bodies.", lambda: gate.buffered),
-        ):
-            Gauge(f"{NAME}_{name}", text, registry=self.registry).set_function(value)
-
-
-class Observed:
-    """Middleware that counts and times requests by route, and sets the headers of every answer."""
-
-    def __init__(self, app: ASGIApp, measures: Measures) -> None:
-        self.app = app
-        self.measures = measures
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        began, status = time.perf_counter(), 500
-
-        async def sending(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = int(message["status"])
-                message["headers"] = [*message["headers"], *HEADERS]
-            await send(message)
-
-        try:
-            await self.app(scope, receive, sending)
-        finally:
-            # The endpoint's name, since the paths that clients ask for are without bound.
-            endpoint = scope.get("endpoint")
-            route = getattr(endpoint, "__name__", "none")
-            self.measures.requests.labels(route, status).inc()
-            self.measures.seconds.labels(route).observe(time.perf_counter() - began)
 
 
 class Service:
