@@ -133,14 +133,16 @@ def _side(side: int, window: int, stride: int, padding: int) -> int:
 
 
 def dense(inputs: Sequence[Tensor], output: Tensor, options: Any) -> Cost:
-    """A dense layer, its weights (out, in)."""
-    features, weights, bias = _of(inputs, 3)
+    """A dense layer, its weights (out, in); its bias may be missing."""
+    features, weights, *bias = inputs if len(inputs) == 2 else _of(inputs, 3)
     _require(
         len(features.shape) == len(weights.shape) == 2 and features.shape[1] == weights.shape[1],
         "its weights have not the input's features",
     )
     _check_shape(output, (features.shape[0], weights.shape[0]))
-    _check_weights(features, weights, bias, output, channels=weights.shape[0], axis=0)
+    _check_weights(
+        features, weights, bias[0] if bias else None, output, channels=weights.shape[0], axis=0
+    )
     _check_activation(options)
     return Cost(features.elements * max(weights.shape[0], AT_ONCE))
 
@@ -239,16 +241,22 @@ def _check_activations(*tensors: Tensor) -> None:
 
 
 def _check_weights(
-    features: Tensor, weights: Tensor, bias: Tensor, output: Tensor, *, channels: int, axis: int
+    features: Tensor,
+    weights: Tensor,
+    bias: Tensor | None,
+    output: Tensor,
+    *,
+    channels: int,
+    axis: int,
 ) -> None:
-    _require(weights.values is not None and bias.values is not None, "its weights are no constants")
-    _require(bias.shape == (channels,), f"its bias has not {channels} values")
+    _require(weights.values is not None, "its weights are no constants")
     _check_activations(features, output)
     wanted = ("float32", "float32") if features.dtype == "float32" else ("int8", "int32")
-    _require(
-        (weights.dtype, bias.dtype) == wanted,
-        f"its weights and bias are not {' and '.join(wanted)}",
-    )
+    _require(weights.dtype == wanted[0], f"its weights are not {wanted[0]}")
+    if bias is not None:
+        _require(bias.values is not None, "its weights are no constants")
+        _require(bias.shape == (channels,), f"its bias has not {channels} values")
+        _require(bias.dtype == wanted[1], f"its bias is not {wanted[1]}")
     if features.dtype == "float32":
         return
     count = len(weights.scale)

@@ -23,6 +23,7 @@ MOST_STEPS = 10**10  # multiply-accumulates of an inference: 1 to 4 s on a Zen 1
 # What the runtime makes of other entries of metadata, such as the order of operators, is its own.
 METADATA = {"min_runtime_version", "CONVERSION_METADATA", "TFLITE_METADATA"}
 SMALLEST_SCALE, LARGEST_SCALE = 2.0**-60, 2.0**60
+NO_TENSOR = -1  # an index for an input that is optional
 _NONE = np.empty(0)
 
 
@@ -150,7 +151,7 @@ def _check_graph(reader: Reader, model: Any, tensors: Sequence[Tensor], held: in
         options = None
         if operator.builtin_options is not None:
             options = reader.table(operator.builtin_options, kind.options, where)
-        sources = _indices(operator.inputs, tensors, f"{where}: its inputs", distinct=False)
+        sources = _indices(_given(operator, kind), tensors, f"{where}: its inputs", distinct=False)
         if not known.issuperset(sources):
             raise DamagedError(f"{where}: an input of it is not computed before")
         targets = _indices(operator.outputs, tensors, f"{where}: its outputs")
@@ -171,6 +172,14 @@ def _check_graph(reader: Reader, model: Any, tensors: Sequence[Tensor], held: in
             raise DamagedError(f"an inference takes more than {MOST_STEPS:,} steps")
     if not computed.issuperset(_indices(graph.outputs, tensors, "the outputs")):
         raise DamagedError("an output of the model is not computed")
+
+
+def _given(operator: Any, kind: Kind) -> npt.NDArray[np.int32] | None:
+    """An operator's inputs without a bias that is left out, as the converter leaves out zeros."""
+    inputs: npt.NDArray[np.int32] | None = operator.inputs
+    if kind.name == "FULLY_CONNECTED" and inputs is not None and inputs[2:].tolist() == [NO_TENSOR]:
+        return inputs[:2]
+    return inputs
 
 
 def _kind(code: Any, where: str) -> Kind:

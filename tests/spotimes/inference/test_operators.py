@@ -117,7 +117,7 @@ def with_option(kind: str, **fields: Any) -> Any:
         ("CONV_2D", with_one("CONV_2D", -1, scale=np.array([1e-12])), "scale is too small"),
         ("CONV_2D", with_one("CONV_2D", 0, values=NONE), "a constant where none is expected"),
         ("CONV_2D", with_one("CONV_2D", 1, values=None), "its weights are no constants"),
-        ("CONV_2D", with_one("CONV_2D", 1, dtype="int32"), "are not int8 and int32"),
+        ("CONV_2D", with_one("CONV_2D", 1, dtype="int32"), "its weights are not int8"),
         ("CONV_2D", with_one("CONV_2D", 1, scale=NONE), "have not one scale, nor 4"),
         ("CONV_2D", with_one("CONV_2D", 1, axis=1), "have not one scale, nor 4"),
         ("CONV_2D", with_one("CONV_2D", 1, zero_point=np.ones(4)), "zero points other than 0"),
@@ -152,3 +152,12 @@ def test_a_kernel_larger_than_the_image_fits_with_padding_alone() -> None:
     check("CONV_2D", [image, kernel, bias], computed(1, 1, 2, 4), CONV)
     with pytest.raises(DamagedError, match="its kernel is larger than its input"):
         check("CONV_2D", [image, kernel, bias], computed(1, 1, 2, 4), CONV | {"padding": 1})
+
+
+def test_a_dense_layers_bias_may_be_missing() -> None:
+    features, kernel, _ = FULLY[0]
+    check("FULLY_CONNECTED", [features, kernel], FULLY[1], FULLY[2])
+    with pytest.raises(DamagedError, match="it has 1 inputs, not 3"):
+        check("FULLY_CONNECTED", [features], FULLY[1], FULLY[2])
+    with pytest.raises(DamagedError, match="it has 2 inputs, not 3"):
+        check("CONV_2D", CONV_2D[0][:2], CONV_2D[1], CONV_2D[2])
