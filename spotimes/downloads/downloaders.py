@@ -116,7 +116,7 @@ def _reason(error: requests.RequestException) -> str:
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"HTTP {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "broke off before its end"
+        return "the connection broke off"
     cause = _cause(error)
     # "HTTPSConnection(host=..., port=443): Failed to resolve ..." repeats what the URL says.
     return str(getattr(cause, "reason", cause)).split("): ", 1)[-1]

@@ -21,7 +21,7 @@ def test_it_times_both_interleaved(app: Callable[..., Ended], kind: str) -> None
 
 
 @pytest.mark.parametrize("forced", [False, True])
-def test_more_threads_than_cores_are_told_and_used_if_forced(
+def test_more_threads_than_cores_are_reported_and_used_if_forced(
     app: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch, forced: bool
 ) -> None:
     monkeypatch.setattr(cores, "allowed", lambda: 1)

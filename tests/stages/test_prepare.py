@@ -267,7 +267,7 @@ def test_a_fault_gives_one_line_and_leaves_what_was_there(
     assert written() == before
 
 
-def test_another_pillow_is_told(run: Prepare, tiny: dict[str, Any], monkeypatch: Any) -> None:
+def test_another_pillow_is_reported(run: Prepare, tiny: dict[str, Any], monkeypatch: Any) -> None:
     monkeypatch.setattr("spotimes.system.packages.version", lambda _: "1.0")
     last_line = run(status=2).splitlines()[-1]
     assert last_line.startswith(f"prepare: pillow: params.yaml wants version {version('pillow')}, ")
@@ -344,7 +344,7 @@ def test_files_that_are_cut_off_are_refused_or_used(
     assert f"  cat/long.jpg: {missing}\n" in capsys.readouterr().out
 
 
-def test_of_values_of_more_than_8_bits_it_tells_the_range(
+def test_of_values_of_more_than_8_bits_it_reports_the_range(
     run: Prepare, pets: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for path in pets.rglob("*.png"):
@@ -399,7 +399,7 @@ def test_missing_files_are_excluded_by_name(run: Prepare, pets: Path) -> None:
     assert json.loads(Path("metrics/prepare.json").read_text())["excluded"] == 12
 
 
-def test_how_a_folder_was_understood_is_told(
+def test_how_a_folder_was_understood_is_reported(
     run: Prepare, pets: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     training, test = pets / "training_set", pets / "test_set/test_set"

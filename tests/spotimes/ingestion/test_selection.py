@@ -178,7 +178,7 @@ def judged_by(source: Any, images: Any) -> Any:
     return source._replace(fingerprints=source.fingerprints.replaced(others))
 
 
-def test_pictures_whose_images_lost_what_tells_them_apart_are_no_copies(images: Any) -> None:
+def test_pictures_whose_images_lost_what_distinguishes_them_are_no_copies(images: Any) -> None:
     """As those of 12 bits in files of 16, whose images have 16 levels."""
     dark = images // 64
     dark[20], dark[22] = dark[0], dark[2]
@@ -189,7 +189,7 @@ def test_pictures_whose_images_lost_what_tells_them_apart_are_no_copies(images: 
     assert (selection.exact, selection.near.tolist()) == ([], [])
 
 
-def test_near_copies_are_found_by_what_tells_pictures_apart(images: Any) -> None:
+def test_near_copies_are_found_by_what_distinguishes_pictures(images: Any) -> None:
     alike = images.copy()
     alike[20:] = images[:4]
     alike[20:, :4, :4] ^= 1

@@ -29,7 +29,7 @@ def brands(*names: bytes) -> bytes:
 @pytest.mark.parametrize(
     "names", [[b"heic", b"mif1"], [b"mif1", b"heic"], [b"msf1", b"hevc"], [b"heix"], [b"mif1"]]
 )
-def test_without_its_package_the_file_is_told_what_it_is(
+def test_without_its_package_the_message_says_what_the_file_is(
     names: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)  # as if it were not installed

@@ -1,12 +1,10 @@
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from spotimes.system import cores
-from tests.project import ROOT
+from tests.programs import output_of
 
 PERIOD = 100_000
 
@@ -36,14 +34,7 @@ def of_version_1(folder: Path, quota: int) -> None:
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system has no affinity")
 def test_those_of_the_affinity() -> None:
     first = min(os.sched_getaffinity(0))
-    program = (
-        f"import os; os.sched_setaffinity(0, [{first}]); "
-        "from spotimes.system import cores; print(cores.allowed())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert (done.stdout, done.stderr) == ("1\n", "")
+    assert output_of("allowed_cores", first) == "1\n"
 
 
 def test_those_of_the_machine_where_nothing_else_is_known(
