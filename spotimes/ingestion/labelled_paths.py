@@ -6,7 +6,7 @@ ByClass = dict[str, list[str]]
 
 
 class Notes(NamedTuple):
-    """What there is to tell of how a folder was read.
+    """How a folder was read, as far as it is to be reported.
 
     Attributes:
         ignored: relative paths of what is not meant as data, unprintable characters escaped. An
@@ -27,7 +27,7 @@ class LabelledPaths(NamedTuple):
     Attributes:
         splits: for each split (an index into `SPLITS`, or `NOT_GIVEN`) the pictures by class.
         groups: by a picture's path, the name of the group that it is of.
-        notes: what there is to tell of it.
+        notes: of how they were found.
     """
 
     splits: dict[int, ByClass]

@@ -63,7 +63,7 @@ def read_labels_csv(root: Path, *, leave_out_missing: bool = False) -> LabelledP
             line_of_missing[path] = line
             continue
         splits.setdefault(split, {}).setdefault(name, []).append(path)
-        # What Unicode or a blank tells apart is the same to whoever wrote it.
+        # What differs by Unicode's forms or a blank is the same to whoever wrote it.
         if group := unicodedata.normalize("NFC", values.get("group", "").strip()):
             groups[path] = checked_name(group, f"{here}: group")
     if line_of_missing and not leave_out_missing:

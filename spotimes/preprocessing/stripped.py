@@ -204,7 +204,7 @@ def _jpeg(stream: IO[bytes], size: int) -> _Found:
 
 
 def _tells_colours(marker: int, body: bytes) -> bool:
-    """Whether libjpeg tells from the segment what its components are."""
+    """Whether libjpeg reads from the segment what its components are."""
     jfif = marker == 0xE0 and len(body) >= 14 and body.startswith(b"JFIF\0")
     return jfif or (marker == 0xEE and len(body) >= 12 and body.startswith(b"Adobe"))
 

@@ -145,7 +145,7 @@ def read_directory(stream: IO[bytes]) -> Directory:
 
 
 def exif_orientation(exif: bytes) -> int | None:
-    """The orientation that EXIF tells, if any.
+    """The orientation that EXIF gives, if any.
 
     Raises:
         ValueError: it is damaged.
