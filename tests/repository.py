@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -46,6 +47,29 @@ def committed_architecture() -> Architecture:
     network = load_group("network", Network, ROOT / PARAMS_FILE)
     card = load_backbone_card(ROOT / network.backbone.card)
     return architecture(network, card.backbone)
+
+
+def prepare_group(source: str, **changes: object) -> dict[str, Any]:
+    """The group `prepare` of params.yaml, which takes a quarter of the images for each split."""
+    group: dict[str, Any] = {
+        "source": source,
+        "image": {
+            "height": None,
+            "width": None,
+            "colour": None,
+            "resize": "squash",
+            "range": "type",
+        },
+        "leave_out": [],
+        "truncated": "refuse",
+        "split_folders": True,
+        "group": None,
+        "test_fraction": 0.25,
+        "validation_fraction": 0.25,
+        "images_per_class": None,
+        "seed": 1,
+    }
+    return group | changes
 
 
 def network_group(network: Architecture) -> dict[str, object]:

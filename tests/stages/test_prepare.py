@@ -10,7 +10,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,24 +25,13 @@ from stages import prepare
 from tests.folders import write_folder
 from tests.pictures import drawn
 from tests.project import ROOT
-from tests.repository import link_cards, network_group, save_params
+from tests.repository import link_cards, network_group, prepare_group, save_params
 
 pytestmark = pytest.mark.slow
 
 CIFAR10 = ROOT / "data/catalog/cifar10.yaml"
 BATCHES = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
-GROUP = {
-    "source": "tiny.yaml",
-    "image": {"height": None, "width": None, "colour": None, "resize": "squash", "range": "type"},
-    "leave_out": [],
-    "truncated": "refuse",
-    "split_folders": True,
-    "group": None,
-    "test_fraction": 0.25,
-    "validation_fraction": 0.1,
-    "images_per_class": None,
-    "seed": 1,
-}
+GROUP = prepare_group("tiny.yaml", validation_fraction=0.1)
 
 Prepare = Callable[..., str]
 
@@ -299,7 +288,7 @@ def pets(repo: Path, cifar10: dict[SplitName, Split], card: Card) -> Path:
 
 
 def test_prepares_a_folder(run: Prepare, pets: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run(source=str(pets), image=GROUP["image"] | {"resize": "fit_longest"})  # type: ignore[operator]
+    run(source=str(pets), image=GROUP["image"] | {"resize": "fit_longest"})
     card = load_card(Path("data/prepared"))
     assert (card.name, card.class_names) == ("mes bêtes", ["cat", "dog", "frog"])
     assert card.resize == "fit_longest"
@@ -350,7 +339,7 @@ def test_of_values_of_more_than_8_bits_it_reports_the_range(
     for path in pets.rglob("*.png"):
         grey = np.asarray(Image.open(path).convert("L"))
         Image.fromarray(grey.astype(np.uint16) * 16).save(path)
-    image = cast(dict[str, Any], GROUP["image"])
+    image = GROUP["image"]
     levels = {}
     for wanted in ("type", "data", [0, 4080]):
         write_params(source=str(pets), image=image | {"range": wanted})

@@ -24,25 +24,14 @@ from spotimes.downloads.remote_file import File
 from spotimes.ingestion.catalog import Canonical
 from stages import prepare
 from tests.project import ROOT
-from tests.repository import link_cards, network_group, save_params
+from tests.repository import link_cards, network_group, prepare_group, save_params
 
 pytestmark = pytest.mark.slow
 
 EXAMPLES = re.findall(
     r"^    mirrors:\n(?:    .*\n)+", (ROOT / "docs/own-images.md").read_text(), re.MULTILINE
 )
-GROUP = {
-    "source": "card.yaml",
-    "image": {"height": None, "width": None, "colour": None, "resize": "squash", "range": "type"},
-    "leave_out": [],
-    "truncated": "refuse",
-    "split_folders": True,
-    "group": None,
-    "test_fraction": 0.25,
-    "validation_fraction": 0.25,
-    "images_per_class": None,
-    "seed": 1,
-}
+GROUP = prepare_group("card.yaml")
 
 
 def example(name: str) -> list[dict[str, Any]]:

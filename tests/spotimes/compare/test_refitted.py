@@ -1,5 +1,4 @@
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from spotimes.errors import InputError
 from spotimes.inference.contract import Contract
 from spotimes.preprocessing.resize import Target, load_image
 from tests.folders import write_folder
-from tests.repository import save_params
+from tests.repository import prepare_group, save_params
 
 NAMES = ("cat", "dog", "frog")
 
@@ -26,25 +25,7 @@ def folder(
         write_folder(tmp_path / "pictures" / name, cifar10["train"], card.class_names, 4)
     for index, path in enumerate(sorted((tmp_path / "pictures/train").rglob("*.png"))):
         Image.open(path).rotate(90 + index).save(path)
-    prepare: dict[str, Any] = {
-        "source": "pictures",
-        "image": {
-            "height": None,
-            "width": None,
-            "colour": None,
-            "resize": "squash",
-            "range": "type",
-        },
-        "leave_out": [],
-        "truncated": "refuse",
-        "split_folders": True,
-        "group": None,
-        "test_fraction": 0.25,
-        "validation_fraction": 0.25,
-        "images_per_class": None,
-        "seed": 1,
-    }
-    save_params({"prepare": prepare})
+    save_params({"prepare": prepare_group("pictures")})
     return tmp_path / "pictures"
 
 

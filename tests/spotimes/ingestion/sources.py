@@ -12,20 +12,10 @@ from spotimes.ingestion.labelled_paths import Notes
 from spotimes.ingestion.selection import Selection
 from spotimes.ingestion.source import Source, SourceFiles
 from spotimes.ingestion.split import NOT_GIVEN
-from spotimes.params.prepare import Image, Prepare
+from spotimes.params.prepare import Prepare
+from tests.repository import prepare_group
 
-PARAMS = Prepare(
-    source="mine",
-    image=Image(height=None, width=None, colour=None, resize="squash", range="type"),
-    leave_out=[],
-    truncated="refuse",
-    split_folders=True,
-    group=None,
-    test_fraction=0.25,
-    validation_fraction=0.25,
-    images_per_class=None,
-    seed=1,
-)
+PARAMS = Prepare.model_validate(prepare_group("mine"))
 
 
 def params_with(**changes: Any) -> Prepare:
