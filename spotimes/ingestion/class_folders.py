@@ -24,7 +24,7 @@ from spotimes.ingestion.file_names import (
 )
 from spotimes.ingestion.labelled_paths import ByClass, LabelledPaths, Notes
 from spotimes.ingestion.split import NOT_GIVEN
-from spotimes.ingestion.split_names import splits_named
+from spotimes.ingestion.split_names import splits_named, splits_named_together
 from spotimes.preprocessing.picture_files import LABELS_CSV, is_about_the_data, is_left_behind
 
 Identity = tuple[int, int]  # device and inode
@@ -61,8 +61,7 @@ def read_class_folders(root: Path, *, split_folders: bool = True) -> LabelledPat
     tree = _Tree(root)
     top = tree.top()
     layout = []
-    meant = {folder: splits_named(posixpath.basename(folder)) for folder in top.folders}
-    like_splits = {folder: splits for folder, splits in meant.items() if splits and split_folders}
+    like_splits = _like_splits(top.folders) if split_folders else {}
     if like_splits:
         inside = {folder: tree.unnested(tree.listing(folder, top.line)) for folder in like_splits}
         if set(like_splits) != set(top.folders) and _are_classes(like_splits, inside):
@@ -87,6 +86,13 @@ def read_class_folders(root: Path, *, split_folders: bool = True) -> LabelledPat
     classes = _classes(tree, top, check_splits=split_folders)
     notes = Notes(sorted(tree.ignored), layout, missing={})
     return LabelledPaths({NOT_GIVEN: classes}, groups={}, notes=notes)
+
+
+def _like_splits(folders: Iterable[str]) -> dict[str, Meant]:
+    """Of folders beside each other those that are named as splits, and which each could be."""
+    folder_of = {posixpath.basename(folder): folder for folder in folders}
+    together = splits_named_together(folder_of)
+    return {folder_of[name]: splits for name, splits in together.items() if splits}
 
 
 def _are_classes(like_splits: Mapping[str, Meant], inside: Mapping[str, _Listing]) -> bool:
@@ -187,8 +193,7 @@ def _classes(tree: "_Tree", parent: _Listing, *, check_splits: bool = False) -> 
 
 
 def _refuse_splits_within_a_class(listing: _Listing, where: str) -> None:
-    meant = {folder: splits_named(posixpath.basename(folder)) for folder in listing.folders}
-    like_splits = {folder: splits for folder, splits in meant.items() if splits}
+    like_splits = _like_splits(listing.folders)
     if like_splits and not frozenset.intersection(*like_splits.values()):
         folder = posixpath.basename(listing.path)
         raise InputError(

@@ -49,6 +49,7 @@ def test_train_alone_is_a_ready_made_split(tmp_path: Path) -> None:
             ("seg_train/seg_train", "", "seg_test/seg_test"),
             "train is seg_train/seg_train/, test is seg_test/seg_test/",
         ),
+        (("petstrain", "", "petstest"), "train is petstrain/, test is petstest/"),
         (("train/Training", "", ""), "train is train/Training/"),
         (("training_set", "", ""), "train is training_set/"),
     ],

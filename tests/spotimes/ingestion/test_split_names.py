@@ -1,6 +1,6 @@
 import pytest
 
-from spotimes.ingestion.split_names import splits_named
+from spotimes.ingestion.split_names import splits_named, splits_named_together
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,22 @@ from spotimes.ingestion.split_names import splits_named
 )
 def test_splits_named(name: str, splits: str) -> None:
     assert splits_named(name) == set(splits.split())
+
+
+@pytest.mark.parametrize(
+    ("names", "splits"),
+    [
+        (("xtrain", "xtest"), ("train", "test")),
+        (("CIFARtraining", "cifarval", "cifarTesting"), ("train", "validation", "test")),
+        (("petstrainpart", "petsvalidpart"), ("train", "validation")),
+        (("train", "cat"), ("train", "")),
+        (("restraint", "contest"), ("", "")),
+        (("invalid", "valley"), ("", "")),
+        (("trainer", "train"), ("", "train")),
+        (("xtrain", "xtraining"), ("", "")),
+    ],
+)
+def test_splits_named_together(names: tuple[str, ...], splits: tuple[str, ...]) -> None:
+    assert splits_named_together(names) == {
+        name: set(split.split()) for name, split in zip(names, splits, strict=True)
+    }
