@@ -6,6 +6,7 @@ timing can be believed. Exits 1 if the bytes of a rebuild would differ, or its v
 only disturbs a measurement is reported and passes.
 """
 
+import argparse
 import json
 import os
 import re
@@ -235,4 +236,10 @@ def _shown(value: object) -> str:
 
 
 if __name__ == "__main__":
+    # It takes none; --help is not to begin what takes long.
+    argparse.ArgumentParser(
+        prog="python -m spotimes.doctor",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     command.run("doctor", main)

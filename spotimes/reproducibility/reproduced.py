@@ -6,6 +6,7 @@ within the committed 95% interval; what is made of the same weights must still b
 Exits with 1 if not.
 """
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -89,4 +90,10 @@ def _bytes(path: str) -> bytes:
 
 
 if __name__ == "__main__":
+    # It takes none; --help is not to begin what takes long.
+    argparse.ArgumentParser(
+        prog="python -m spotimes.reproducibility.reproduced",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     command.run("reproduced", main)

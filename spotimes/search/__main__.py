@@ -14,6 +14,7 @@ architecture after its last whole epoch; with other params, data, code or machin
 Time: 2 s for a measured proposal, and for a trained one `search.epochs` times an epoch's.
 """
 
+import argparse
 import fcntl
 import time
 from pathlib import Path
@@ -97,4 +98,10 @@ def _evaluate(proposal: study.Proposal, objective: Objective, proposals: study.S
 
 
 if __name__ == "__main__":
+    # It takes none; --help is not to begin what takes long.
+    argparse.ArgumentParser(
+        prog="python -m spotimes.search",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     command.run("search", main)

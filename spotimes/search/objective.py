@@ -55,6 +55,11 @@ class Objective:
     ) -> None:
         if not Path(params.reference).is_file():
             raise InputError(f"params.yaml: search.reference: {params.reference}: no such file")
+        if network.backbone.keep:
+            raise InputError(
+                f"params.yaml: network.backbone.keep: {network.backbone.keep} is not allowed here: "
+                "the search trains from scratch; use 0"
+            )
         self.params, self.folder = params, folder
         self.recipe = recipe.model_copy(
             update={"epochs": params.epochs, "keep": "last", "patience": None}

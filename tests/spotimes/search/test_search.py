@@ -213,6 +213,10 @@ def test_started_again_it_resumes_and_with_another_seed_begins_anew(pretended: l
     ("changes", "message"),
     [
         ({"reference": "gone.tflite"}, "search.reference: gone.tflite: no such file"),
+        (
+            {"network": COMMITTED["network"] | {"backbone": {"card": "none.yaml", "keep": 2}}},
+            "network.backbone.keep: 2 is not allowed here: the search trains from scratch; use 0",
+        ),
         ({"space": []}, "search.space: [] is not allowed"),
         ({"space": SPACE * 4}, "search.space: the strides of its rows together bring 32x32"),
         ({"limits": {"bytes": 1} | dict.fromkeys(LIMITS[1:])}, "no architecture was"),
