@@ -84,6 +84,7 @@ def read_class_folders(root: Path, *, split_folders: bool = True) -> LabelledPat
             "another: a classifier needs two or more"
         )
     classes = _classes(tree, top, check_splits=split_folders)
+    layout += _same_inside(classes) if split_folders else []
     notes = Notes(sorted(tree.ignored), layout, missing={})
     return LabelledPaths({NOT_GIVEN: classes}, groups={}, notes=notes)
 
@@ -190,6 +191,24 @@ def _classes(tree: "_Tree", parent: _Listing, *, check_splits: bool = False) -> 
                 f"{where}: the class has no pictures; put some there, or remove the folder"
             )
     return classes
+
+
+def _same_inside(classes: ByClass) -> list[str]:
+    """Says so if all classes hold the same folders and nothing else, as splits do.
+
+    Their names may say it in a language that `splits_named` does not know.
+    """
+    inside = {
+        frozenset(path.split("/", 2)[1] if path.count("/") > 1 else "" for path in paths)
+        for paths in classes.values()
+    }
+    (within, *others) = inside
+    if others or "" in within or len(classes) == 1 or len(within) == 1:
+        return []
+    return [
+        f"{_named(classes)} are classes, though each holds the folders {_named(within)}, as splits "
+        "would; if they are splits, name them train, validation and test"
+    ]
 
 
 def _refuse_splits_within_a_class(listing: _Listing, where: str) -> None:

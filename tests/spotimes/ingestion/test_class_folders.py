@@ -194,3 +194,27 @@ def test_a_folder_that_holds_the_dataset_alone(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match="has only one class, train"):
         find(filled(tmp_path / "one", ["train/1.png"]), Reading(split_folders=False))
+
+
+@pytest.mark.parametrize(
+    ("paths", "layout"),
+    [
+        (
+            pets("lernen", "prüfen"),
+            [
+                "lernen and prüfen are classes, though each holds the folders cat and dog, as "
+                "splits would; if they are splits, name them train, validation and test"
+            ],
+        ),
+        ([*pets("lernen", "prüfen"), "lernen/1.png"], []),
+        ([*pets("cats"), "dogs/cat/1.png"], []),
+        (["cats/2019/1.png", "dogs/2019/1.png"], []),
+        (["cats/1.png", "dogs/1.png"], []),
+    ],
+)
+def test_classes_that_hold_the_same_folders(
+    tmp_path: Path, paths: list[str], layout: list[str]
+) -> None:
+    files = find(filled(tmp_path, paths))
+    assert len(files.class_names) == 2
+    assert files.notes.layout == layout
