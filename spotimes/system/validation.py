@@ -99,7 +99,10 @@ def _first_error(error: ValidationError, kind: type[BaseModel]) -> str:
     if first["type"] == "missing":
         return f"{key}: missing"
     allowed = first["msg"].removeprefix("Value error, ")
-    return f"{key}: {_shown(first['input'])} is not allowed: {allowed[0].lower()}{allowed[1:]}"
+    allowed = f"{allowed[0].lower()}{allowed[1:]}"
+    if first["type"] == "value_error" and isinstance(first["input"], Mapping):
+        return f"{key}: {allowed}"  # which names what in it is not
+    return f"{key}: {_shown(first['input'])} is not allowed: {allowed}"
 
 
 def _model_at(kind: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:

@@ -147,7 +147,7 @@ def test_card_is_the_part_that_goes_with_the_images() -> None:
         (
             ["mirrors", 0, "records"],
             ...,
-            ".mirrors[0]: a mapping is not allowed: must have one of records, idx, png_rows, not 0",
+            ".mirrors[0]: must have one of records, idx, png_rows, not 0",
         ),
         (["mirrors", 1, "records"], {"train": ["a"], "test": ["b"]}, "idx, png_rows, not 2"),
         (
@@ -179,7 +179,7 @@ def test_card_is_the_part_that_goes_with_the_images() -> None:
         (
             ["mirrors", 0, "files"],
             [FILE | {"url": "https://a.org/1.zip"}, FILE | {"url": "https://a.org/2.zip"}],
-            ".mirrors[0]: a mapping is not allowed: an archive must be the only one of files",
+            ".mirrors[0]: an archive must be the only one of files",
         ),
         (
             ["mirrors", 0, "files"],

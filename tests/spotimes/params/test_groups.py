@@ -206,9 +206,9 @@ def test_a_range_is_two_words_or_two_numbers(value: object) -> None:
 
 @pytest.mark.parametrize("value", ["accept", 0, 1.5, -0.5, True, None, NAN])
 def test_truncated_is_a_word_or_a_share(value: object) -> None:
-    assert refusal("prepare", ("truncated",), value).endswith(
-        f"truncated: {value!r} is neither refuse nor the share of rows that must be there, such as "
-        "0.9"
+    assert refusal("prepare", ("truncated",), value) == (
+        f"prepare: truncated: {value!r} is neither refuse nor the share of rows that must be "
+        "there, such as 0.9"
     )
 
 
