@@ -70,8 +70,8 @@ def _check_enough(source: Source, what: str, labels: Labels, needed: int) -> Non
     for name, count in zip(class_names, counts, strict=True):
         if count < needed:
             raise InputError(
-                f"{source.where}: the class {name} has {count} {what} to train on and to set aside "
-                f"from; it needs {needed} or more, one for each split that is made of them"
+                f"{source.where}: the class {name} has too few {what} for the splits that are made "
+                f"of them: {count}; it needs {needed} or more, one for each"
             )
 
 

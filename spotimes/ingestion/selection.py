@@ -14,6 +14,7 @@ from spotimes.ingestion.near_copies import near_pairs
 from spotimes.ingestion.source import Source
 from spotimes.ingestion.split import EXCLUDED, NOT_GIVEN, TEST, TRAIN, VALIDATION
 from spotimes.params.prepare import Prepare
+from spotimes.preprocessing import cut_off
 
 SHOWN = 3
 
@@ -115,10 +116,13 @@ def _refuse_unreadable(source: Source, params: Prepare) -> None:
     if "unreadable" in params.leave_out:
         return
     reasons = list(source.unreadable.values())
+    some_cut_off = any(cut_off.TOLD in reason for reason in reasons)
     raise InputError(
         f"{source.where}: {len(reasons)} of {len(source.labels)} files cannot be used: "
         f"{'; '.join(reasons[:SHOWN])}{_more(len(reasons))}. Mend or remove them, or let "
         "prepare.leave_out have unreadable"
+        + ", or set prepare.truncated to the share of rows that is enough"
+        * some_cut_off
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from PIL.ImageFile import ImageFile
 
+TOLD = "is cut off"  # what the message about one says
 _END = b"\xff\xd9"
 # Of a format whose decoder is given a tail, rows behind the first that differs may be alike, and
 # hold nothing of the picture.

@@ -231,8 +231,8 @@ def loaded(picture: Opened, where: str, least_rows: float) -> tuple[ImageFile, i
         rows = 0
     if rows < least_rows * height or not rows:
         raise InputError(
-            f"{where}: is cut off: of its {height} rows {rows or 'none'} can be read; replace or "
-            "remove it"
+            f"{where}: {cut_off.TOLD}: of its {height} rows {rows or 'none'} can be read; replace "
+            "or remove it"
         )
     return file, height - rows
 

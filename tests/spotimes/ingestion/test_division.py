@@ -71,8 +71,8 @@ def test_a_class_needs_an_image_for_each_split_that_is_made(said: int, needed: i
     with pytest.raises(InputError) as caught:
         division(labels, given, test_fraction=0.2, validation_fraction=0.2)
     assert str(caught.value) == (
-        f"mine: the class owl has {needed - 1} images to train on and to set aside from; it needs "
-        f"{needed} or more, one for each split that is made of them"
+        f"mine: the class owl has too few images for the splits that are made of them: "
+        f"{needed - 1}; it needs {needed} or more, one for each"
     )
 
 
@@ -155,8 +155,8 @@ def test_a_class_of_too_few_groups() -> None:
     with pytest.raises(InputError) as caught:
         grouped([0, 1, 2] * 5, [*range(3), *[0, 1, 2] * 4])
     assert str(caught.value) == (
-        "mine: the class cat has 1 groups of images to train on and to set aside from; it needs 3 "
-        "or more, one for each split that is made of them"
+        "mine: the class cat has too few groups of images for the splits that are made of them: 1; "
+        "it needs 3 or more, one for each"
     )
 
 
@@ -179,5 +179,5 @@ def test_what_is_excluded_is_of_no_group() -> None:
     given = source.given.copy()
     given[::3] = EXCLUDED
     given[0] = NOT_GIVEN
-    with pytest.raises(InputError, match="the class cat has 1 images"):
+    with pytest.raises(InputError, match="the class cat has too few images"):
         divided(source._replace(files=files), given, params_with())

@@ -49,6 +49,14 @@ def test_unreadable_files_are_refused_by_name(images: Any) -> None:
     assert np.flatnonzero(selection.split_of == EXCLUDED).tolist() == [2, 5, 7, 9, 11]
 
 
+def test_files_that_are_cut_off_can_be_accepted(images: Any) -> None:
+    broken = source_of(images, unreadable={2: "2.png: is cut off: of its 8 rows 7 can be read"})
+    with pytest.raises(
+        InputError, match=r"have unreadable, or set prepare\.truncated to the share"
+    ):
+        select(broken, PARAMS)
+
+
 def test_copies_that_could_come_into_train_and_test_are_refused(images: Any) -> None:
     images = images.copy()
     images[22] = images[4]
@@ -143,7 +151,9 @@ def test_a_class_without_training_images_is_refused(images: Any) -> None:
 
 def test_a_class_with_too_few_images_is_refused(images: Any) -> None:
     labels = [0] * 23 + [1]
-    with pytest.raises(InputError, match=r"mine: the class b has 1 images .* it needs 3 or more"):
+    with pytest.raises(
+        InputError, match=r"mine: the class b has too few images .* it needs 3 or more"
+    ):
         select(source_of(images, labels=np.array(labels)), PARAMS)
 
 
