@@ -24,8 +24,7 @@ from PIL import (
 from PIL.ImageFile import ImageFile
 
 from spotimes.errors import InputError, TooManyPixelsError
-from spotimes.preprocessing import cut_off
-from spotimes.preprocessing.heic import open_heic
+from spotimes.preprocessing import cut_off, heic
 from spotimes.preprocessing.stripped import strip
 from spotimes.preprocessing.unread import ElaborateError, MissingPackageError, UnknownKindError
 
@@ -60,7 +59,10 @@ _READERS: dict[str, tuple[re.Pattern[bytes], Callable[[IO[bytes]], ImageFile]]] 
     "PPM": (re.compile(rb"P[1-6f]\s"), PpmImagePlugin.PpmImageFile),
     # Both may name the brands of all such containers, mif1 and miaf, besides their own.
     "AVIF": (re.compile(_BRANDS % b"avi[fs]", re.DOTALL), _open_avif),
-    "HEIC": (re.compile(_BRANDS % b"hei[cxms]|hev[cxms]|mi[fa][12f]|msf1", re.DOTALL), open_heic),
+    "HEIC": (
+        re.compile(_BRANDS % b"hei[cxms]|hev[cxms]|mi[fa][12f]|msf1", re.DOTALL),
+        heic.open_heic,
+    ),
 }
 FORMATS = tuple(name for name in _READERS if name != "HEIC")  # which needs an optional package
 # What Pillow says of files that may be sound.
@@ -110,6 +112,8 @@ def opened(source: Path | BinaryIO, where: str, max_pixels: int = MAX_PIXELS) ->
     try:
         with _stream(source, where) as stream:
             name = _format_of(stream, where)
+            if name == "HEIC":  # before it is said to be damaged
+                heic.check_package()
             stripped = strip(name, stream)
             picture = _READERS[name][1](stripped.stream)
             across, down = picture.size

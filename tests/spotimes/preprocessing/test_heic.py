@@ -23,19 +23,20 @@ def heic(picture: Image.Image, **options: Any) -> bytes:
 
 def brands(*names: bytes) -> bytes:
     body = names[0] + bytes(4) + b"".join(names)
-    return struct.pack(">I", len(body) + 8) + b"ftyp" + body + bytes(64)
+    return struct.pack(">I", len(body) + 8) + b"ftyp" + body
 
 
 @pytest.mark.parametrize(
     "names", [[b"heic", b"mif1"], [b"mif1", b"heic"], [b"msf1", b"hevc"], [b"heix"], [b"mif1"]]
 )
+@pytest.mark.parametrize("rest", [bytes(64), b"", struct.pack(">I4s", 1 << 30, b"mdat") + bytes(8)])
 def test_without_its_package_the_message_says_what_the_file_is(
-    names: list[bytes], monkeypatch: pytest.MonkeyPatch
+    names: list[bytes], rest: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)  # as if it were not installed
     for read in (decode_image, read_header):
         with pytest.raises(InputError) as refused:
-            read(io.BytesIO(brands(*names)), "a.jpg")
+            read(io.BytesIO(brands(*names) + rest), "a.jpg")
         assert str(refused.value) == (
             "a.jpg: is HEIC, which is read where the optional package pillow-heif is installed; "
             "install it (pip install pillow-heif), or save the picture as JPEG"
@@ -45,7 +46,7 @@ def test_without_its_package_the_message_says_what_the_file_is(
 @pytest.mark.parametrize("names", [[b"isom", b"mp42"], [b"qt  "], [b"jxl "]])
 def test_a_film_is_none_of_the_formats(names: list[bytes]) -> None:
     with pytest.raises(InputError, match="is of none of the formats"):
-        decode_image(io.BytesIO(brands(*names)), "here")
+        decode_image(io.BytesIO(brands(*names) + bytes(64)), "here")
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
