@@ -9,7 +9,6 @@ only disturbs a measurement is reported and passes.
 import argparse
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -27,12 +26,12 @@ from spotimes.params.load import load_group
 from spotimes.params.train import Train
 from spotimes.params.versions import Versions
 from spotimes.reproducibility import git
+from spotimes.reproducibility.merging import conflict
 from spotimes.system import command, host
 
 FINGERPRINT = Path("metrics/fingerprint.json")
 REQUIREMENTS = Path("requirements.txt")
 PIPELINE = (Path("dvc.yaml"), Path("dvc.lock"))
-MERGING = "docs/git-and-dvc.md"
 INPUTS = ("params.yaml", "dvc.yaml", "spotimes", "stages", "data/catalog")  # of a rebuild
 SYSTEM = Path("/sys/devices/system/cpu")
 # A tool, by its names, the Debian package's first, whether the pipeline needs it, and what for.
@@ -142,8 +141,8 @@ def changes() -> Iterator[Finding]:
 def stages() -> Iterator[Finding]:
     """Which stages DVC would run, but for data that Git does not hold and prepare makes."""
     for path in PIPELINE:
-        if path.is_file() and re.search(rb"^<{7} ", path.read_bytes(), re.MULTILINE):
-            yield Finding(Kind.DIFFERS, f"{path}: in conflict after a merge: {MERGING} resolves it")
+        if in_conflict := conflict(path):
+            yield Finding(Kind.DIFFERS, in_conflict)
             return
     asked = [sys.executable, "-m", "dvc", "status", "--json"]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)

@@ -12,6 +12,7 @@ from spotimes.dataset.prepared import PREPARED, LabelledImages
 from spotimes.errors import InputError
 from spotimes.ingestion.exact_copies import combined_digest, image_digests
 from spotimes.params.load import PARAMS_FILE
+from spotimes.reproducibility.merging import conflict
 from spotimes.reproducibility.revision import Revision
 from spotimes.system.validation import parse_yaml
 
@@ -46,8 +47,10 @@ def check_prepared(test: LabelledImages) -> None:
     """Checks that data/prepared holds the test images whose digest metrics/prepare.json has.
 
     Raises:
-        InputError: they are others.
+        InputError: they are others, or what dvc.lock says is in conflict.
     """
+    if said := conflict(Path(LOCK)):
+        raise InputError(said)
     here = _origin(_content(Path(LOCK)), _content(Path(PREPARATION)))
     if here is None or here.test_digest is None:
         return

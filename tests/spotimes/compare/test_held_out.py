@@ -165,6 +165,16 @@ def test_data_that_the_lock_does_not_list_is_refused(
         check_prepared(Split(test.images[1:], test.labels[1:]))
 
 
+def test_a_lock_in_conflict_is_told_before_models_are_compared(
+    cifar10: dict[str, Split], committed: Commit
+) -> None:
+    committed(**CATALOG)
+    lock = Path("dvc.lock")
+    lock.write_text("<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> other\n" + lock.read_text())
+    with pytest.raises(InputError, match=r"^dvc\.lock: in conflict after a merge"):
+        check_prepared(cifar10["test"])
+
+
 def test_nothing_recorded_here_is_not_trusted(committed: Commit) -> None:
     revision = committed(**CATALOG)
     Path("dvc.lock").unlink()
