@@ -112,7 +112,8 @@ def read_contract(path: Path) -> Contract:
         with zipfile.ZipFile(path) as archive:
             fields = json.loads(_member(archive, CONTRACT))
             _check_version(fields)
-            labels = _member(archive, LABELS).decode()
+            # An editor on Windows may have written it anew.
+            labels = _member(archive, LABELS).decode().replace("\r\n", "\n")
         known = {name: fields[name] for name in Contract._fields[1:] if name in fields}
         contract = Contract(tuple(labels.removesuffix("\n").split("\n")), **known)
         if isinstance(contract.range, list):  # JSON knows no tuples
@@ -158,7 +159,8 @@ def _check_version(fields: Mapping[str, Any]) -> None:
     parts = re.fullmatch(r"(\d+)(\.\d+)*", str(found), re.ASCII)
     if parts is None:
         raise InputError(
-            f"its input contract has the version {found!r:.50}; such as {VERSION} is one"
+            f"the version of its input contract is {found!r:.50}; it must be numbers, such as "
+            f"{VERSION}"
         )
     if int(parts[1]) > int(VERSION.partition(".")[0]):
         raise InputError(

@@ -58,6 +58,13 @@ def test_a_class_name_may_hold_any_character_of_a_line(int8: bytes, path: Path, 
     assert read_contract(path) == contract
 
 
+def test_labels_may_have_line_ends_of_windows(path: Path) -> None:
+    labels = "\r\n".join([*GOOD.class_names, ""])
+    members = {LABELS: labels.encode(), CONTRACT: json.dumps(FIELDS).encode()}
+    path.write_bytes(archive(members))
+    assert read_contract(path) == GOOD
+
+
 def test_a_part_of_a_file_is_refused(path: Path) -> None:
     whole = path.read_bytes()
     for kept in (0, 1, 100, len(whole) // 2, len(whole) - 300, len(whole) - 1):
@@ -221,7 +228,7 @@ def test_a_newer_major_version_is_refused(
 @pytest.mark.parametrize("version", ["", "new", "-1", None, [1], "1.", "²", "1.0\n"])
 def test_what_is_no_version_is_refused(path: Path, version: object) -> None:
     assert refusal(saying(path, {"version": version, **FIELDS})) == (
-        f"its input contract has the version {version!r}; such as 2.0 is one"
+        f"the version of its input contract is {version!r}; it must be numbers, such as 2.0"
     )
 
 
