@@ -15,7 +15,7 @@ def allowed() -> int:
         At least 1. Of a quota of a core and a half it is 1, as a second thread would be halted half
         of the time.
     """
-    # Only some systems tell of an affinity.
+    # Only some systems have an affinity.
     has_affinity = hasattr(os, "sched_getaffinity")
     cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
     return max(1, min([cores, *map(int, _quotas())]))
@@ -25,7 +25,7 @@ def at_most_allowed(threads: int, where: str, then: str) -> int:
     """As many threads as cores are allowed, if `threads` are more.
 
     More threads than cores wait for each other: an inference that takes one thread 29 us took eight
-    on one core 1,300. So that is told in a line on standard error.
+    on one core 1,300. So a line on standard error says so.
 
     Args:
         threads: how many are asked for.
