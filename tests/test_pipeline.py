@@ -248,9 +248,11 @@ def test_a_value_that_is_not_allowed_costs_no_model(
     assert f"params: params.yaml: {key}: {value!r} is not allowed" in output(folder)
     assert ran(output(folder)) == ["params"]
     assert (folder / "data/prepared/dataset.json").exists()
+    assert (folder / "metrics/params.json").exists()
     assert digests(folder) == before
 
 
+@pytest.mark.proof
 def test_the_comment_on_a_pull_request(tmp_path: Path, small: Path) -> None:
     folder = tmp_path / "branch"
     shutil.copytree(small, folder)

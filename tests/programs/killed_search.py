@@ -11,6 +11,7 @@ import sys
 from spotimes.search import architecture_cost, objective
 
 epoch, where = sys.argv[1:]
+del sys.argv[1:]  # the search takes none
 
 
 class Killing(objective.PruningCheckpoint):
