@@ -138,6 +138,7 @@ def test_a_second_repro_does_nothing(small: Path) -> None:
     assert git("status", "--porcelain", folder=small) == ""
 
 
+@pytest.mark.proof
 def test_from_scratch_again_gives_the_same_bytes(small: Path, expected: dict[str, str]) -> None:
     assert ran(dvc(small, "repro", "--force")) == STAGES
     assert digests(small) == expected

@@ -281,8 +281,16 @@ def run(arguments: list[str]) -> int:
     return subprocess.run([sys.executable, *arguments], env=environment, check=False).returncode
 
 
-# In the second training; after its last epoch; and before the first epoch is reported.
-@pytest.mark.parametrize(("epochs", "where"), [(3, "after"), (4, "after"), (1, "before")])
+# In the second training; after its last epoch; and before the first epoch is reported. Each trains
+# anew, for half a minute.
+@pytest.mark.parametrize(
+    ("epochs", "where"),
+    [
+        (3, "after"),
+        pytest.param(4, "after", marks=pytest.mark.proof),
+        pytest.param(1, "before", marks=pytest.mark.proof),
+    ],
+)
 def test_killed_and_resumed_it_finds_what_it_would_have(
     repository: Path, whole: pd.DataFrame, epochs: int, where: str
 ) -> None:
