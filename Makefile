@@ -49,7 +49,7 @@ search: .venv/pipeline ## search architectures within search.limits of params.ya
 serve: .venv/app ## serve the model and a page to try it, over HTTP: make serve ARGS="--port 8080"
 	@python -m app serve $(ARGS)
 
-fuzz: .venv/tests ## give what reads files and requests damaged ones: make fuzz MINUTES=30 SEED=1
+fuzz: .venv/tests ## feed damaged files and requests to all that reads them: make fuzz MINUTES=30 SEED=1
 	@python -m tests.fuzz --minutes $(or $(MINUTES),1) --seed $(or $(SEED),0)
 
 lint: .venv/tests ## check style and types

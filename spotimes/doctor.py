@@ -6,7 +6,6 @@ timing can be believed. Exits 1 if the bytes of a rebuild would differ, or its v
 only disturbs a measurement is reported and passes.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -28,6 +27,7 @@ from spotimes.params.versions import Versions
 from spotimes.reproducibility import git
 from spotimes.reproducibility.merging import conflict
 from spotimes.system import command, host
+from spotimes.usage import show_usage_if_asked
 
 FINGERPRINT = Path("metrics/fingerprint.json")
 REQUIREMENTS = Path("requirements.txt")
@@ -235,10 +235,5 @@ def _shown(value: object) -> str:
 
 
 if __name__ == "__main__":
-    # It takes none; --help is not to begin what takes long.
-    argparse.ArgumentParser(
-        prog="python -m spotimes.doctor",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
+    show_usage_if_asked("spotimes.doctor", __doc__)
     command.run("doctor", main)

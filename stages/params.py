@@ -3,7 +3,7 @@
 In: params.yaml, and which packages are installed.
 Out: metrics/params.json, which is the same for all values that are allowed, so that prepare, which
 depends on it, runs after this stage but not because of it.
-Takes a second.
+Takes some seconds.
 
 DVC deletes a stage's outputs before it runs the stage: one that only then refused a value would
 have lost its model. `dvc repro --single-item` runs no other stage, so not this one either.
@@ -12,24 +12,13 @@ have lost its model. `dvc repro --single-item` runs no other stage, so not this 
 from pathlib import Path
 
 from spotimes.params.decoder import Decoder
-from spotimes.params.load import GROUPS, check_groups, load_group
+from spotimes.params.load import GROUPS, STAGE_GROUPS, check_groups, load_group
 from spotimes.params.runtime import Runtime
 from spotimes.params.versions import Versions
 from spotimes.system import atomic, command
 from spotimes.system.packages import check_installed
 
-# Those that a stage reads; the others are checked with them.
-PARAMS = (
-    "versions",
-    "runtime",
-    "decoder",
-    "prepare",
-    "network",
-    "train",
-    "quantize",
-    "benchmark",
-    "evaluate",
-)
+PARAMS = STAGE_GROUPS  # the others are checked with them
 METRICS = Path("metrics/params.json")
 
 

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from spotimes.downloads.archive import ArchiveKind
 from spotimes.system.validation import Frozen
@@ -43,6 +43,16 @@ def _url(value: str) -> str:
             "deb:PACKAGE@VERSION with an exact version"
         )
     return value
+
+
+def _sha256(value: str) -> str:
+    if not is_hex(value, 64):
+        raise ValueError("A SHA-256 is 64 digits of 0-9 and a-f")
+    return value
+
+
+Text = Annotated[str, Field(min_length=1)]
+Sha256 = Annotated[str, AfterValidator(_sha256)]
 
 
 class File(Frozen):

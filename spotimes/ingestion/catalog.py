@@ -9,20 +9,12 @@ import numpy.typing as npt
 from pydantic import AfterValidator, Field
 
 from spotimes.dataset.prepared import Card, Split
-from spotimes.downloads.remote_file import is_hex
+from spotimes.downloads.remote_file import Sha256, Text
 from spotimes.errors import InputError
-from spotimes.ingestion.mirror import Mirror, Text, unique
+from spotimes.ingestion.mirror import Mirror, unique
 from spotimes.system.validation import Frozen, load_yaml, validated
 
-
-def _sha256(value: str) -> str:
-    if not is_hex(value, 64):
-        raise ValueError("A SHA-256 is 64 digits of 0-9 and a-f")
-    return value
-
-
 Count = Annotated[int, Field(gt=0)]
-Sha256 = Annotated[str, AfterValidator(_sha256)]
 
 
 class Canonical(NamedTuple):

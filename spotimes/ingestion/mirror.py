@@ -20,7 +20,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
-from spotimes.downloads.remote_file import File
+from spotimes.downloads.remote_file import File, Text
 from spotimes.system.validation import Frozen
 
 
@@ -35,7 +35,6 @@ def unique(values: list[str]) -> list[str]:
     return values
 
 
-Text = Annotated[str, Field(min_length=1)]
 Names = Annotated[list[Text], Field(min_length=1), AfterValidator(unique)]
 
 

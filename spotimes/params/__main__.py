@@ -1,15 +1,9 @@
 """`python -m spotimes.params`: checks all of params.yaml, for what is no stage."""
 
-import argparse
-
 from spotimes.params.load import check_groups
 from spotimes.system import command
+from spotimes.usage import show_usage_if_asked
 
 if __name__ == "__main__":
-    # It takes none; --help is not to begin what takes long.
-    argparse.ArgumentParser(
-        prog="python -m spotimes.params",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
+    show_usage_if_asked("spotimes.params", __doc__)
     command.run("params", check_groups)

@@ -10,7 +10,7 @@ from spotimes.system.validation import Frozen, load_yaml, printable, validated
 
 PARAMS_FILE = Path("params.yaml")
 # In the order of params.yaml. `train` is the class Train of spotimes/params/train.py.
-GROUPS = (
+STAGE_GROUPS = (
     "versions",
     "runtime",
     "decoder",
@@ -20,9 +20,8 @@ GROUPS = (
     "quantize",
     "benchmark",
     "evaluate",
-    "search",
-    "compare",
 )
+GROUPS = (*STAGE_GROUPS, "search", "compare")
 
 Group = TypeVar("Group", bound=Frozen)
 

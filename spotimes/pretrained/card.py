@@ -3,22 +3,14 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from spotimes.dataset.backbone import Backbone
-from spotimes.downloads.remote_file import File, is_hex
+from spotimes.downloads.remote_file import File, Sha256, Text
 from spotimes.errors import InputError
 from spotimes.system.validation import Frozen, load_yaml, validated
 
 FOLDER = Path("data/backbones")
-
-Text = Annotated[str, Field(min_length=1)]
-
-
-def _sha256(value: str) -> str:
-    if not is_hex(value, 64):
-        raise ValueError("A SHA-256 is 64 digits of 0-9 and a-f")
-    return value
 
 
 class TorchFile(Frozen):
@@ -64,7 +56,7 @@ class Weights(Frozen):
 
     classes: Annotated[int, Field(ge=2)]
     bytes: Annotated[int, Field(gt=0)]
-    sha256: Annotated[str, AfterValidator(_sha256)]
+    sha256: Sha256
     mirrors: Annotated[list[Mirror], Field(min_length=1)]
 
 

@@ -6,7 +6,6 @@ within the committed 95% interval; what is made of the same weights must still b
 Exits with 1 if not.
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, NamedTuple
 from spotimes.errors import InputError
 from spotimes.reproducibility.revision import Revision
 from spotimes.system import command, host
+from spotimes.usage import show_usage_if_asked
 
 MODELS = ("models/model.keras", "models/model_fp32.tflite", "models/model_int8.tflite")
 FINGERPRINT = "metrics/fingerprint.json"
@@ -90,10 +90,5 @@ def _bytes(path: str) -> bytes:
 
 
 if __name__ == "__main__":
-    # It takes none; --help is not to begin what takes long.
-    argparse.ArgumentParser(
-        prog="python -m spotimes.reproducibility.reproduced",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
+    show_usage_if_asked("spotimes.reproducibility.reproduced", __doc__)
     command.run("reproduced", main)

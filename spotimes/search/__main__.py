@@ -14,7 +14,6 @@ architecture after its last whole epoch; with other params, data, code or machin
 Time: 2 s for a measured proposal, and for a trained one `search.epochs` times an epoch's.
 """
 
-import argparse
 import fcntl
 import time
 from pathlib import Path
@@ -31,6 +30,7 @@ from spotimes.search.objective import Objective, excess
 from spotimes.system import atomic, command
 from spotimes.system.packages import check_installed
 from spotimes.training.determinism import make_deterministic
+from spotimes.usage import show_usage_if_asked
 
 RECORD = Path("metrics/search.csv")
 PICTURE = Path("metrics/search.png")
@@ -98,10 +98,5 @@ def _evaluate(proposal: study.Proposal, objective: Objective, proposals: study.S
 
 
 if __name__ == "__main__":
-    # It takes none; --help is not to begin what takes long.
-    argparse.ArgumentParser(
-        prog="python -m spotimes.search",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
+    show_usage_if_asked("spotimes.search", __doc__)
     command.run("search", main)
