@@ -46,11 +46,14 @@ def main() -> None:
     try:
         found = source.read(params, IMAGES)
         selection = select(found, params)
-        splits = {}
+        splits, groups = {}, {}
         for index, name in enumerate(SPLITS):
             chosen = selection.indices_of(index)
             splits[name] = LazySplit(Selected(found.images, chosen), found.labels[chosen])
-        write_prepared(PREPARED, found.card, splits, backbone.backbone, fetch(backbone))
+            if found.groups is not None:
+                groups[name] = found.groups[chosen]
+        tensors = fetch(backbone)
+        write_prepared(PREPARED, found.card, splits, backbone.backbone, tensors, groups=groups)
         write_samples(SAMPLES, found.card, splits["validation"])
         report = report_of(found, selection)
         dataset_figure.draw(report, found, selection, PICTURE)

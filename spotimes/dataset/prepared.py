@@ -1,8 +1,10 @@
 """The prepared dataset: what `prepare` writes and the other stages read.
 
 A folder with `dataset.json`, the card, and for each split `SPLIT_images.npy`, uint8 of shape
-(images, height, width, channels), and `SPLIT_labels.npy`, int64 of shape (images,). Images are
-written and read a few at a time: what a stage needs of memory does not grow with their number.
+(images, height, width, channels), and `SPLIT_labels.npy`, int64 of shape (images,). Where a source
+has groups of pictures that belong together, `SPLIT_groups.npy` has a number for each image, int64
+of shape (images,), that only those of its group have. Images are written and read a few at a time:
+what a stage needs of memory does not grow with their number.
 Beside them `backbone.json` says what the network begins with, and `backbone.npz` has its weights,
 if it has any (`spotimes.dataset.backbone`).
 """
@@ -23,6 +25,8 @@ from spotimes.errors import InputError
 from spotimes.pixels import Resize
 from spotimes.system import atomic
 from spotimes.system.validation import Frozen, load_json
+
+Numbers = npt.NDArray[np.int64]  # shape (images,)
 
 PREPARED = Path("data/prepared")
 
@@ -96,8 +100,19 @@ def write_prepared(
     splits: Mapping[SplitName, LabelledImages],
     backbone: Backbone = NO_BACKBONE,
     tensors: Tensors = MappingProxyType({}),
+    *,
+    groups: Mapping[SplitName, Numbers] = MappingProxyType({}),
 ) -> None:
-    """Writes a prepared dataset, whole or not at all; the same content gives the same bytes."""
+    """Writes a prepared dataset, whole or not at all; the same content gives the same bytes.
+
+    Args:
+        folder: what is written.
+        card: of the dataset.
+        splits: all of `SPLITS`.
+        backbone: what the network begins with.
+        tensors: its weights.
+        groups: of all splits, or of none.
+    """
     with atomic.replacing(folder) as beside:
         beside.mkdir()
         atomic.write_json(beside / "dataset.json", card.model_dump(exclude_none=True))
@@ -107,7 +122,9 @@ def write_prepared(
             np.savez(beside / "backbone.npz", allow_pickle=False, **arrays)
         for name in SPLITS:
             write_images(beside / f"{name}_images.npy", splits[name].images)
-            _save_labels(beside / f"{name}_labels.npy", splits[name].labels)
+            _save_numbers(beside / f"{name}_labels.npy", splits[name].labels)
+            if name in groups:
+                _save_numbers(beside / f"{name}_groups.npy", groups[name])
 
 
 def load_card(folder: Path = PREPARED) -> Card:
@@ -149,7 +166,7 @@ def load_split(name: SplitName, folder: Path = PREPARED) -> LazySplit:
         InputError: a file is missing or is not what `prepare` writes.
     """
     images = ImageFile(folder / f"{name}_images.npy")
-    labels = _load_labels(folder / f"{name}_labels.npy")
+    labels = _load_numbers(folder / f"{name}_labels.npy")
     classes = len(load_card(folder).class_names)
     if len(images) != len(labels) or len(labels) == 0:
         raise InputError(f"{folder}: {name}: {len(images)} images and {len(labels)} labels")
@@ -158,20 +175,33 @@ def load_split(name: SplitName, folder: Path = PREPARED) -> LazySplit:
     return LazySplit(images, labels)
 
 
-def _save_labels(path: Path, labels: npt.NDArray[np.int64]) -> None:
+def load_groups(name: SplitName, folder: Path = PREPARED) -> Numbers | None:
+    """Reads which images of a split belong together; None where the source has no groups.
+
+    Returns:
+        int64, shape (images,): equal numbers, in whatever splits, are of one group.
+
+    Raises:
+        InputError: the file is not what `prepare` writes.
+    """
+    path = folder / f"{name}_groups.npy"
+    return _load_numbers(path) if path.exists() else None
+
+
+def _save_numbers(path: Path, numbers: Numbers) -> None:
     # To a file opened for writing alone, NumPy writes by itself and loses a full disk's errno.
     with path.open("w+b") as stream:
-        np.save(stream, labels, allow_pickle=False)
+        np.save(stream, numbers, allow_pickle=False)
 
 
-def _load_labels(path: Path) -> npt.NDArray[np.int64]:
+def _load_numbers(path: Path) -> Numbers:
     try:
-        labels: npt.NDArray[np.int64] = np.load(path, allow_pickle=False)
+        numbers: Numbers = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: cannot be read ({error}); run `dvc repro prepare`") from error
-    if labels.dtype != np.int64 or labels.ndim != 1:
+    if numbers.dtype != np.int64 or numbers.ndim != 1:
         raise InputError(
-            f"{path}: is {labels.dtype} of {labels.ndim} dimensions, not int64 of 1; run "
+            f"{path}: is {numbers.dtype} of {numbers.ndim} dimensions, not int64 of 1; run "
             "`dvc repro -f prepare`"
         )
-    return labels
+    return numbers

@@ -18,7 +18,7 @@ import yaml
 from PIL import Image
 
 from spotimes.blocks import Architecture, Block
-from spotimes.dataset.prepared import Card, Split, SplitName, load_card, load_split
+from spotimes.dataset.prepared import Card, Split, SplitName, load_card, load_groups, load_split
 from spotimes.ingestion.exact_copies import combined_digest, image_digests
 from spotimes.system import command
 from stages import prepare
@@ -419,6 +419,10 @@ def test_pictures_of_a_group_stay_in_one_split(
     report = json.loads(Path("data/report.json").read_text())
     assert report["groups"] == {"train": 9, "validation": 3, "test": 6}
     assert report["images"]["dog"] == {"train": 6, "validation": 2, "test": 4}
+    for name, count in report["groups"].items():
+        groups = load_groups(name)
+        assert groups is not None
+        np.testing.assert_array_equal(np.unique(groups, return_counts=True)[1], [2] * count)
 
 
 def test_a_catalogs_images_have_no_groups(run: Prepare, tiny: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from spotimes.blocks import Block
@@ -11,6 +12,7 @@ from spotimes.dataset.prepared import (
     SplitName,
     load_backbone,
     load_card,
+    load_groups,
     load_split,
     load_tensors,
     write_prepared,
@@ -76,6 +78,21 @@ def test_a_full_disk_is_reported_and_leaves_the_old_dataset(prepared: Path) -> N
     assert output_of("write_large_dataset", prepared) == "EFBIG\n"
     assert content(prepared) == before
     assert list(prepared.parent.iterdir()) == [prepared]
+
+
+def test_groups_are_there_where_the_source_has_some(prepared: Path) -> None:
+    assert load_groups("train", prepared) is None
+    groups: dict[SplitName, npt.NDArray[np.int64]] = {
+        "train": np.array([3, 3, 0, 9]),
+        "validation": np.array([3, 1]),
+        "test": np.array([2, 2]),
+    }
+    write_prepared(prepared, CARD, splits(), groups=groups)
+    for name, numbers in groups.items():
+        np.testing.assert_array_equal(load_groups(name, prepared), numbers)
+    np.save(prepared / "test_groups.npy", np.array([2.0, 2.0]))
+    with pytest.raises(InputError, match=r"test_groups.npy: is float64 of 1 dimensions"):
+        load_groups("test", prepared)
 
 
 def test_a_missing_dataset_says_what_makes_it(tmp_path: Path) -> None:
