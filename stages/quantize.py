@@ -10,13 +10,8 @@ x86-64 CPU: `git diff --exit-code models/` after `dvc repro -f -s quantize` pass
 
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-from tqdm import tqdm
-
-from spotimes.dataset.prepared import LabelledImages, load_backbone, load_card, load_split
+from spotimes.dataset.prepared import load_backbone, load_card, load_split
 from spotimes.errors import InputError
-from spotimes.inference.contract import Contract
 from spotimes.nn.architecture import architecture
 from spotimes.nn.frameworks import keras
 from spotimes.params.load import load_group
@@ -24,12 +19,10 @@ from spotimes.params.network import Network
 from spotimes.params.quantize import Quantize
 from spotimes.params.runtime import Runtime
 from spotimes.params.versions import Versions
-from spotimes.quantization import convert
-from spotimes.quantization.fold import folded
+from spotimes.quantization.files import Files, quantize
 from spotimes.system import atomic, command
 from spotimes.system.packages import check_installed
 from spotimes.tflite import arena
-from spotimes.tflite.metadata import embedded
 from spotimes.tflite.tflite_file import TFLiteFile
 
 PARAMS = ("versions", "runtime", "network", "quantize")
@@ -45,26 +38,14 @@ def main() -> None:
     check_installed(load_group("runtime", Runtime))
     network = architecture(load_group("network", Network), load_backbone())
     params = load_group("quantize", Quantize)
-    train_split = load_split("train")
-    card = load_card()
-    image_shape = train_split.images.shape[1:]
-    contract = Contract.of(
-        card.class_names,
-        image_shape,
-        card.resize,
-        network.normalization,
-        chosen_range=card.range,
-    )
+    split, card = load_split("train"), load_card()
 
-    model = folded(_trained(image_shape, len(card.class_names)), network)
-    calibration = tqdm(_calibration_images(train_split, params), desc="calibrate", unit="img")
-    fp32 = embedded(convert.to_fp32(model), contract)
-    int8 = embedded(convert.to_int8(model, calibration, network.normalization), contract)
-    TFLiteFile(int8).check_integer()
-    metrics = _metrics(fp32, int8)
+    trained = _trained(split.images.shape[1:], len(card.class_names))
+    files = quantize(trained, network, split, card, params)
+    metrics = _metrics(files)
 
-    atomic.write_bytes(FP32, fp32)
-    atomic.write_bytes(INT8, int8)
+    atomic.write_bytes(FP32, files.fp32)
+    atomic.write_bytes(INT8, files.int8)
     atomic.write_json(METRICS, metrics)
 
 
@@ -80,18 +61,9 @@ def _trained(image_shape: tuple[int, ...], classes: int) -> keras.Model:
     return model
 
 
-def _calibration_images(split: LabelledImages, params: Quantize) -> npt.NDArray[np.uint8]:
-    count = len(split.labels)
-    chosen = np.random.default_rng(params.seed).choice(
-        count, min(params.calibration_images, count), replace=False
-    )
-    images: npt.NDArray[np.uint8] = split.images[np.sort(chosen)]
-    return images
-
-
-def _metrics(fp32: bytes, int8: bytes) -> dict[str, object]:
+def _metrics(files: Files) -> dict[str, object]:
     metrics: dict[str, object] = {}
-    for name, content in (("fp32", fp32), ("int8", int8)):
+    for name, content in files._asdict().items():
         file, needed = TFLiteFile(content), arena.measure(content)
         metrics[name] = {
             "bytes": file.bytes_by_part(),
@@ -101,9 +73,9 @@ def _metrics(fp32: bytes, int8: bytes) -> dict[str, object]:
         }
     return {
         **metrics,
-        "ratio": len(fp32) / len(int8),
-        "parameters": TFLiteFile(fp32).parameters(),
-        "macs": TFLiteFile(int8).macs(),
+        "ratio": len(files.fp32) / len(files.int8),
+        "parameters": TFLiteFile(files.fp32).parameters(),
+        "macs": TFLiteFile(files.int8).macs(),
     }
 
 

@@ -118,17 +118,6 @@ def test_another_installed_version_is_reported(
     assert made() == set()
 
 
-def test_of_few_training_images_all_are_calibrated_on(
-    repository: Path, network: Architecture
-) -> None:
-    results = []
-    for images in (240, 241, 10_000):
-        write_params(network, images=images)
-        stage.main()
-        results.append(stage.INT8.read_bytes())
-    assert results[0] == results[1] == results[2]
-
-
 def test_a_missing_network_is_reported(repository: Path, one_line: OneLine) -> None:
     stage.TRAINED.unlink()
     line = one_line("quantize", stage.main)
