@@ -14,11 +14,15 @@ import json
 from pathlib import Path
 from statistics import median
 
-import numpy as np
-import numpy.typing as npt
 from pooch import file_hash
 
-from spotimes.dataset.prepared import PREPARED, load_backbone, load_card, load_split, load_tensors
+from spotimes.dataset.prepared import (
+    PREPARED,
+    load_backbone,
+    load_card,
+    load_kept_tensors,
+    load_split,
+)
 from spotimes.nn.architecture import architecture
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
@@ -57,7 +61,7 @@ def main() -> None:
         load_split("train"), load_split("validation"), classes=len(load_card().class_names)
     )
     whole = architecture(network, load_backbone())
-    kept = _kept_tensors(network.backbone.keep)
+    kept = load_kept_tensors(network.backbone.keep)
     here = host.fingerprint(versions.model_dump(), recipe.threads)
     key = [network.model_dump(), recipe.model_dump(), here, code_digest(), _digests(PREPARED)]
     checkpoint = Checkpoint(RESUME, json.dumps(key, sort_keys=True))
@@ -78,14 +82,6 @@ def main() -> None:
         },
     )
     checkpoint.remove()
-
-
-def _kept_tensors(blocks: int) -> dict[str, npt.NDArray[np.float32]]:
-    """The weights of the backbone's first blocks."""
-    if not blocks:
-        return {}
-    names = tuple(f"block{number + 1}_" for number in range(blocks))
-    return {name: each for name, each in load_tensors().items() if name.startswith(names)}
 
 
 def _digests(folder: Path) -> dict[str, str]:

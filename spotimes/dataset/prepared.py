@@ -159,6 +159,18 @@ def load_tensors(folder: Path = PREPARED) -> dict[str, npt.NDArray[np.float32]]:
         raise InputError(f"{path}: cannot be read ({error}); run `dvc repro prepare`") from error
 
 
+def load_kept_tensors(blocks: int, folder: Path = PREPARED) -> dict[str, npt.NDArray[np.float32]]:
+    """Reads the weights of the backbone's first blocks; of no block there are none.
+
+    Raises:
+        InputError: as `load_tensors`.
+    """
+    if not blocks:
+        return {}
+    names = tuple(f"block{number + 1}_" for number in range(blocks))
+    return {name: each for name, each in load_tensors(folder).items() if name.startswith(names)}
+
+
 def load_split(name: SplitName, folder: Path = PREPARED) -> LazySplit:
     """Reads one split; the images stay on disk and are read as they are used.
 

@@ -13,6 +13,7 @@ from spotimes.dataset.prepared import (
     load_backbone,
     load_card,
     load_groups,
+    load_kept_tensors,
     load_split,
     load_tensors,
     write_prepared,
@@ -174,6 +175,14 @@ def test_a_backbone_that_is_written_is_read(tmp_path: Path) -> None:
         assert (tmp_path / "again" / file).read_bytes() == (
             tmp_path / "prepared" / file
         ).read_bytes()
+
+
+def test_of_a_backbones_weights_those_of_its_first_blocks_can_be_read(tmp_path: Path) -> None:
+    assert load_kept_tensors(0, tmp_path) == {}
+    names = [f"block{number}_conv/beta" for number in (1, 2, 10)]
+    tensors = dict.fromkeys([*names, "logits/bias"], np.ones(2, np.float32))
+    write_prepared(tmp_path / "prepared", CARD, splits(), BACKBONE, tensors)
+    assert sorted(load_kept_tensors(2, tmp_path / "prepared")) == names[:2]
 
 
 def test_without_a_backbone_there_are_no_weights_of_an_earlier_one(tmp_path: Path) -> None:
