@@ -11,12 +11,14 @@ RECIPE = Train.model_validate(
         "seed": 1,
         "threads": 2,
         "optimizer": {
+            "kind": "sgd",
             "peak_learning_rate": 0.05,
             "warmup": 0.25,
             "momentum": 0.9,
             "weight_decay": 0.005,
             "muon": {"peak_learning_rate": 0.02, "momentum": 0.95},
         },
+        "fine_tuning": {"head_epochs": 0, "rate_decay": 1},
         "augmentation": {
             "flip": True,
             "shift": 0.0625,

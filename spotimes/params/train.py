@@ -48,22 +48,44 @@ class Muon(Frozen):
 
 
 class Optimizer(Frozen):
-    """SGD with Nesterov momentum under a one-cycle learning rate.
+    """SGD with Nesterov momentum, or AdamW, under a one-cycle learning rate.
 
     Attributes:
+        kind: `sgd`, which is best from random weights on, or `adamw`, which is best for weights
+            that are trained already.
         peak_learning_rate: the rate at the end of the warm-up.
         warmup: the share of all steps in which the rate rises linearly; it then falls as a cosine
             to zero.
-        momentum: of SGD.
+        momentum: of SGD; of AdamW the first moment's decay (beta 1).
         weight_decay: decoupled; each step shrinks the kernels by this times the rate.
         muon: the optimizer of some of the kernels in place of SGD; null leaves all to SGD.
     """
 
+    kind: Literal["sgd", "adamw"]
     peak_learning_rate: Annotated[float, Field(gt=0, le=10)]
     warmup: Share
     momentum: Share
     weight_decay: Annotated[float, Field(ge=0, lt=1)]
     muon: Muon | None
+
+    @model_validator(mode="after")
+    def _muon_beside_sgd(self) -> "Optimizer":
+        if self.muon is not None and self.kind != "sgd":
+            raise ValueError(f"muon works beside kind: sgd alone; with {self.kind} let it be null")
+        return self
+
+
+class FineTuning(Frozen):
+    """How weights that are trained already go on learning: a backbone's, or `start_from`'s.
+
+    Attributes:
+        head_epochs: in so many epochs at first only what begins with random weights learns.
+        rate_decay: a block's learning rate is this times that of the block behind it, so what is
+            most general changes least; 1 gives all the same.
+    """
+
+    head_epochs: Annotated[int, Field(ge=0)]
+    rate_decay: Annotated[float, Field(gt=0, le=1)]
 
 
 class Train(Frozen):
@@ -90,6 +112,7 @@ class Train(Frozen):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     threads: Annotated[int, Field(ge=1, le=256)]
     optimizer: Optimizer
+    fine_tuning: FineTuning
     augmentation: Augmentation
     class_balance: Literal["none", "weights", "sampling"]
     label_smoothing: Share

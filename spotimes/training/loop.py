@@ -1,5 +1,6 @@
 """Trains a network by a recipe."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,9 @@ from spotimes.training import optimizer
 from spotimes.training.batch_norm import FusedBatchNormalization
 from spotimes.training.batches import EvaluationBatches, TrainingBatches
 from spotimes.training.checkpoint import Checkpoint, Resume
+from spotimes.training.fine_tuning import shares
 from spotimes.training.kept_weights import AverageWeights, KeepWeights
+from spotimes.training.optimizer import Share
 from spotimes.training.pretrained import set_pretrained
 from spotimes.training.progress import History, Progress
 
@@ -100,7 +103,11 @@ def train(
     validation = EvaluationBatches(data.validation, data.classes, network.normalization)
     reshuffle = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: batches.begin(epoch))
     progress = Progress(recipe.epochs, len(batches), recipe.batch_size, done=resume.done)
-    _compiled(fused, recipe, steps=recipe.epochs * len(batches)).fit(
+    trained_layers = {name.partition("/")[0] for name in pretrained or {}}
+    of_rate = None
+    if trained_layers:
+        of_rate = shares(fused, network, trained_layers, recipe.fine_tuning, len(batches))
+    _compiled(fused, recipe, recipe.epochs * len(batches), of_rate).fit(
         batches.stream(),
         initial_epoch=resume.done,
         epochs=resume.done if resume.stopped else recipe.epochs,
@@ -121,11 +128,13 @@ def train(
     )
 
 
-def _compiled(model: keras.Model, recipe: Train, steps: int) -> keras.Model:
+def _compiled(
+    model: keras.Model, recipe: Train, steps: int, of_rate: Sequence[Share] | None
+) -> keras.Model:
     """A model of the same layers that ends before softmax, whose loss is steadier from there."""
     logits = keras.Model(model.input, model.get_layer("logits").output)
     logits.compile(
-        optimizer.make(recipe.optimizer, steps),
+        optimizer.make(recipe.optimizer, steps, of_rate),
         keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=recipe.label_smoothing
         ),

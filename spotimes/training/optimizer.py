@@ -1,7 +1,8 @@
-"""The optimizer: SGD with Nesterov momentum, and Muon for dense and pointwise convolutions."""
+"""The optimizer: SGD with Nesterov momentum, with Muon for dense and pointwise kernels, or AdamW."""
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from spotimes.nn.frameworks import keras, tf
 from spotimes.params.train import Muon, Optimizer
@@ -12,7 +13,21 @@ _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
 
 
-def make(params: Optimizer, steps: int) -> keras.optimizers.Optimizer:
+class Share(NamedTuple):
+    """How much of the learning rate a variable gets.
+
+    Attributes:
+        of_rate: 1 for all of it.
+        from_step: before this step it gets nothing.
+    """
+
+    of_rate: float = 1.0
+    from_step: int = 0
+
+
+def make(
+    params: Optimizer, steps: int, shares: Sequence[Share] | None = None
+) -> keras.optimizers.Optimizer:
     """Makes the optimizer under its one-cycle rate.
 
         model.compile(optimizer.make(recipe.optimizer, steps=220 * 382), loss)
@@ -20,6 +35,8 @@ def make(params: Optimizer, steps: int) -> keras.optimizers.Optimizer:
     Args:
         params: the rate, and what else the steps depend on.
         steps: how many batches the whole run has.
+        shares: of the rate, and so of the weight decay, one for each trainable variable; None gives
+            all of it to each.
     """
     warmup = round(params.warmup * steps)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -28,20 +45,48 @@ def make(params: Optimizer, steps: int) -> keras.optimizers.Optimizer:
         warmup_target=params.peak_learning_rate if warmup else None,
         warmup_steps=warmup,
     )
-    settings: dict[str, Any] = {
-        "learning_rate": rate,
-        "momentum": params.momentum,
-        "nesterov": params.momentum > 0,
-        "weight_decay": params.weight_decay or None,
-    }
-    if params.muon is None:
-        made = keras.optimizers.SGD(**settings)
+    settings: dict[str, Any] = {"learning_rate": rate}
+    kind = keras.optimizers.SGD
+    if params.kind == "adamw":
+        kind = keras.optimizers.Adam  # Keras' AdamW, but that its decay may be None
+        settings |= {"beta_1": params.momentum}
     else:
+        settings |= {"momentum": params.momentum, "nesterov": params.momentum > 0}
+    if params.muon is not None:
+        kind = _WithMuon
         share = params.muon.peak_learning_rate / params.peak_learning_rate
-        made = _WithMuon(params.muon, share, **settings)
+        settings |= {"muon": params.muon, "share": share}
+    if shares is not None:
+        kind = type("WithShares", (_WithShares, kind), {})
+        settings |= {"shares": shares, "decay": params.weight_decay}
+        return kind(**settings, weight_decay=None)
+    made = kind(**settings, weight_decay=params.weight_decay or None)
     # Small networks underfit: what scales or shifts a whole channel is left free.
     made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return made
+
+
+class _WithShares:
+    """An optimizer in which each variable has its share of the rate, and of the weight decay.
+
+    Keras' own decay knows no shares.
+    """
+
+    def __init__(self, *, shares: Sequence[Share], decay: float, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._shares = shares
+        self._decay = decay
+
+    def update_step(
+        self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor
+    ) -> None:
+        """Changes one variable."""
+        share = self._shares[self._get_variable_index(variable)]  # type: ignore[attr-defined]
+        begun = self.iterations >= share.from_step  # type: ignore[attr-defined]
+        rate = learning_rate * share.of_rate * tf.cast(begun, tf.float32)
+        if self._decay and len(variable.shape) > 1:  # a kernel
+            variable.assign(variable * (1 - self._decay * rate))
+        super().update_step(gradient, variable, rate)  # type: ignore[misc]
 
 
 class _WithMuon(keras.optimizers.SGD):  # type: ignore[misc]
@@ -53,7 +98,7 @@ class _WithMuon(keras.optimizers.SGD):  # type: ignore[misc]
     rate alone then says by what share a step changes it.
     """
 
-    def __init__(self, muon: Muon, share: float, **settings: Any) -> None:
+    def __init__(self, *, muon: Muon, share: float, **settings: Any) -> None:
         super().__init__(**settings)
         self._muon = muon
         self._share = share  # of SGD's rate

@@ -38,12 +38,14 @@ def write_params(network: Architecture, versions: dict[str, str] = VERSIONS, **t
         "seed": 1,
         "threads": 2,
         "optimizer": {
+            "kind": "sgd",
             "peak_learning_rate": 0.05,
             "warmup": 0.2,
             "momentum": 0.9,
             "weight_decay": 0,
             "muon": {"peak_learning_rate": 0.01, "momentum": 0.9},
         },
+        "fine_tuning": {"head_epochs": 0, "rate_decay": 1},
         "augmentation": {
             "flip": True,
             "shift": 0.0625,

@@ -9,7 +9,9 @@ from spotimes.nn.frameworks import keras, tf
 from spotimes.params.train import Muon, Optimizer
 from spotimes.training import optimizer
 
-SGD = Optimizer(peak_learning_rate=0.05, warmup=0.25, momentum=0.9, weight_decay=0.005, muon=None)
+SGD = Optimizer(
+    kind="sgd", peak_learning_rate=0.05, warmup=0.25, momentum=0.9, weight_decay=0.005, muon=None
+)
 WITH_MUON = SGD.model_copy(
     update={"warmup": 0.0, "muon": Muon(peak_learning_rate=0.1, momentum=0.5)}
 )
@@ -131,3 +133,60 @@ def test_all_else_is_left_to_sgd(model: keras.Model) -> None:
     same = {path for path in results[0] if np.array_equal(results[0][path], results[1][path])}
     differing = {path.split("/")[-2] for path in results[0].keys() - same}
     assert differing == {"conv", "pointwise"}
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        SGD.model_copy(update={"warmup": 0.0}),
+        WITH_MUON,
+        SGD.model_copy(update={"warmup": 0.0, "kind": "adamw"}),
+    ],
+    ids=["sgd", "muon", "adamw"],
+)
+def test_a_variable_changes_by_its_share_of_the_rate(
+    model: keras.Model, params: Optimizer
+) -> None:
+    """By a tenth of it as with all rates a tenth, and by nothing before its first step."""
+    gradients = [random_gradients(model, 1)]
+    start = [each.numpy() for each in model.trainable_variables]
+    count = len(start)
+
+    def changes(params: Optimizer, shares: list[optimizer.Share] | None) -> list[Array]:
+        model.set_weights(all_weights)
+        made = optimizer.make(params, 10**6, shares)
+        made.build(model.trainable_variables)
+        for each in gradients:
+            made.apply([tf.constant(gradient) for gradient in each])
+        return [each.numpy() - old for each, old in zip(model.trainable_variables, start, strict=True)]
+
+    all_weights = model.get_weights()
+    whole = changes(params, None)
+    same = changes(params, [optimizer.Share()] * count)
+    for one, other in zip(whole, same, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    slow = params.model_copy(update={"peak_learning_rate": params.peak_learning_rate / 10})
+    if params.muon is not None:
+        muon = params.muon.model_copy(update={"peak_learning_rate": 0.01})
+        slow = slow.model_copy(update={"muon": muon})
+    shares = [optimizer.Share(0.1) if index % 2 else optimizer.Share(1, 1) for index in range(count)]
+    for index, (one, other) in enumerate(
+        zip(changes(params, shares), changes(slow, None), strict=True)
+    ):
+        if index % 2:
+            np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-6)
+
+
+def test_nothing_changes_before_its_first_step(model: keras.Model) -> None:
+    params = SGD.model_copy(update={"kind": "adamw", "warmup": 0.0, "weight_decay": 0.1})
+    shares = [optimizer.Share(1, 2)] * len(model.trainable_variables)
+    start = [each.numpy() for each in model.trainable_variables]
+    made = optimizer.make(params, 10**6, shares)
+    made.build(model.trainable_variables)
+    for seed in range(3):
+        made.apply([tf.constant(each) for each in random_gradients(model, seed)])
+        unchanged = [
+            np.array_equal(each.numpy(), old)
+            for each, old in zip(model.trainable_variables, start, strict=True)
+        ]
+        assert all(unchanged) if seed < 2 else not any(unchanged)
