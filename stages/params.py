@@ -1,6 +1,7 @@
 """Checks all of params.yaml before another stage changes anything.
 
-In: params.yaml, and which packages are installed.
+In: params.yaml, which packages are installed, and whether the optional files are there that it
+names.
 Out: metrics/params.json, which is the same for all values that are allowed, so that prepare, which
 depends on it, runs after this stage but not because of it.
 Takes some seconds.
@@ -13,7 +14,9 @@ from pathlib import Path
 
 from spotimes.params.decoder import Decoder
 from spotimes.params.load import GROUPS, STAGE_GROUPS, check_groups, load_group
+from spotimes.params.optional_file import optional_file
 from spotimes.params.runtime import Runtime
+from spotimes.params.train import Train
 from spotimes.params.versions import Versions
 from spotimes.system import atomic, command
 from spotimes.system.packages import check_installed
@@ -25,6 +28,7 @@ METRICS = Path("metrics/params.json")
 def main() -> None:
     """Runs the stage."""
     check_groups()
+    optional_file(load_group("train", Train).start_from, "train.start_from")
     check_installed(load_group("versions", Versions))
     check_installed(load_group("runtime", Runtime))
     check_installed(load_group("decoder", Decoder))

@@ -1,6 +1,7 @@
 """Trains the network that `network` describes by the recipe in `train`.
 
-In: data/prepared (its training and validation splits).
+In: data/prepared (its training and validation splits), and the earlier model.keras that
+`train.start_from` names.
 Out: models/model.keras (FP32, byte-stable), metrics/history.csv (a row an epoch; `dvc plots show`),
 metrics/train.json, metrics/fingerprint.json (on which machines training gives the same bytes).
 
@@ -16,6 +17,8 @@ from statistics import median
 
 from pooch import file_hash
 
+from spotimes.blocks import Architecture, Shape
+from spotimes.dataset.backbone import Tensors
 from spotimes.dataset.prepared import (
     PREPARED,
     load_backbone,
@@ -26,12 +29,13 @@ from spotimes.dataset.prepared import (
 from spotimes.nn.architecture import architecture
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
+from spotimes.params.optional_file import optional_file
 from spotimes.params.train import Train
 from spotimes.params.versions import Versions
 from spotimes.system import atomic, command, host
 from spotimes.system.cores import at_most_allowed
 from spotimes.system.packages import check_installed
-from spotimes.training import keras_archive
+from spotimes.training import earlier_model, keras_archive
 from spotimes.training.checkpoint import Checkpoint
 from spotimes.training.determinism import code_digest, make_deterministic
 from spotimes.training.loop import TrainingData, train
@@ -50,10 +54,11 @@ def main() -> None:
     network = load_group("network", Network)
     recipe = load_group("train", Train)
     check_installed(versions)
+    start = optional_file(recipe.start_from, "train.start_from")
     at_most_allowed(
         recipe.threads,
         "params.yaml: train.threads",
-        "training takes longer so, but with fewer threads its weights would be others",
+        "all are used, as fewer would give other weights, so training takes longer",
     )
     make_deterministic(recipe.seed, recipe.threads)
 
@@ -61,11 +66,19 @@ def main() -> None:
         load_split("train"), load_split("validation"), classes=len(load_card().class_names)
     )
     whole = architecture(network, load_backbone())
-    kept = load_kept_tensors(network.backbone.keep)
+    height, width, channels = data.train.images.shape[1:]
+    pretrained = _pretrained(network, whole, start, (height, width, channels))
     here = host.fingerprint(versions.model_dump(), recipe.threads)
-    key = [network.model_dump(), recipe.model_dump(), here, code_digest(), _digests(PREPARED)]
+    key = [
+        network.model_dump(),
+        recipe.model_dump(),
+        here,
+        code_digest(),
+        _digests(PREPARED),
+        start and file_hash(str(start)),
+    ]
     checkpoint = Checkpoint(RESUME, json.dumps(key, sort_keys=True))
-    trained = train(whole, recipe, data, checkpoint, HISTORY, pretrained=kept)
+    trained = train(whole, recipe, data, checkpoint, HISTORY, pretrained=pretrained)
 
     keras_archive.save(trained.model, MODEL)
     atomic.write_json(FINGERPRINT, here)
@@ -82,6 +95,15 @@ def main() -> None:
         },
     )
     checkpoint.remove()
+
+
+def _pretrained(
+    network: Network, whole: Architecture, start: Path | None, image_shape: Shape
+) -> Tensors:
+    """The weights to begin with: an earlier model's, or else those of the backbone's blocks."""
+    if start is not None:
+        return earlier_model.load_weights(start, whole, image_shape)
+    return load_kept_tensors(network.backbone.keep)
 
 
 def _digests(folder: Path) -> dict[str, str]:

@@ -6,6 +6,7 @@ from spotimes.params.train import Train
 
 RECIPE = Train.model_validate(
     {
+        "start_from": "data/none",
         "epochs": 3,
         "batch_size": 32,
         "seed": 1,

@@ -207,7 +207,9 @@ def test_killed_in_every_stage_it_ends_with_the_same_bytes(
 
 def test_an_experiment_and_its_comparison(small: Path) -> None:
     small_decay = ("--set-param", "train.optimizer.weight_decay=0.00001")
-    printed = dvc(small, "exp", "run", "--set-param", "train.epochs=1", *small_decay)
+    shutil.copy(small / "models/model.keras", small / "data/start.keras")
+    start = ("--set-param", "train.start_from=data/start.keras")
+    printed = dvc(small, "exp", "run", "--set-param", "train.epochs=1", *start, *small_decay)
     assert "weight_decay: 1e-05" in (small / "params.yaml").read_text()  # text in YAML 1.1
     assert ran(printed) == ["params", "train", "quantize", "benchmark", "evaluate"]
     assert "train.epochs" in dvc(small, "params", "diff", "--md")

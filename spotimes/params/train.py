@@ -1,9 +1,11 @@
 """`train`: the training recipe."""
 
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from spotimes.params.optional_file import NONE
 from spotimes.system.validation import Frozen
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -92,6 +94,10 @@ class Train(Frozen):
     """The recipe.
 
     Attributes:
+        start_from: an earlier model.keras of the same network, whose weights to begin with; for one
+            class more, or new pictures. Only the head, the dense layer, begins anew, whatever
+            classes that model has. The weights are used in place of those of network.backbone.
+            `data/none` begins without.
         epochs: passes over the training images.
         batch_size: images a step; those that do not fill a last batch are skipped in that epoch.
         seed: of the weights, the order and the augmentation.
@@ -107,6 +113,7 @@ class Train(Frozen):
         patience: stop after so many epochs without a better validation accuracy; null never stops.
     """
 
+    start_from: str
     epochs: Annotated[int, Field(ge=1, le=10_000)]
     batch_size: Annotated[int, Field(ge=1, le=65_536)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
@@ -124,4 +131,18 @@ class Train(Frozen):
     def _patience_needs_best(self) -> "Train":
         if self.patience is not None and self.keep == "last":
             raise ValueError("patience needs keep: best, else the latest, worse weights stay")
+        return self
+
+    @model_validator(mode="after")
+    def _starts_from_another_model(self) -> "Train":
+        if PurePosixPath(self.start_from) == PurePosixPath("models/model.keras"):
+            raise ValueError(
+                "start_from: models/model.keras is deleted before train runs, which writes it anew;"
+                " copy it, cp models/model.keras data/start.keras, and name the copy"
+            )
+        if self.start_from != NONE and not self.start_from.endswith(".keras"):
+            raise ValueError(
+                f"start_from: {self.start_from} is not an earlier model's .keras file; use {NONE} "
+                "for none"
+            )
         return self

@@ -17,6 +17,7 @@ from spotimes.inference.contract import Contract
 from spotimes.ingestion.division import set_aside
 from spotimes.nn.frameworks import keras
 from spotimes.params.network import Network
+from spotimes.params.optional_file import NONE
 from spotimes.params.search import Limits, Search
 from spotimes.params.train import Train
 from spotimes.params.versions import Versions
@@ -62,7 +63,12 @@ class Objective:
             )
         self.params, self.folder = params, folder
         self.recipe = recipe.model_copy(
-            update={"epochs": params.epochs, "keep": "last", "patience": None}
+            update={
+                "start_from": NONE,
+                "epochs": params.epochs,
+                "keep": "last",
+                "patience": None,
+            }
         )
         self.largest_side = network.largest_side
         self.first = choices_of(network.blocks, params.space)

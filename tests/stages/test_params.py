@@ -53,3 +53,18 @@ def test_other_versions_than_those_installed_are_refused(
     save_params(document)
     assert one_line("params", stage.main).startswith(f"{name}: params.yaml wants version 2.0.0")
     assert not stage.METRICS.exists()
+
+
+def test_a_file_that_is_named_and_not_there_is_refused(
+    document: dict[str, dict[str, object]], one_line: Refused
+) -> None:
+    """DVC would say so only after it had deleted the model."""
+    document["train"]["start_from"] = "data/start.keras"
+    save_params(document)
+    assert one_line("params", stage.main) == (
+        "params.yaml: train.start_from: data/start.keras is not a file; name one that is there, or "
+        "data/none for none"
+    )
+    Path("data").mkdir()
+    Path("data/start.keras").touch()
+    stage.main()

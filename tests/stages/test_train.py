@@ -13,12 +13,21 @@ from spotimes.dataset.prepared import PREPARED, Split, SplitName
 from spotimes.errors import InputError
 from spotimes.nn.frameworks import keras
 from spotimes.system.validation import load_yaml
+from spotimes.training import keras_archive
 from spotimes.training.batches import EvaluationBatches
 from stages import train as stage
 from tests.project import ROOT
 from tests.repository import network_group, save_params
 
 VERSIONS = load_yaml(ROOT / "params.yaml")["versions"]
+STANDING_STILL = {
+    "kind": "sgd",
+    "peak_learning_rate": 1e-9,
+    "warmup": 0.2,
+    "momentum": 0.9,
+    "weight_decay": 0,
+    "muon": None,
+}
 OneLine = Callable[[str, Callable[[], None]], str]
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("reseed")]
@@ -33,6 +42,7 @@ def repository(repository: Path, network: Architecture) -> Path:
 
 def write_params(network: Architecture, versions: dict[str, str] = VERSIONS, **train: Any) -> None:
     recipe = {
+        "start_from": "data/none",
         "epochs": 2,
         "batch_size": 60,
         "seed": 1,
@@ -117,7 +127,7 @@ def test_more_threads_than_cores_are_reported_and_used(
     assert json.loads(stage.FINGERPRINT.read_text())["threads"] == 2
     assert capsys.readouterr().err.splitlines()[0] == (
         "params.yaml: train.threads: 2 is more than the 1 core that this process may use; "
-        "training takes longer so, but with fewer threads its weights would be others"
+        "all are used, as fewer would give other weights, so training takes longer"
     )
 
 
@@ -140,6 +150,64 @@ def test_a_run_that_breaks_off_can_be_resumed(
     assert json.loads(stage.METRICS.read_text())["seconds"] == pytest.approx(
         sum(json.loads(seconds)["seconds"]), rel=1e-5
     )
+
+
+def test_it_starts_from_an_earlier_model(repository: Path, network: Architecture) -> None:
+    """Of which every weight but the head's is still there at a rate that is nearly nothing."""
+    stage.main()
+    start = stage.MODEL.rename("start.keras")
+    write_params(network, start_from="start.keras", optimizer=STANDING_STILL)
+    stage.main()
+    before, after = (
+        {layer.name: layer.get_weights() for layer in keras.saving.load_model(path).layers}
+        for path in (start, stage.MODEL)
+    )
+    for name in before:
+        # The first two are a kernel, a norm's scale and offset, or the head's kernel and bias; a
+        # norm's statistics move with every batch.
+        same = [
+            np.allclose(old, new, atol=1e-4)
+            for old, new in zip(before[name][:2], after[name][:2], strict=True)
+        ]
+        assert all(same) == (name != "logits"), name
+
+
+def test_another_start_is_another_run(
+    repository: Path, network: Architecture, monkeypatch: pytest.MonkeyPatch, trained: Any
+) -> None:
+    """A run that was killed is not resumed once the file is another, of the same name."""
+    start = Path("start.keras")
+    write_params(network, start_from="start.keras")
+    keras_archive.save(trained, start)
+
+    def full(*_: object) -> None:
+        raise OSError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("spotimes.training.keras_archive.save", full)
+        with pytest.raises(OSError):
+            stage.main()
+    saved = json.loads(np.load(stage.RESUME)["_facts"].item())
+    weights = trained.get_weights()
+    other = keras.models.clone_model(trained)
+    other.set_weights([weights[0] + 1, *weights[1:]])
+    keras_archive.save(other, start)
+    stage.main()
+    assert json.loads(stage.METRICS.read_text())["seconds"] != pytest.approx(
+        sum(saved["seconds"]), rel=1e-5
+    )
+
+
+def test_a_start_that_does_not_fit_is_reported(
+    repository: Path, network: Architecture, one_line: OneLine
+) -> None:
+    write_params(network, start_from="start.keras")
+    assert one_line("train", stage.main).startswith(
+        "params.yaml: train.start_from: start.keras is not a file"
+    )
+    Path("start.keras").write_bytes(b"no archive")
+    assert one_line("train", stage.main).startswith("start.keras: is not a model.keras that")
+    assert made() == {"start.keras"}
 
 
 def test_a_missing_dataset_is_reported(repository: Path, one_line: OneLine) -> None:

@@ -104,6 +104,7 @@ INFINITY = float("inf")
         ("network", ("blocks", 2, "expansion"), 6, "conv has no expansion; remove it"),
         ("network", ("blocks", 2, "stide"), 2, "unknown key"),
         ("network", ("blocks", 2, "channels"), GONE, "missing"),
+        ("train", ("start_from",), None, "is not allowed: input should be a valid string"),
         ("train", ("epochs",), 0, f"{AT_LEAST} 1"),
         ("train", ("epochs",), -3, f"{AT_LEAST} 1"),
         ("train", ("epochs",), "50", INT),
@@ -219,6 +220,25 @@ def test_patience_needs_the_best_weights_to_be_kept() -> None:
     assert "patience needs keep: best" in str(caught.value)
     assert "\n" not in str(caught.value)
     validated(params | {"keep": "best"}, schema("train"), "train")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (
+            "./models/model.keras",
+            "models/model.keras is deleted before train runs",
+        ),
+        (
+            "data/old.h5",
+            "data/old.h5 is not an earlier model's .keras file; use data/none",
+        ),
+        ("", " is not an earlier model's .keras file"),
+    ],
+)
+def test_a_training_starts_from_an_earlier_model(path: str, message: str) -> None:
+    assert refusal("train", ("start_from",), path).startswith(f"train: start_from: {message}")
+    validated(changed("train", ("start_from",), "data/start.keras"), schema("train"), "train")
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_what_dvc_writes_is_read(tmp_path: Path) -> None:
 def test_every_group_of_params_yaml_has_a_schema_of_its_name() -> None:
     assert tuple(load_yaml(ROOT / PARAMS_FILE)) == GROUPS
     files = {path.stem for path in (ROOT / "spotimes/params").glob("[!_]*.py")}
-    assert files - set(GROUPS) == {"load", "preset"}
+    assert files - set(GROUPS) == {"load", "optional_file", "preset"}
     assert [schema(name).__name__.lower() for name in GROUPS] == [*GROUPS]
 
 

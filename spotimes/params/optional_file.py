@@ -1,0 +1,30 @@
+"""Files that params may leave out.
+
+DVC cannot interpolate null into a stage's deps, so such a param always names a file. `NONE`, which
+is empty and in Git, stands for none.
+"""
+
+from pathlib import Path
+
+from spotimes.errors import InputError
+
+NONE = "data/none"
+
+
+def optional_file(path: str, key: str) -> Path | None:
+    """The file that a param names, or None for `NONE`.
+
+    Args:
+        path: the param's value.
+        key: the param's, such as `train.start_from`.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    if path == NONE:
+        return None
+    if not Path(path).is_file():
+        raise InputError(
+            f"params.yaml: {key}: {path} is not a file; name one that is there, or {NONE} for none"
+        )
+    return Path(path)

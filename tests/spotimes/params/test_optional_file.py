@@ -1,0 +1,28 @@
+from pathlib import Path
+
+import pytest
+
+from spotimes.errors import InputError
+from spotimes.params.optional_file import NONE, optional_file
+from tests.project import ROOT
+
+
+def test_none_stands_for_no_file_and_is_an_empty_one_in_git() -> None:
+    """DVC wants a file of each dep."""
+    assert (ROOT / NONE).read_bytes() == b""
+    assert optional_file(NONE, "train.start_from") is None
+
+
+def test_a_file_must_be_there(tmp_path: Path) -> None:
+    path = tmp_path / "start.keras"
+    for _ in range(2):  # a folder is no file, either
+        with pytest.raises(InputError) as caught:
+            optional_file(str(path), "train.start_from")
+        assert str(caught.value) == (
+            f"params.yaml: train.start_from: {path} is not a file; name one that is there, or "
+            "data/none for none"
+        )
+        path.mkdir(exist_ok=True)
+    path.rmdir()
+    path.touch()
+    assert optional_file(str(path), "train.start_from") == path
