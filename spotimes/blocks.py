@@ -82,11 +82,21 @@ class Architecture(NamedTuple):
         largest_side: images whose shorter side is longer are halved first, as often as it takes;
             None halves none.
         normalization: of the images.
+        scaled_to: how many pixels the shorter side of an image is scaled to before all else; None
+            leaves images as they are.
     """
 
     blocks: list[Block]
     largest_side: int | None = None
     normalization: Normalization = PLAIN
+    scaled_to: int | None = None
+
+    def scaled(self, height: int, width: int) -> tuple[int, int]:
+        """The height and width in which the first block sees images of these."""
+        if self.scaled_to is None:
+            return height, width
+        ratio = self.scaled_to / min(height, width)
+        return round(height * ratio), round(width * ratio)
 
 
 class Activation(NamedTuple):
@@ -186,7 +196,8 @@ def layers_by_block(
     Raises:
         StrideTooLargeError: the strides shrink the image below one pixel.
     """
-    height, width, channels = image_shape
+    channels = image_shape[2]
+    height, width = network.scaled(*image_shape[:2])
     halvings = _halvings(network, min(height, width))
     shape: Shape = (height, width, channels)
     found = []

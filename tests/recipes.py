@@ -20,6 +20,14 @@ RECIPE = Train.model_validate(
             "muon": {"peak_learning_rate": 0.02, "momentum": 0.95},
         },
         "fine_tuning": {"head_epochs": 0, "rate_decay": 1},
+        "teacher": {
+            "model": "data/none",
+            "side": 96,
+            "epochs": 3,
+            "peak_learning_rate": 0.01,
+            "temperature": 2,
+            "views": 10,
+        },
         "augmentation": {
             "flip": True,
             "shift": 0.0625,

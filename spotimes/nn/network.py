@@ -8,9 +8,11 @@ behind it.
 
 from spotimes.blocks import LINEAR, Architecture, Layer, Shape, layers_by_block
 from spotimes.nn.frameworks import keras
+from spotimes.pixels import PLAIN, Normalization
 
 Norm = type[keras.layers.BatchNormalization] | None
 NORM = "_norm"  # a convolution's batch norm is named after it, with this behind
+_NAME = "spotimes"
 
 
 def build(
@@ -38,11 +40,24 @@ def build(
         StrideTooLargeError: the strides shrink the image below one pixel.
     """
     image = x = keras.Input(image_shape, name="image")
+    if network.scaled_to is not None:
+        x = keras.ops.image.resize(x, network.scaled(*image_shape[:2]))  # bilinear
     for _, layers in layers_by_block(network, image_shape):
         x = _block(x, layers, norm)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     logits = keras.layers.Dense(classes, name="logits")(x)
-    return keras.Model(image, keras.layers.Softmax(name="probabilities")(logits), name="spotimes")
+    # Of what its input is made must be known wherever its file is.
+    normalization = (
+        "" if network.normalization == PLAIN else "_{}_{}".format(*network.normalization)
+    )
+    probabilities = keras.layers.Softmax(name="probabilities")(logits)
+    return keras.Model(image, probabilities, name=_NAME + normalization)
+
+
+def normalization_of(model: keras.Model) -> Normalization:
+    """What the images are normalized by that a network takes which `build` has made."""
+    numbers = model.name.removeprefix(_NAME).split("_")[1:]
+    return Normalization(*map(int, numbers)) if numbers else PLAIN
 
 
 def _block(x: keras.KerasTensor, layers: list[Layer], norm: Norm) -> keras.KerasTensor:

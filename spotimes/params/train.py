@@ -90,6 +90,30 @@ class FineTuning(Frozen):
     rate_decay: Annotated[float, Field(gt=0, le=1)]
 
 
+class Teacher(Frozen):
+    """A larger network that answers for each picture; ours learns from its answers, not the labels.
+
+    Attributes:
+        model: `data/none` for none; the file of `network.backbone.card`, whose whole network is
+            fine-tuned first; or a model.keras of ours, trained on the same classes and the same
+            size of images.
+        side: of a backbone, the pixels to which the images' shorter side is scaled for it.
+        epochs: of a backbone's fine-tuning.
+        peak_learning_rate: of a backbone's fine-tuning; the rest of its recipe is ours.
+        temperature: what both networks' logits are divided by before they are compared: the higher,
+            the more the classes count that the teacher thinks improbable.
+        views: how many times the teacher sees each picture, each time augmented anew. Later epochs
+            show these images again, since to ask it takes longer than to learn.
+    """
+
+    model: Annotated[str, Field(min_length=1)]
+    side: Annotated[int, Field(ge=8, le=1024)]
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    peak_learning_rate: Annotated[float, Field(gt=0, le=10)]
+    temperature: Annotated[float, Field(gt=0, le=100)]
+    views: Annotated[int, Field(ge=1, le=10_000)]
+
+
 class Train(Frozen):
     """The recipe.
 
@@ -120,6 +144,7 @@ class Train(Frozen):
     threads: Annotated[int, Field(ge=1, le=256)]
     optimizer: Optimizer
     fine_tuning: FineTuning
+    teacher: Teacher
     augmentation: Augmentation
     class_balance: Literal["none", "weights", "sampling"]
     label_smoothing: Share

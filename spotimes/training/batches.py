@@ -60,6 +60,8 @@ class TrainingBatches(Batches):
         classes: how many classes the labels are of.
         recipe: its batch size, augmentation, epochs, seed and class balance count.
         normalization: of the images.
+        answers: a teacher's logits for the first epochs' batches, float32 of (epochs, batches,
+            batch, classes); later epochs are these again.
     """
 
     def __init__(
@@ -68,13 +70,16 @@ class TrainingBatches(Batches):
         classes: int,
         recipe: Train,
         normalization: Normalization = PLAIN,
+        answers: FloatArray | None = None,
     ) -> None:
         self.normalization = normalization
         self.split = split
         self.classes = classes
         self.batch_size = recipe.batch_size
         self.augmentation = recipe.augmentation
-        self.mixed_epochs = round(recipe.augmentation.cutmix_until * recipe.epochs)
+        self.answers = answers
+        epochs = recipe.epochs if answers is None else len(answers)
+        self.mixed_epochs = round(recipe.augmentation.cutmix_until * epochs)
         self.seed = recipe.seed
         self.balance = recipe.class_balance
         self.class_weights = class_weights(split.labels, classes)
@@ -87,7 +92,8 @@ class TrainingBatches(Batches):
         """Returns normalized images, float32 NHWC, and targets, float32 of (batch, classes).
 
         A target is how much each class counts, 1 in sum; without `cutmix` it is one-hot. With the
-        balance `weights` there is each image's weight, too, float32 of (batch,).
+        balance `weights` there is each image's weight, too, float32 of (batch,). With a teacher's
+        answers the targets are followed by these, (batch, 2 classes) in all.
         """
         # Sorted, for a disk's sake; a batch has no order.
         chosen = np.sort(self.order[index * self.batch_size :][: self.batch_size])
@@ -96,13 +102,16 @@ class TrainingBatches(Batches):
         targets = one_hot(self.split.labels[chosen], self.classes)
         if self.augmentation.cutmix and self.epoch < self.mixed_epochs:
             images, targets = cut_mix(images, targets, self.augmentation.cutmix, rng)
-        batch = to_float32(images, self.normalization), targets
+        wanted = targets
+        if self.answers is not None:
+            wanted = np.concatenate([targets, self.answers[self.epoch, index]], axis=1)
+        batch = to_float32(images, self.normalization), wanted
         return (*batch, targets @ self.class_weights) if self.balance == "weights" else batch
 
     def begin(self, epoch: int) -> None:
         """Shuffles the images for an epoch, counted from 0."""
-        self.epoch = epoch
-        rng = np.random.default_rng((self.seed, epoch))
+        self.epoch = epoch if self.answers is None else epoch % len(self.answers)
+        rng = np.random.default_rng((self.seed, self.epoch))
         if self.balance == "sampling":
             self.order = rng.permutation(_equal_shares(self.split.labels, self.classes, rng))
         else:

@@ -33,7 +33,7 @@ def shares(
         In the order of `model.trainable_variables`.
     """
     blocks = layers_by_block(network, model.input_shape[1:])
-    found = {}
+    found: dict[str, Share] = {}
     for number, (_, layers) in enumerate(blocks):
         share = Share(
             params.rate_decay ** (len(blocks) - number), params.head_epochs * steps_an_epoch

@@ -1,6 +1,5 @@
 """Trains a network by a recipe."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,13 +10,12 @@ from spotimes.errors import InputError
 from spotimes.nn import network as networks
 from spotimes.nn.frameworks import keras
 from spotimes.params.train import Train
-from spotimes.training import optimizer
+from spotimes.training import distillation, optimizer
 from spotimes.training.batch_norm import FusedBatchNormalization
-from spotimes.training.batches import EvaluationBatches, TrainingBatches
+from spotimes.training.batches import EvaluationBatches, FloatArray, TrainingBatches
 from spotimes.training.checkpoint import Checkpoint, Resume
 from spotimes.training.fine_tuning import shares
 from spotimes.training.kept_weights import AverageWeights, KeepWeights
-from spotimes.training.optimizer import Share
 from spotimes.training.pretrained import set_pretrained
 from spotimes.training.progress import History, Progress
 
@@ -64,6 +62,7 @@ def train(
     history_csv: Path,
     *,
     pretrained: Tensors | None = None,
+    answers: FloatArray | None = None,
 ) -> Trained:
     """Trains from the beginning, or from where `checkpoint` says that a killed run was.
 
@@ -81,6 +80,8 @@ def train(
         history_csv: the file that gets a row for each epoch.
         pretrained: weights to begin with, by `spotimes.dataset.backbone`'s names. Layers that they
             do not name begin with random ones.
+        answers: a teacher's, which are learned from instead of the labels, as
+            `spotimes.training.teacher.ask` gives them.
 
     Raises:
         InputError: the batch is larger than the training split, or the network does not fit the
@@ -99,7 +100,7 @@ def train(
     keep = KeepWeights(average, best=recipe.keep == "best", patience=recipe.patience)
     history = History(history_csv)
     resume = Resume(checkpoint, history, [average, keep])
-    batches = TrainingBatches(data.train, data.classes, recipe, network.normalization)
+    batches = TrainingBatches(data.train, data.classes, recipe, network.normalization, answers)
     validation = EvaluationBatches(data.validation, data.classes, network.normalization)
     reshuffle = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: batches.begin(epoch))
     progress = Progress(recipe.epochs, len(batches), recipe.batch_size, done=resume.done)
@@ -107,7 +108,8 @@ def train(
     of_rate = None
     if trained_layers:
         of_rate = shares(fused, network, trained_layers, recipe.fine_tuning, len(batches))
-    _compiled(fused, recipe, recipe.epochs * len(batches), of_rate).fit(
+    made = optimizer.make(recipe.optimizer, recipe.epochs * len(batches), of_rate)
+    _compiled(fused, recipe, made, taught=answers is not None).fit(
         batches.stream(),
         initial_epoch=resume.done,
         epochs=resume.done if resume.stopped else recipe.epochs,
@@ -129,16 +131,19 @@ def train(
 
 
 def _compiled(
-    model: keras.Model, recipe: Train, steps: int, of_rate: Sequence[Share] | None
+    model: keras.Model, recipe: Train, made: keras.optimizers.Optimizer, *, taught: bool
 ) -> keras.Model:
     """A model of the same layers that ends before softmax, whose loss is steadier from there."""
     logits = keras.Model(model.input, model.get_layer("logits").output)
+    classes = logits.output_shape[-1]
+    by_labels = keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=recipe.label_smoothing
+    )
+    by_answers = distillation.loss(classes, recipe.teacher.temperature, by_labels)
     logits.compile(
-        optimizer.make(recipe.optimizer, steps, of_rate),
-        keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=recipe.label_smoothing
-        ),
-        metrics=["accuracy"],
+        made,
+        by_answers if taught else by_labels,
+        metrics=[distillation.accuracy(classes) if taught else "accuracy"],
         jit_compile=False,  # XLA on the CPU makes depthwise convolutions ten times slower
     )
     logits.optimizer.build(logits.trainable_variables)

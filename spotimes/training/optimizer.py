@@ -1,4 +1,4 @@
-"""The optimizer: SGD with Nesterov momentum, with Muon for dense and pointwise kernels, or AdamW."""
+"""The optimizer: SGD with Nesterov momentum, Muon beside it for some kernels, or AdamW."""
 
 import math
 from collections.abc import Sequence

@@ -56,6 +56,14 @@ def write_params(network: Architecture, versions: dict[str, str] = VERSIONS, **t
             "muon": {"peak_learning_rate": 0.01, "momentum": 0.9},
         },
         "fine_tuning": {"head_epochs": 0, "rate_decay": 1},
+        "teacher": {
+            "model": "data/none",
+            "side": 96,
+            "epochs": 1,
+            "peak_learning_rate": 0.01,
+            "temperature": 2,
+            "views": 1,
+        },
         "augmentation": {
             "flip": True,
             "shift": 0.0625,

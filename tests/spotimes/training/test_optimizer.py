@@ -144,9 +144,7 @@ def test_all_else_is_left_to_sgd(model: keras.Model) -> None:
     ],
     ids=["sgd", "muon", "adamw"],
 )
-def test_a_variable_changes_by_its_share_of_the_rate(
-    model: keras.Model, params: Optimizer
-) -> None:
+def test_a_variable_changes_by_its_share_of_the_rate(model: keras.Model, params: Optimizer) -> None:
     """By a tenth of it as with all rates a tenth, and by nothing before its first step."""
     gradients = [random_gradients(model, 1)]
     start = [each.numpy() for each in model.trainable_variables]
@@ -158,7 +156,9 @@ def test_a_variable_changes_by_its_share_of_the_rate(
         made.build(model.trainable_variables)
         for each in gradients:
             made.apply([tf.constant(gradient) for gradient in each])
-        return [each.numpy() - old for each, old in zip(model.trainable_variables, start, strict=True)]
+        return [
+            each.numpy() - old for each, old in zip(model.trainable_variables, start, strict=True)
+        ]
 
     all_weights = model.get_weights()
     whole = changes(params, None)
@@ -169,7 +169,9 @@ def test_a_variable_changes_by_its_share_of_the_rate(
     if params.muon is not None:
         muon = params.muon.model_copy(update={"peak_learning_rate": 0.01})
         slow = slow.model_copy(update={"muon": muon})
-    shares = [optimizer.Share(0.1) if index % 2 else optimizer.Share(1, 1) for index in range(count)]
+    shares = [
+        optimizer.Share(0.1) if index % 2 else optimizer.Share(1, 1) for index in range(count)
+    ]
     for index, (one, other) in enumerate(
         zip(changes(params, shares), changes(slow, None), strict=True)
     ):
