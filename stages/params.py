@@ -12,8 +12,10 @@ have lost its model. `dvc repro --single-item` runs no other stage, so not this 
 
 from pathlib import Path
 
+from spotimes.errors import InputError
 from spotimes.params.decoder import Decoder
 from spotimes.params.load import GROUPS, STAGE_GROUPS, check_groups, load_group
+from spotimes.params.network import Network
 from spotimes.params.optional_file import optional_file
 from spotimes.params.runtime import Runtime
 from spotimes.params.train import Train
@@ -28,11 +30,22 @@ METRICS = Path("metrics/params.json")
 def main() -> None:
     """Runs the stage."""
     check_groups()
-    optional_file(load_group("train", Train).start_from, "train.start_from")
+    recipe = load_group("train", Train)
+    optional_file(recipe.start_from, "train.start_from")
+    _check_teacher(optional_file(recipe.teacher.model, "train.teacher.model"))
     check_installed(load_group("versions", Versions))
     check_installed(load_group("runtime", Runtime))
     check_installed(load_group("decoder", Decoder))
     atomic.write_json(METRICS, {"checked": list(GROUPS)})
+
+
+def _check_teacher(model: Path | None) -> None:
+    card = load_group("network", Network).backbone.card
+    if model is not None and model.suffix != ".keras" and model != Path(card):
+        raise InputError(
+            f"params.yaml: train.teacher.model: {model} is not the backbone whose weights prepare "
+            f"fetches; let network.backbone.card name it, too, which is {card}"
+        )
 
 
 if __name__ == "__main__":

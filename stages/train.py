@@ -1,14 +1,14 @@
 """Trains the network that `network` describes by the recipe in `train`.
 
-In: data/prepared (its training and validation splits), and the earlier model.keras that
-`train.start_from` names.
+In: data/prepared (its training and validation splits), the earlier model.keras that
+`train.start_from` names, and the teacher that `train.teacher.model` names.
 Out: models/model.keras (FP32, byte-stable), metrics/history.csv (a row an epoch; `dvc plots show`),
 metrics/train.json, metrics/fingerprint.json (on which machines training gives the same bytes).
 
 On two cores the committed recipe takes an hour or two.
 It needs the same memory however many images there are: each batch is read from disk.
 A killed run resumes after its last whole epoch, from .resume/train.npz, and ends with the same
-bytes.
+bytes. A teacher's answers stay in .resume/answers.npz, for another student of the same pictures.
 """
 
 import json
@@ -25,8 +25,10 @@ from spotimes.dataset.prepared import (
     load_card,
     load_kept_tensors,
     load_split,
+    load_tensors,
 )
 from spotimes.nn.architecture import architecture
+from spotimes.nn.frameworks import keras
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
 from spotimes.params.optional_file import optional_file
@@ -39,6 +41,7 @@ from spotimes.training import earlier_model, keras_archive
 from spotimes.training.checkpoint import Checkpoint
 from spotimes.training.determinism import code_digest, make_deterministic
 from spotimes.training.loop import TrainingData, train
+from spotimes.training.teacher import Answers, answers_of_backbone, answers_of_model
 
 PARAMS = ("versions", "network", "train")
 MODEL = Path("models/model.keras")
@@ -46,6 +49,8 @@ HISTORY = Path("metrics/history.csv")
 METRICS = Path("metrics/train.json")
 FINGERPRINT = Path("metrics/fingerprint.json")
 RESUME = Path(".resume/train.npz")
+TEACHER = Path(".resume/teacher.npz")
+ANSWERS = Path(".resume/answers.npz")
 
 
 def main() -> None:
@@ -55,6 +60,7 @@ def main() -> None:
     recipe = load_group("train", Train)
     check_installed(versions)
     start = optional_file(recipe.start_from, "train.start_from")
+    teacher = optional_file(recipe.teacher.model, "train.teacher.model")
     at_most_allowed(
         recipe.threads,
         "params.yaml: train.threads",
@@ -76,9 +82,12 @@ def main() -> None:
         code_digest(),
         _digests(PREPARED),
         start and file_hash(str(start)),
+        teacher and file_hash(str(teacher)),
     ]
     checkpoint = Checkpoint(RESUME, json.dumps(key, sort_keys=True))
-    trained = train(whole, recipe, data, checkpoint, HISTORY, pretrained=pretrained)
+    answers = _answers(recipe, data, teacher, here)
+    logits = None if answers is None else answers.logits
+    trained = train(whole, recipe, data, checkpoint, HISTORY, pretrained=pretrained, answers=logits)
 
     keras_archive.save(trained.model, MODEL)
     atomic.write_json(FINGERPRINT, here)
@@ -92,6 +101,7 @@ def main() -> None:
             "seconds": sum(trained.seconds),
             "epoch_seconds": median(trained.seconds),
             "images_per_second": len(data.train.labels) / median(trained.seconds),
+            **_metrics_of(answers),
         },
     )
     checkpoint.remove()
@@ -104,6 +114,41 @@ def _pretrained(
     if start is not None:
         return earlier_model.load_weights(start, whole, image_shape)
     return load_kept_tensors(network.backbone.keep)
+
+
+def _answers(
+    recipe: Train,
+    data: TrainingData,
+    teacher: Path | None,
+    here: dict[str, object],
+) -> Answers | None:
+    """The teacher's, which stay in .resume/ for another student; None without a teacher."""
+    if teacher is None:
+        return None
+    # What the answers depend on, so without the student: its network, its epochs and its rate.
+    asked = recipe.model_dump(exclude={"start_from": True, "epochs": True})
+    asked["optimizer"].pop("peak_learning_rate")
+    asked["teacher"].pop("temperature")
+    text = json.dumps(
+        [asked, here, code_digest(), _digests(PREPARED), file_hash(str(teacher))], sort_keys=True
+    )
+    asking = Checkpoint(ANSWERS, text)
+    if teacher.suffix == ".keras":
+        answers = answers_of_model(teacher, recipe, data, asking)
+    else:
+        training = Checkpoint(TEACHER, text)
+        answers = answers_of_backbone(
+            load_backbone(), load_tensors(), recipe, data, (training, asking)
+        )
+    # The student's first weights must not depend on whether its teacher was trained just now.
+    keras.utils.set_random_seed(recipe.seed)
+    return answers
+
+
+def _metrics_of(answers: Answers | None) -> dict[str, object]:
+    if answers is None:
+        return {}
+    return {"teacher": {"val_accuracy": answers.val_accuracy, "seconds": answers.seconds}}
 
 
 def _digests(folder: Path) -> dict[str, str]:

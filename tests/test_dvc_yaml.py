@@ -151,6 +151,7 @@ def test_data_that_a_stage_reads_is_made_by_an_earlier_one() -> None:
             "${prepare.source}",
             "${network.backbone.card}",
             "${train.start_from}",
+            "${train.teacher.model}",
         }
         made |= set(outputs(stage))
 

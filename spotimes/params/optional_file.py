@@ -1,7 +1,7 @@
 """Files that params may leave out.
 
 DVC cannot interpolate null into a stage's deps, so such a param always names a file. `NONE`, which
-is empty and in Git, stands for none.
+is in Git, stands for none. It is not empty, of which DVC would warn in every run.
 """
 
 from pathlib import Path

@@ -113,6 +113,20 @@ class Teacher(Frozen):
     temperature: Annotated[float, Field(gt=0, le=100)]
     views: Annotated[int, Field(ge=1, le=10_000)]
 
+    @model_validator(mode="after")
+    def _card_or_model(self) -> "Teacher":
+        if PurePosixPath(self.model) == PurePosixPath("models/model.keras"):
+            raise ValueError(
+                "model: models/model.keras is deleted before train runs, which writes it anew; "
+                "copy it, cp models/model.keras data/teacher.keras, and name the copy"
+            )
+        if self.model != NONE and not self.model.endswith((".keras", ".yaml")):
+            raise ValueError(
+                f"model: {self.model} is neither a backbone's card, a .yaml file, nor a .keras "
+                f"file; use {NONE} for none"
+            )
+        return self
+
 
 class Train(Frozen):
     """The recipe.

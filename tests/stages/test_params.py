@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,4 +68,24 @@ def test_a_file_that_is_named_and_not_there_is_refused(
     )
     Path("data").mkdir()
     Path("data/start.keras").touch()
+    stage.main()
+
+
+def test_a_backbone_teaches_only_if_prepare_fetches_it(
+    document: dict[str, dict[str, object]], one_line: Refused
+) -> None:
+    teacher, backbone = document["train"]["teacher"], document["network"]["backbone"]
+    assert isinstance(teacher, dict)
+    assert isinstance(backbone, dict)
+    card = "data/backbones/efficientnet_lite0.yaml"
+    Path(card).parent.mkdir(parents=True)
+    shutil.copy(ROOT / card, card)
+    teacher["model"] = card
+    save_params(document)
+    assert one_line("params", stage.main) == (
+        f"params.yaml: train.teacher.model: {card} is not the backbone whose weights prepare "
+        "fetches; let network.backbone.card name it, too, which is data/backbones/none.yaml"
+    )
+    backbone["card"] = card
+    save_params(document)
     stage.main()

@@ -9,12 +9,24 @@ import pandas as pd
 import pytest
 
 from spotimes.blocks import Architecture, Block
-from spotimes.dataset.prepared import PREPARED, Split, SplitName
+from spotimes.dataset.backbone import Backbone
+from spotimes.dataset.prepared import (
+    PREPARED,
+    SPLITS,
+    Split,
+    SplitName,
+    load_card,
+    load_split,
+    write_prepared,
+)
 from spotimes.errors import InputError
 from spotimes.nn.frameworks import keras
+from spotimes.nn.network import build
 from spotimes.system.validation import load_yaml
 from spotimes.training import keras_archive
 from spotimes.training.batches import EvaluationBatches
+from spotimes.training.checkpoint import Checkpoint
+from spotimes.training.pretrained import tensors_of
 from stages import train as stage
 from tests.project import ROOT
 from tests.repository import network_group, save_params
@@ -216,6 +228,108 @@ def test_a_start_that_does_not_fit_is_reported(
     Path("start.keras").write_bytes(b"no archive")
     assert one_line("train", stage.main).startswith("start.keras: is not a model.keras that")
     assert made() == {"start.keras"}
+
+
+@pytest.fixture
+def backbone() -> Backbone:
+    """Prepared beside the pictures, with random weights; `card.yaml` stands for its card."""
+    blocks = [Block(kind="conv", channels=4, stride=2, activation="relu6")]
+    made = Backbone(
+        name="Tiny",
+        trained_on="nothing",
+        licence="none",
+        citation="none",
+        homepage="",
+        blocks=blocks,
+        offset=127,
+        scale=128,
+    )
+    network = Architecture(blocks, normalization=made.normalization)
+    tensors = tensors_of(build(network, (32, 32, 3), 2), network)
+    source = PREPARED.resolve()
+    splits = {name: load_split(name, source) for name in SPLITS}
+    PREPARED.unlink()
+    write_prepared(PREPARED, load_card(source), splits, made, tensors)
+    Path("card.yaml").touch()
+    return made
+
+
+TAUGHT = {
+    "model": "card.yaml",
+    "side": 40,
+    "epochs": 2,
+    "peak_learning_rate": 0.01,
+    "temperature": 2,
+    "views": 2,
+}
+
+
+def test_a_backbone_teaches_and_a_killed_run_goes_on_to_the_same_bytes(
+    repository: Path,
+    network: Architecture,
+    backbone: Backbone,
+    monkeypatch: pytest.MonkeyPatch,
+    reseed: Callable[[], None],
+) -> None:
+    """Killed in the teacher's training, while it is asked, and once the student is trained."""
+    write_params(network, teacher=TAUGHT)
+    stage.main()
+    whole = stage.MODEL.read_bytes()
+    metrics = json.loads(stage.METRICS.read_text())
+    assert 0 <= metrics["teacher"]["val_accuracy"] <= 1
+    assert metrics["teacher"]["seconds"] > 0
+    assert stage.ANSWERS.exists()
+    assert not stage.TEACHER.exists()
+    stage.ANSWERS.unlink()
+
+    saved: list[Path] = []
+    save = Checkpoint.save
+
+    def killed(self: Checkpoint, *state: Any) -> None:
+        save(self, *state)
+        saved.append(self.path)
+        if len(saved) in {1, 3, 6}:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "save", killed)
+    for _ in range(3):
+        reseed()
+        with pytest.raises(KeyboardInterrupt):
+            stage.main()
+    stage.main()
+    teacher, answers, student = [stage.TEACHER] * 2, [stage.ANSWERS] * 2, [stage.RESUME] * 2
+    assert saved == [*teacher, *answers, *student]
+    assert stage.MODEL.read_bytes() == whole
+
+
+def test_another_student_learns_from_the_same_answers(
+    repository: Path, network: Architecture, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_params(network, teacher=TAUGHT)
+    stage.main()
+    first = stage.MODEL.read_bytes()
+    answers = stage.ANSWERS.read_bytes()
+
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("spotimes.training.teacher.train", never)
+    monkeypatch.setattr("spotimes.training.teacher.ask", never)
+    write_params(network, teacher={**TAUGHT, "temperature": 1}, epochs=1)
+    stage.main()
+    assert stage.ANSWERS.read_bytes() == answers
+    assert stage.MODEL.read_bytes() != first
+
+
+def test_a_model_of_ours_teaches(repository: Path, network: Architecture) -> None:
+    stage.main()
+    stage.MODEL.rename("teacher.keras")
+    before = json.loads(stage.METRICS.read_text())
+    assert "teacher" not in before
+    write_params(network, teacher={**TAUGHT, "model": "teacher.keras"})
+    stage.main()
+    found = json.loads(stage.METRICS.read_text())["teacher"]["val_accuracy"]
+    assert found == pytest.approx(before["val_accuracy"])
 
 
 def test_a_missing_dataset_is_reported(repository: Path, one_line: OneLine) -> None:

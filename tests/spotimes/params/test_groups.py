@@ -123,6 +123,19 @@ INFINITY = float("inf")
         ("train", ("optimizer", "weight_decay"), -0.1, f"{AT_LEAST} 0"),
         ("train", ("optimizer", "weight_deacy"), 0.1, "unknown key"),
         ("train", ("optimizer", "muon", "peak_learning_rate"), 1, f"{LESS} 1"),
+        (
+            "train",
+            ("optimizer", "kind"),
+            "adam",
+            "is not allowed: input should be 'sgd' or 'adamw'",
+        ),
+        ("train", ("fine_tuning", "head_epochs"), -1, f"{AT_LEAST} 0"),
+        ("train", ("fine_tuning", "rate_decay"), 0, f"{MORE} 0"),
+        ("train", ("fine_tuning", "rate_decay"), 1.1, f"{LESS} or equal to 1"),
+        ("train", ("teacher", "model"), "", "at least 1 character"),
+        ("train", ("teacher", "side"), 7, f"{AT_LEAST} 8"),
+        ("train", ("teacher", "views"), 0, f"{AT_LEAST} 1"),
+        ("train", ("teacher", "temperature"), 0, f"{MORE} 0"),
         ("train", ("optimizer", "muon", "momentum"), 1, f"{LESS} 1"),
         ("train", ("augmentation", "flip"), 1, "is not allowed: input should be a valid boolean"),
         ("train", ("augmentation", "flip"), "on", "is not allowed: input should be a valid bool"),
@@ -330,3 +343,26 @@ def test_a_reason_that_does_not_exist_is_reported_with_those_that_do() -> None:
 )
 def test_the_pattern_of_groups_has_one(pattern: str, message: str) -> None:
     assert message in refusal("prepare", ("group",), pattern)
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("models//model.keras", "models/model.keras is deleted before train runs"),
+        (
+            "teacher.tflite",
+            "teacher.tflite is neither a backbone's card, a .yaml file, nor a .keras",
+        ),
+    ],
+)
+def test_a_teacher_is_a_backbone_or_another_model(path: str, message: str) -> None:
+    refused = refusal("train", ("teacher", "model"), path)
+    assert refused.startswith(f"train.teacher: model: {message}")
+    for allowed in ("data/teacher.keras", "data/backbones/efficientnet_lite0.yaml"):
+        validated(changed("train", ("teacher", "model"), allowed), schema("train"), "train")
+
+
+def test_muon_is_refused_beside_adamw() -> None:
+    assert refusal("train", ("optimizer", "kind"), "adamw").startswith(
+        "train.optimizer: muon works beside kind: sgd alone"
+    )

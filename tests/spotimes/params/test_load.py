@@ -63,7 +63,7 @@ def test_a_bad_group_is_reported_with_its_file_and_key(
     ("old", "new", "message"),
     [
         ("  epochs:", "  epochs: -1 #", "train.epochs: -1 is not allowed"),
-        ("warmup:", "warm_up:", "train.optimizer.warm_up: unknown key; allowed are peak_"),
+        ("warmup:", "warm_up:", "train.optimizer.warm_up: unknown key; allowed are kind, "),
         ("channels: 32", "width: 32", "network.blocks[1].width: unknown key; allowed are kind, "),
         ("train:", "train: {", "is not YAML"),
     ],

@@ -74,7 +74,7 @@ def test_it_prints_what_changed(apply: Any, capsys: pytest.CaptureFixture[str]) 
     ("content", "message"),
     [
         ("trian:\n  epochs: 7\n", "presets/bad.yaml: trian: unknown key; allowed are versions, "),
-        ("train:\n  epoch: 7\n", "presets/bad.yaml: train.epoch: unknown key; allowed are epochs"),
+        ("train:\n  epoch: 7\n", "presets/bad.yaml: train.epoch: unknown key; allowed are start_"),
         ("train: 7\n", "presets/bad.yaml: train: must be a mapping, as in params.yaml"),
         ("train:\n  seed: {a: 1}\n", "presets/bad.yaml: train.seed: must be a value, as in"),
         ("train:\n  epochs: 0\n", "presets/bad.yaml: train.epochs: 0 is not allowed: "),
