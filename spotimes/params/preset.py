@@ -63,17 +63,19 @@ def merge(params: dict[str, Any], preset: dict[str, Any], where: str, key: str =
         A line for each value that changed.
 
     Raises:
-        InputError: `params` has no such key, or only one of both has a mapping there.
+        InputError: `params` has no such key, or one of both has a mapping there and the other a
+            value that is not null.
     """
     changes: list[str] = []
     for name, value in preset.items():
         if name not in params:
             raise InputError(f"{where}: {key}{name}: unknown key; allowed are {', '.join(params)}")
-        if isinstance(value, dict) != isinstance(params[name], dict):
+        known = params[name]
+        if None not in (value, known) and isinstance(value, dict) != isinstance(known, dict):
             kinds = "a value" if isinstance(value, dict) else "a mapping"
             raise InputError(f"{where}: {key}{name}: must be {kinds}, as in {PARAMS_FILE}")
-        if isinstance(value, dict):
-            changes += merge(params[name], value, where, f"{key}{name}.")
+        if isinstance(value, dict) and known is not None:
+            changes += merge(known, value, where, f"{key}{name}.")
         elif _plain(params[name]) != _plain(value):
             changes.append(f"{key}{name}: {_plain(params[name])} -> {_plain(value)}")
             params[name] = value

@@ -94,3 +94,13 @@ def test_an_unknown_preset_is_answered_by_those_that_there_are(apply: Any) -> No
     with pytest.raises(InputError) as caught:
         apply("huge")
     assert str(caught.value) == f"huge: no such preset; there are {', '.join(NAMES)}"
+
+
+def test_a_mapping_may_become_null_and_come_back(apply: Any) -> None:
+    apply("sgd", "train:\n  optimizer:\n    muon: null\n")
+    assert load_group("train", Train).optimizer.muon is None
+    muon = "{peak_learning_rate: 0.01, momentum: 0.9}"
+    apply("muon", f"train:\n  optimizer:\n    muon: {muon}\n")
+    found = load_group("train", Train).optimizer.muon
+    assert found is not None
+    assert (found.peak_learning_rate, found.momentum) == (0.01, 0.9)
