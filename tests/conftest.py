@@ -14,7 +14,7 @@ from spotimes.dataset.prepared import Card, Split, SplitName, write_prepared
 from spotimes.downloads.download import fetch_any
 from spotimes.ingestion import readers
 from spotimes.ingestion.catalog import load_catalog
-from spotimes.ingestion.division import first_of_each_class, set_aside
+from spotimes.ingestion.division import set_aside
 from spotimes.system import command
 from tests.project import CATALOGS
 from tests.repository import link_data
@@ -66,10 +66,15 @@ def cifar10() -> dict[SplitName, Split]:
     mirror, files = fetch_any(CATALOG.mirrors)
     canonical = readers.read(CATALOG, mirror, files)
     names = CATALOG.class_names
-    some = taken(canonical.train, first_of_each_class(canonical.train.labels, 32, names, "train"))
+    some = taken(canonical.train, first_of_each_class(canonical.train.labels, 32))
     aside = set_aside(some.labels, 0.25, 1, len(names))
-    test = taken(canonical.test, first_of_each_class(canonical.test.labels, 5, names, "test"))
+    test = taken(canonical.test, first_of_each_class(canonical.test.labels, 5))
     return {"train": taken(some, ~aside), "validation": taken(some, aside), "test": test}
+
+
+def first_of_each_class(labels: Any, count: int) -> Any:
+    classes = [np.flatnonzero(labels == label)[:count] for label in np.unique(labels)]
+    return np.sort(np.concatenate(classes))
 
 
 def taken(split: Split, indices: Any) -> Split:

@@ -66,7 +66,7 @@ def prepare_group(source: str, **changes: object) -> dict[str, Any]:
         "group": None,
         "test_fraction": 0.25,
         "validation_fraction": 0.25,
-        "images_per_class": None,
+        "images_per_class": {"train": None, "test": None},
         "seed": 1,
     }
     return group | changes

@@ -43,7 +43,7 @@ REPEATABLE = (
     "metrics/confusion.csv",
 )
 SMALL: dict[str, dict[str, object]] = {
-    "prepare": {"images_per_class": 60},
+    "prepare": {"images_per_class": {"train": 60, "test": 60}},
     "network": {
         "largest_side": 48,
         "blocks": [

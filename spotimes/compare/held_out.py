@@ -100,6 +100,10 @@ def _origin(lock: bytes | None, preparation: bytes | None) -> Origin | None:
     except (InputError, KeyError, TypeError, ValueError, AttributeError):
         return None
     choice.pop("validation_fraction", None)  # which is set aside after the test's
+    some = choice.pop("images_per_class", None)  # once one number, for both splits
+    # The test images are set aside before the training images are drawn.
+    if number := some["test"] if isinstance(some, dict) else some:
+        choice["images_per_class"] = [type(some).__name__, number]
     choice = {"split_folders": True, "group": None} | choice  # before there was a choice
     if choice.get("leave_out"):
         choice["image"] = image  # at another size other pictures are copies

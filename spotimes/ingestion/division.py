@@ -10,7 +10,7 @@ from spotimes.dataset.prepared import SPLITS
 from spotimes.errors import InputError
 from spotimes.ingestion.group_division import set_groups_aside
 from spotimes.ingestion.source import Source
-from spotimes.ingestion.split import NOT_GIVEN, TEST, TRAIN, VALIDATION
+from spotimes.ingestion.split import EXCLUDED, NOT_GIVEN, TEST, TRAIN, VALIDATION
 from spotimes.params.prepare import Prepare
 
 Labels = npt.NDArray[np.int64]
@@ -20,7 +20,8 @@ def divided(source: Source, given: npt.NDArray[np.int8], params: Prepare) -> npt
     """Puts every image into a split.
 
     What the source says stands. A test split that it lacks is set aside from train, and from what
-    is then left the validation split that it lacks. A group of images stays together.
+    is then left the validation split that it lacks. A group of images stays together. Before
+    validation is set aside, `images_per_class` takes some of train and of test.
 
     Args:
         source: whose images.
@@ -29,39 +30,61 @@ def divided(source: Source, given: npt.NDArray[np.int8], params: Prepare) -> npt
         params: which shares, and the seed of the choice.
 
     Returns:
-        Shape (images,): `TRAIN`, `VALIDATION`, `TEST`, or still `EXCLUDED`.
+        Shape (images,): `TRAIN`, `VALIDATION`, `TEST` or `EXCLUDED`.
 
     Raises:
         InputError: a class has too few images or groups.
     """
-    labels, class_names = source.labels, source.card.class_names
     split_of = np.where(given == NOT_GIVEN, np.int8(TRAIN), given)
-    lacking = [
-        (split, fraction)
-        for split, fraction in (
-            (TEST, params.test_fraction),
-            (VALIDATION, params.validation_fraction),
-        )
-        if not (given == split).any()
-    ]
-    groups = source.groups
+    lacking = [split for split in (TEST, VALIDATION) if not (given == split).any()]
     if lacking:
-        train = split_of == TRAIN
-        _check_enough(source, "images", labels[train], len(lacking) + 1)
-        if groups is not None:
-            _, firsts = np.unique(np.stack([groups, labels])[:, train], axis=1, return_index=True)
-            _check_enough(source, "groups of images", labels[train][firsts], len(lacking) + 1)
-    for made, (split, fraction) in enumerate(lacking, start=1):
-        train = np.flatnonzero(split_of == TRAIN)
-        if groups is None:
-            aside = set_aside(labels[train], fraction, params.seed, len(class_names))
-        else:
-            shares = [share_of(count, fraction) for count in np.bincount(labels[train]).tolist()]
-            kept = len(lacking) - made + 1
-            aside = set_groups_aside(labels[train], groups[train], shares, params.seed, kept)
-            _check_groups(source, labels[train], aside, split)
-        split_of[train[aside]] = split
+        _check_all_enough(source, split_of == TRAIN, len(lacking) + 1)
+    if TEST in lacking:
+        _set_split_aside(source, split_of, TEST, params, kept=len(lacking))
+    for split, count in (
+        (TEST, params.images_per_class.test),
+        (TRAIN, params.images_per_class.train),
+    ):
+        if count is not None:
+            _take(source, split_of, split, count, params.seed)
+    if VALIDATION in lacking:
+        _set_split_aside(source, split_of, VALIDATION, params, kept=1)
     return split_of
+
+
+def _set_split_aside(
+    source: Source, split_of: npt.NDArray[np.int8], split: int, params: Prepare, *, kept: int
+) -> None:
+    """Makes a split of some of train, of which `kept` groups of each class stay at least."""
+    fraction = params.test_fraction if split == TEST else params.validation_fraction
+    train = np.flatnonzero(split_of == TRAIN)
+    labels = source.labels[train]
+    if source.groups is None:
+        aside = set_aside(labels, fraction, params.seed, len(source.card.class_names))
+    else:
+        shares = [share_of(count, fraction) for count in np.bincount(labels).tolist()]
+        aside = set_groups_aside(labels, source.groups[train], shares, params.seed, kept)
+        _check_groups(source, labels, aside, split)
+    split_of[train[aside]] = split
+
+
+def _take(
+    source: Source, split_of: npt.NDArray[np.int8], split: int, count: int, seed: int
+) -> None:
+    """Excludes all but so many images of each class from a split."""
+    inside = np.flatnonzero(split_of == split)
+    taken = some_of_each_class(
+        source.labels[inside], count, seed, source.card.class_names, SPLITS[split]
+    )
+    split_of[np.delete(inside, taken)] = EXCLUDED
+
+
+def _check_all_enough(source: Source, train: npt.NDArray[np.bool_], needed: int) -> None:
+    labels, groups = source.labels, source.groups
+    _check_enough(source, "images", labels[train], needed)
+    if groups is not None:
+        _, firsts = np.unique(np.stack([groups, labels])[:, train], axis=1, return_index=True)
+        _check_enough(source, "groups of images", labels[train][firsts], needed)
 
 
 def _check_enough(source: Source, what: str, labels: Labels, needed: int) -> None:
@@ -87,32 +110,36 @@ def _check_groups(source: Source, labels: Labels, aside: npt.NDArray[np.bool_], 
                 )
 
 
-def first_of_each_class(
-    labels: Labels, images_per_class: int, class_names: Sequence[str], where: str
+def some_of_each_class(
+    labels: Labels, count: int, seed: int, class_names: Sequence[str], split: str
 ) -> npt.NDArray[np.intp]:
-    """Takes the first images of each class.
+    """Chooses at random the same number of images of each class.
+
+    A class's choice of fewer is part of its choice of more.
 
     Args:
         labels: int64, shape (images,).
-        images_per_class: how many of each class.
+        count: how many of each class.
+        seed: of the choice; the same seed, the same choice.
         class_names: one for each label.
-        where: the split's name, for the message.
+        split: its name, for the message.
 
     Returns:
-        `images_per_class * len(class_names)` indices, ascending.
+        `count * len(class_names)` indices, ascending.
 
     Raises:
         InputError: a class has fewer.
     """
+    generator = np.random.Generator(np.random.PCG64(seed))
     chosen = []
     for label, name in enumerate(class_names):
         of_class = np.flatnonzero(labels == label)
-        if len(of_class) < images_per_class:
+        if len(of_class) < count:
             raise InputError(
-                f"prepare.images_per_class: is {images_per_class}, but {where} has only "
-                f"{len(of_class)} images of {name}"
+                f"params.yaml: prepare.images_per_class.{split}: {count} is not allowed: {split} "
+                f"has only {len(of_class)} images of {name}"
             )
-        chosen.append(of_class[:images_per_class])
+        chosen.append(generator.permutation(of_class)[:count])
     return np.sort(np.concatenate(chosen))
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from spotimes.dataset.image_file import Selected
 from spotimes.dataset.prepared import SPLITS
 from spotimes.errors import InputError
-from spotimes.ingestion.division import divided, first_of_each_class
+from spotimes.ingestion.division import divided
 from spotimes.ingestion.exact_copies import exact_groups
 from spotimes.ingestion.near_copies import near_pairs
 from spotimes.ingestion.source import Source
@@ -69,8 +69,6 @@ def select(source: Source, params: Prepare) -> Selection:
         given[excluded["duplicates"]] = EXCLUDED
     if not source.is_canonical:
         _refuse_pictures_of_two_classes(source, exact)
-
-    _take_first_of_each_class(source, given, params.images_per_class)
     for split in (VALIDATION, TEST):
         if (source.given == split).any() and not (given == split).any():
             raise InputError(f"{source.where}: no image for {SPLITS[split]} is left")
@@ -163,20 +161,6 @@ def _refuse_copies_across_splits(
             f"training and test both: {first}{_more(len(harmful), 1)}. Remove the copies, or let "
             "prepare.leave_out have duplicates"
         )
-
-
-def _take_first_of_each_class(
-    source: Source, given: npt.NDArray[np.int8], images_per_class: int | None
-) -> None:
-    if images_per_class is None:
-        return
-    for splits, name in (((TRAIN, NOT_GIVEN), "train"), ((TEST,), "test")):
-        indices = np.flatnonzero(np.isin(given, splits))
-        if indices.size:
-            taken = first_of_each_class(
-                source.labels[indices], images_per_class, source.card.class_names, name
-            )
-            given[np.delete(indices, taken)] = EXCLUDED
 
 
 def _refuse_what_is_empty(source: Source, split_of: npt.NDArray[np.int8]) -> None:

@@ -59,6 +59,21 @@ class Image(Frozen):
         return self
 
 
+class ImagesPerClass(Frozen):
+    """How many images of each class are taken, by lot; for a quick look, or to learn from few.
+
+    A draw of fewer is part of a draw of more.
+
+    Attributes:
+        train: of those that training and validation images are drawn from, once the test images are
+            set aside; null takes all.
+        test: of the test images; null takes all.
+    """
+
+    train: Annotated[int, Field(ge=2)] | None
+    test: Annotated[int, Field(ge=1)] | None
+
+
 class Prepare(Frozen):
     """The dataset.
 
@@ -82,9 +97,8 @@ class Prepare(Frozen):
             no test split of its own.
         validation_fraction: the share of each class's training images that is set aside, where the
             source has no validation split of its own.
-        images_per_class: take only the first so many of each class, of the training and of the
-            test images each; null takes all. For a quick look, and for the tests.
-        seed: chooses the test and the validation images.
+        images_per_class: how many to take.
+        seed: chooses the test and the validation images, and those that are taken.
     """
 
     source: Annotated[str, Field(min_length=1)]
@@ -95,7 +109,7 @@ class Prepare(Frozen):
     group: str | None
     test_fraction: Share
     validation_fraction: Share
-    images_per_class: Annotated[int, Field(ge=2)] | None
+    images_per_class: ImagesPerClass
     seed: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")

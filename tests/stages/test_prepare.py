@@ -160,7 +160,7 @@ def written() -> dict[str, bytes]:
 
 
 def test_prepares_cifar10(run: Prepare) -> None:
-    run(source=str(CIFAR10), images_per_class=20)
+    run(source=str(CIFAR10), images_per_class={"train": 20, "test": 20})
     assert load_card(Path("data/prepared")).name == "CIFAR-10"
     for name, per_class in (("train", 18), ("validation", 2), ("test", 20)):
         images, labels = load_split(name, Path("data/prepared"))  # type: ignore[arg-type]
@@ -225,8 +225,11 @@ WRONG_HASH = {"images": 50, "images_sha256": "0" * 64, "labels_sha256": "0" * 64
     [
         ({}, {"source": "served"}, "served: "),
         ({}, {"source": ""}, "params.yaml: prepare.source: '' is not allowed"),
-        ({}, {"images_per_class": 7}, "prepare.images_per_class: is 7, but train has only 5"),
-        ({}, {"images_per_class": 2}, "prepare.images_per_class: is 2, but test has only 1"),
+        (
+            {},
+            {"images_per_class": {"train": 7, "test": None}},
+            "params.yaml: prepare.images_per_class.train: 7 is not allowed: train has only 5",
+        ),
         ({"mirors": []}, {}, "tiny.yaml.mirors: unknown key; allowed are name, class_names"),
         ({"mirrors": []}, {}, "tiny.yaml.mirrors: [] is not allowed"),
         ({"class_names": ["a", "a"]}, {}, "tiny.yaml.class_names: ['a', 'a'] is not allowed"),

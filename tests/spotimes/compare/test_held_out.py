@@ -22,6 +22,7 @@ from spotimes.reproducibility.revision import Revision
 from tests.repository import commit, init
 
 CATALOG = {"source": "data/catalog/a.yaml", "md5": "1"}
+TEN = {"train": None, "test": 10}
 FOLDER = {"source": "pictures", "md5": "1.dir"}
 OLD = """
 stages:
@@ -51,7 +52,7 @@ def write(
         "group": None,
         "test_fraction": 0.1,
         "validation_fraction": 0.1,
-        "images_per_class": None,
+        "images_per_class": {"train": None, "test": None},
         "seed": 1,
     }
     lock = {
@@ -88,7 +89,7 @@ def committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commit:
     [
         (CATALOG, CATALOG, ""),
         # A catalog's test split is its authors'.
-        (CATALOG | {"images_per_class": 9, "seed": 2}, CATALOG | {"image": {"height": 48}}, ""),
+        (CATALOG | {"images_per_class": TEN, "seed": 2}, CATALOG | {"image": {"height": 48}}, ""),
         (CATALOG, CATALOG | {"md5": "2"}, ""),
         (FOLDER, FOLDER, ""),
         (FOLDER | {"validation_fraction": 0.3}, FOLDER, ""),
@@ -101,6 +102,12 @@ def committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commit:
         (FOLDER | {"seed": 2}, FOLDER, OTHERS),
         (FOLDER | {"test_fraction": 0.2}, FOLDER, OTHERS),
         (FOLDER | {"md5": "2.dir"}, FOLDER, OTHERS),
+        (FOLDER | {"images_per_class": {"train": 10, "test": None}}, FOLDER, ""),
+        (FOLDER | {"images_per_class": TEN}, FOLDER, OTHERS),
+        (FOLDER | {"images_per_class": TEN}, FOLDER | {"images_per_class": TEN}, ""),
+        # The first ten, as they were taken once.
+        (FOLDER | {"images_per_class": 10}, FOLDER | {"images_per_class": TEN}, OTHERS),
+        (FOLDER | {"images_per_class": None}, FOLDER, ""),
         (FOLDER, CATALOG, OTHERS),
         # Pictures were added to the train folder alone.
         (FOLDER | {"md5": "2.dir", "digest": "a"}, FOLDER | {"digest": "a"}, ""),

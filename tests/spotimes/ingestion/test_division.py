@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from spotimes.errors import InputError
-from spotimes.ingestion.division import divided, first_of_each_class, set_aside, share_of
+from spotimes.ingestion.division import divided, set_aside, share_of, some_of_each_class
 from spotimes.ingestion.groups import Groups
 from spotimes.ingestion.split import EXCLUDED, NOT_GIVEN, TEST, TRAIN, VALIDATION
 from tests.spotimes.ingestion.sources import params_with, source_of
@@ -76,16 +76,31 @@ def test_a_class_needs_an_image_for_each_split_that_is_made(said: int, needed: i
     )
 
 
-def test_subset_takes_the_first_of_each_class_in_their_order() -> None:
-    labels = np.array([2, 2, 0, 2, 1, 1, 0, 1, 0])
-    assert first_of_each_class(labels, 2, NAMES, "train").tolist() == [0, 1, 2, 4, 5, 6]
+def test_so_many_of_each_class_are_drawn_by_the_seed() -> None:
+    labels = np.array([0, 1, 2] * 40)
+
+    def drawn(count: int, seed: int) -> set[int]:
+        found = some_of_each_class(labels, count, seed, NAMES, "train").tolist()
+        assert found == sorted(found)
+        assert np.bincount(labels[found]).tolist() == [count] * 3
+        return set(found)
+
+    assert drawn(5, 1) == drawn(5, 1)
+    assert drawn(5, 1) != drawn(5, 2)
+    assert drawn(5, 1) < drawn(9, 1)
 
 
-def test_subset_larger_than_a_class_is_refused() -> None:
+def test_the_draw_is_the_same_for_everyone() -> None:
+    labels = np.array([0, 1, 2] * 10)
+    assert some_of_each_class(labels, 2, 1, NAMES, "train").tolist() == [1, 4, 5, 11, 12, 24]
+
+
+def test_more_than_a_class_has_are_refused() -> None:
     with pytest.raises(InputError) as caught:
-        first_of_each_class(np.array([0, 0, 0, 1, 1, 2, 2, 2]), 3, NAMES, "test")
+        some_of_each_class(np.array([0, 0, 0, 1, 1, 2, 2, 2]), 3, 1, NAMES, "test")
     assert str(caught.value) == (
-        "prepare.images_per_class: is 3, but test has only 2 images of dog"
+        "params.yaml: prepare.images_per_class.test: 3 is not allowed: test has only 2 images of "
+        "dog"
     )
 
 
@@ -102,6 +117,34 @@ def test_a_source_without_splits_gets_test_and_then_validation() -> None:
     assert counts(split_of, TEST) == [10, 10, 10]
     assert counts(split_of, VALIDATION) == [3, 3, 3]
     assert counts(split_of, TRAIN) == [27, 27, 27]
+
+
+@pytest.mark.parametrize("said", [NOT_GIVEN, TEST])
+def test_few_training_images_leave_the_test_split_as_it_is(said: int) -> None:
+    given = np.repeat(np.array([NOT_GIVEN, said], np.int8), [90, 30])
+    whole = division(LABELS, given, validation_fraction=0.1)
+    some = {"train": 10, "test": None}
+    split_of = division(LABELS, given, validation_fraction=0.1, images_per_class=some)
+    np.testing.assert_array_equal(split_of == TEST, whole == TEST)
+    assert counts(split_of, TRAIN) == [9, 9, 9]
+    assert counts(split_of, VALIDATION) == [1, 1, 1]
+
+
+def test_few_test_images_leave_the_others_as_they_are() -> None:
+    given = np.full(120, NOT_GIVEN, np.int8)
+    whole = division(LABELS, given)
+    split_of = division(LABELS, given, images_per_class={"train": None, "test": 2})
+    assert counts(split_of, TEST) == [2, 2, 2]
+    assert set(np.flatnonzero(split_of == TEST)) < set(np.flatnonzero(whole == TEST))
+    for split in (TRAIN, VALIDATION):
+        np.testing.assert_array_equal(split_of == split, whole == split)
+
+
+def test_a_validation_split_of_the_source_is_taken_whole() -> None:
+    given = np.repeat(np.array([TRAIN, VALIDATION, TEST], np.int8), 40)
+    split_of = division(LABELS, given, images_per_class={"train": 5, "test": None})
+    np.testing.assert_array_equal(split_of == VALIDATION, given == VALIDATION)
+    assert counts(split_of, TRAIN) == [5, 5, 5]
 
 
 def test_what_the_source_says_stands() -> None:

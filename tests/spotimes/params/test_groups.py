@@ -86,7 +86,9 @@ INFINITY = float("inf")
         ("prepare", ("validation_fraction",), 0.0, f"{MORE} 0"),
         ("prepare", ("validation_fraction",), NAN, FINITE),
         ("prepare", ("validation_fraction",), "0.1", FLOAT),
-        ("prepare", ("images_per_class",), 1, f"{AT_LEAST} 2"),
+        ("prepare", ("images_per_class", "train"), 1, f"{AT_LEAST} 2"),
+        ("prepare", ("images_per_class", "test"), 0, f"{AT_LEAST} 1"),
+        ("prepare", ("images_per_class",), 9, "is not allowed: input should be a valid dictionary"),
         ("prepare", ("seed",), -1, f"{AT_LEAST} 0"),
         ("network", ("largest_side",), 0, f"{AT_LEAST} 1"),
         ("network", ("backbone", "keep"), -1, f"{AT_LEAST} 0"),
@@ -257,7 +259,7 @@ def test_a_training_starts_from_an_earlier_model(path: str, message: str) -> Non
 @pytest.mark.parametrize(
     ("group", "keys", "value"),
     [
-        ("prepare", ("images_per_class",), 2),
+        ("prepare", ("images_per_class", "train"), 2),
         ("prepare", ("image", "range"), "data"),
         ("prepare", ("image", "range"), [-0.5, 4095]),
         ("prepare", ("truncated",), 1),
