@@ -1,7 +1,9 @@
 """What several test modules share. TensorFlow is imported only by the fixtures that need it."""
 
+import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,11 @@ from tests.repository import link_data
 CATALOG = load_catalog(CATALOGS / "cifar10.yaml")
 DATASETS = {"cifar10", "canonical", "mnist", "fashion_mnist_path"}  # fixtures that fetch
 THREADS = 2  # TensorFlow's pools are made once a process, so all tests share the count
+
+# Hundreds of processes import the same modules; where Python is told to leave no bytecode, each
+# would compile all of ours anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
