@@ -14,6 +14,8 @@ from PIL import Image
 from spotimes.dataset.prepared import PREPARED, Card, Split, SplitName, write_prepared
 from spotimes.errors import InputError, LimitBrokenError
 from spotimes.inference.classifier import Classifier
+from spotimes.ingestion import dataset_figure
+from spotimes.reporting import report
 from spotimes.tflite import instructions
 from stages import evaluate, prepare
 from tests.project import ROOT
@@ -104,8 +106,23 @@ def outputs() -> dict[Path, bytes]:
 
 
 @pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
+def pictured() -> None:
+    """For tests of the pictures; to draw them takes longer than all else."""
+
+
+@pytest.fixture(autouse=True)
+def _draws_nothing_else(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "pictured" not in request.fixturenames:
+        draw_nothing(monkeypatch)
+
+
+def draw_nothing(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(report, "sections", lambda *_: [])
+    patch.setattr(dataset_figure, "draw", lambda *_: None)
+
+
+def fill_repository() -> None:
+    """Puts models, metrics and params into the current folder."""
     for folder in ("models", "metrics"):
         Path(folder).mkdir()
     for path in (evaluate.FP32, evaluate.INT8):
@@ -115,9 +132,42 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("metrics/history.csv").write_text(HISTORY)
     Path("metrics/latency.csv").write_text(LATENCY)
     write_params()
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    fill_repository()
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository in which the stage has run, with an arena of 900 bytes."""
+    folder = tmp_path_factory.mktemp("measured")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        draw_nothing(patch)
+        fill_repository()
+        size = METRICS["quantize"] | {"int8": SIZE | {"arena_bytes": 900, "arena_note": None}}
+        Path("metrics/quantize.json").write_text(json.dumps(size))
+        write_data(classes=10)
+        run(patch)
+    return folder
+
+
+@pytest.fixture
+def evaluated(measured: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy of `measured` as the current folder.
+
+    Counting instructions takes 5 seconds; test_instructions.py does it.
+    """
+    monkeypatch.setattr(instructions, "measure", lambda _: instructions.Instructions(2000, None))
+    shutil.copytree(measured, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("pictured")
 def test_what_is_written(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     split = write_data(classes=10)
     run(monkeypatch)
@@ -180,19 +230,14 @@ def test_check_exits_with_3_where_a_budget_is_not_met(
     ],
 )
 def test_budgets_can_be_broken(
-    repository: Path,
+    evaluated: None,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     budget: dict[str, float],
     said: str,
 ) -> None:
-    """Counting takes 5 seconds; test_instructions.py does it."""
-    monkeypatch.setattr(instructions, "measure", lambda _: instructions.Instructions(2000, None))
-    size = METRICS["quantize"] | {"int8": SIZE | {"arena_bytes": 900, "arena_note": None}}
-    Path("metrics/quantize.json").write_text(json.dumps(size))
     write_params(arena_bytes=900)
-    write_data(classes=10)
-    run(monkeypatch)
+    run(monkeypatch, "--check")
     write_params(**{"arena_bytes": 900} | budget)
     capsys.readouterr()
     with pytest.raises(LimitBrokenError) as broken:
@@ -202,11 +247,9 @@ def test_budgets_can_be_broken(
 
 
 def test_a_latency_whose_interval_reaches_below_its_budget_is_within(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
+    evaluated: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_data(classes=10)
-    run(monkeypatch)
-    write_params(median_ms=0.45)
+    write_params(arena_bytes=900, median_ms=0.45)
     run(monkeypatch, "--check")
 
 
@@ -290,10 +333,9 @@ def write_uneven(
 
 
 def test_a_budget_of_what_an_older_evaluation_lacks_is_not_met(
-    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    evaluated: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_data(classes=10)
-    run(monkeypatch)
+    write_params(arena_bytes=900)
     older = json.loads(evaluate.METRICS.read_text())
     for model in ("fp32", "int8"):
         del older[model]["balanced_accuracy"]
@@ -303,5 +345,5 @@ def test_a_budget_of_what_an_older_evaluation_lacks_is_not_met(
         run(monkeypatch, "--check")
     assert broken.value.status == 3
     assert "balanced_accuracy: at least 0 wanted, not measured: " in capsys.readouterr().out
-    write_params(balanced_accuracy=None)
+    write_params(arena_bytes=900, balanced_accuracy=None)
     run(monkeypatch, "--check")

@@ -19,7 +19,11 @@ from PIL import Image
 
 from spotimes.blocks import Architecture, Block
 from spotimes.dataset.prepared import Card, Split, SplitName, load_card, load_groups, load_split
+from spotimes.ingestion import dataset_figure
+from spotimes.ingestion.dataset_report import Report
 from spotimes.ingestion.exact_copies import combined_digest, image_digests
+from spotimes.ingestion.selection import Selection
+from spotimes.ingestion.source import Source
 from spotimes.system import command
 from stages import prepare
 from tests.folders import write_folder
@@ -61,6 +65,21 @@ def run(repo: Path, capsys: pytest.CaptureFixture[str]) -> Prepare:
         return capsys.readouterr().err
 
     return run
+
+
+@pytest.fixture
+def pictured() -> None:
+    """For tests of the dataset's picture; to draw it takes longer than all else."""
+
+
+@pytest.fixture(autouse=True)
+def _draws_nothing_else(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw(report: Report, source: Source, selection: Selection, path: Path) -> None:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"{report}{source.images[selection.near[:6]]}")
+
+    if "pictured" not in request.fixturenames:
+        monkeypatch.setattr(dataset_figure, "draw", draw)
 
 
 def tar_gz(path: Path, members: dict[str, bytes]) -> None:
@@ -159,6 +178,7 @@ def written() -> dict[str, bytes]:
     return {str(file): file.read_bytes() for file in files if file.is_file()}
 
 
+@pytest.mark.usefixtures("pictured")
 def test_prepares_cifar10(run: Prepare) -> None:
     run(source=str(CIFAR10), images_per_class={"train": 20, "test": 20})
     assert load_card(Path("data/prepared")).name == "CIFAR-10"
@@ -181,6 +201,7 @@ def test_prepares_cifar10(run: Prepare) -> None:
         np.testing.assert_array_equal(picture, images[np.flatnonzero(labels == 8)[:1]][0])
 
 
+@pytest.mark.usefixtures("pictured")
 def test_every_mirror_and_every_run_give_the_same_bytes(
     run: Prepare, tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,6 +326,7 @@ def test_prepares_a_folder(run: Prepare, pets: Path, capsys: pytest.CaptureFixtu
     assert list(Path("data").glob("*.tmp")) == []
 
 
+@pytest.mark.usefixtures("pictured")
 def test_the_same_folder_gives_the_same_bytes_in_any_order_of_files(
     run: Prepare, pets: Path, cifar10: dict[SplitName, Split]
 ) -> None:

@@ -21,6 +21,7 @@ from spotimes.blocks import Architecture, Block
 from spotimes.dataset.prepared import Split, load_card, load_split
 from spotimes.downloads.download import cached_path
 from spotimes.downloads.remote_file import File
+from spotimes.ingestion import dataset_figure
 from spotimes.ingestion.catalog import Canonical
 from stages import prepare
 from tests.project import ROOT
@@ -57,6 +58,7 @@ def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty repository to work in, with a cache of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SPOTIMES_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(dataset_figure, "draw", lambda *_: None)  # it takes longer than all else
     return tmp_path
 
 

@@ -83,7 +83,7 @@ def test_examples_are_the_first_training_images(
 
 def test_of_many_classes_and_pairs_some_are_drawn(tmp_path: Path) -> None:
     near = np.stack([np.arange(0, 40), np.arange(100, 140)], axis=1)
-    images = np.zeros((600, 96, 96, 3), np.uint8)
+    images = np.zeros((300, 8, 8, 3), np.uint8)
     sides = [
         size_of(drawn(images, tmp_path / f"{count}.png", [str(n) for n in range(count)], near))
         for count in (60, 100)
