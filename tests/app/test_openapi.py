@@ -128,7 +128,7 @@ def test_every_answer_is_as_described(
 
         @given(case=operation.as_strategy(generation_mode=mode))
         @settings(
-            max_examples=25,
+            max_examples=10,
             deadline=None,
             derandomize=True,
             suppress_health_check=list(HealthCheck),

@@ -204,8 +204,7 @@ def test_what_a_proxy_answers_instead_is_reported(
     context.close()
 
 
-@pytest.mark.parametrize("width", [320, 360])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (360, "dark")])
 def test_a_phones_width(browser: Any, server: Server, file: Path, scheme: Any, width: int) -> None:
     context = browser.new_context(
         viewport={"width": width, "height": 740}, color_scheme=scheme, device_scale_factor=2
