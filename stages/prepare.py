@@ -61,7 +61,8 @@ def main() -> None:
         IMAGES.unlink(missing_ok=True)
     atomic.write_json(REPORT, report.model_dump())
     atomic.write_json(METRICS, metrics_of(report, found, selection))
-    print("\n".join(dataset_summary.lines(report)))
+    advice = [] if backbone.blocks else dataset_summary.advice(report)
+    print("\n".join([*dataset_summary.lines(report), *advice]))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from spotimes.dataset.prepared import SPLITS
 from spotimes.ingestion.dataset_report import FEW_IMAGES, Named, Report, Sizes, WidePixels
 
 PRINTED = 10
+FEW_TO_TRAIN = 500  # of a class, from random weights
 FEW = 0.5  # of the range of values: at least one of 8 bits says nothing
 
 
@@ -57,6 +58,20 @@ def lines(report: Report) -> list[str]:
     if not report.near_pairs_all:
         said.append("  and others: with so many found, copies among them, the search ended")
     return said
+
+
+def advice(report: Report) -> list[str]:
+    """What would suit the dataset better than to train a network from random weights."""
+    name = min(report.images, key=lambda each: report.images[each]["train"])
+    count = report.images[name]["train"]
+    if count >= FEW_TO_TRAIN:
+        return []
+    return [
+        f"few images to train on: {count:,} of {name}; with fewer than {FEW_TO_TRAIN} a class, let "
+        "the network begin with",
+        "  weights that have learnt from ImageNet, which makes it far more accurate: make preset "
+        "NAME=few_pictures",
+    ]
 
 
 def _of_each_class(totals: Sequence[int]) -> str:

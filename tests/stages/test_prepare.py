@@ -390,6 +390,7 @@ def test_what_is_excluded_is_named(
     out = capsys.readouterr().out
     assert "cat/broken.jpg" in out
     assert "dog/copy.png" in out
+    assert "\nfew images to train on: " in out
     report = json.loads(Path("data/report.json").read_text())
     assert set(report["excluded"]) == {"cat/broken.jpg", "dog/copy.png"}
     metrics = json.loads(Path("metrics/prepare.json").read_text())

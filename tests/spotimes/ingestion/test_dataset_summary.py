@@ -9,7 +9,7 @@ from spotimes.ingestion.dataset_report import (
     Sizes,
     WidePixels,
 )
-from spotimes.ingestion.dataset_summary import lines
+from spotimes.ingestion.dataset_summary import advice, lines
 
 
 def report(**changes: Any) -> Report:
@@ -157,3 +157,16 @@ def test_files_that_are_cut_off_are_said() -> None:
         "  a.jpg: 3 rows missing",
         "  b.jpg: 1 row missing",
     ]
+
+
+def test_few_images_are_better_learnt_from_by_trained_weights() -> None:
+    counts = {"cat": 500, "dog": 499, "owl": 700}
+    images = {name: dict.fromkeys(SPLITS, 40) | {"train": count} for name, count in counts.items()}
+    said = " ".join(" ".join(advice(report(images=images))).split())
+    assert said == (
+        "few images to train on: 499 of dog; with fewer than 500 a class, let the network begin "
+        "with weights that have learnt from ImageNet, which makes it far more accurate: make "
+        "preset NAME=few_pictures"
+    )
+    del images["dog"]
+    assert advice(report(images=images)) == []
