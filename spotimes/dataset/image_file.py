@@ -16,6 +16,7 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 from spotimes.errors import InputError
+from spotimes.system.validation import unread
 
 BYTES_AT_ONCE = 1 << 24
 
@@ -59,9 +60,7 @@ class ImageFile:
                 size = os.fstat(stream.fileno()).st_size
             self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except (OSError, ValueError, EOFError) as error:
-            raise InputError(
-                f"{path}: cannot be read ({error}); run `dvc repro prepare`"
-            ) from error
+            raise unread(path, error, "prepare") from error
         weakref.finalize(self, os.close, self._file)
         if dtype != np.uint8 or len(shape) != 4 or fortran_order:
             order = " in Fortran's order" if fortran_order else ""

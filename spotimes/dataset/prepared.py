@@ -24,7 +24,7 @@ from spotimes.dataset.image_file import ImageFile, ImageSource, write_images
 from spotimes.errors import InputError
 from spotimes.pixels import Resize
 from spotimes.system import atomic
-from spotimes.system.validation import Frozen, load_json
+from spotimes.system.validation import Frozen, load_json, unread
 
 Numbers = npt.NDArray[np.int64]  # shape (images,)
 
@@ -156,7 +156,7 @@ def load_tensors(folder: Path = PREPARED) -> dict[str, npt.NDArray[np.float32]]:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return dict(archive)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: cannot be read ({error}); run `dvc repro prepare`") from error
+        raise unread(path, error, "prepare") from error
 
 
 def load_kept_tensors(blocks: int, folder: Path = PREPARED) -> dict[str, npt.NDArray[np.float32]]:
@@ -210,7 +210,7 @@ def _load_numbers(path: Path) -> Numbers:
     try:
         numbers: Numbers = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); run `dvc repro prepare`") from error
+        raise unread(path, error, "prepare") from error
     if numbers.dtype != np.int64 or numbers.ndim != 1:
         raise InputError(
             f"{path}: is {numbers.dtype} of {numbers.ndim} dimensions, not int64 of 1; run "

@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import ConfigDict
 
 from spotimes.errors import InputError
-from spotimes.system.validation import Frozen, load_json
+from spotimes.system.validation import Frozen, load_json, unread
 
 FOLDER = Path("metrics")
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
@@ -231,7 +231,7 @@ def load_history(path: Path = FOLDER / "history.csv") -> pd.DataFrame:
     try:
         history = pd.read_csv(path)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); run `dvc repro train`") from error
+        raise unread(path, error, "train") from error
     if lacking := [name for name in HISTORY_COLUMNS if name not in history]:
         raise InputError(f"{path}: lacks the column {lacking[0]}; run `dvc repro -f train`")
     if history.empty:
@@ -248,7 +248,7 @@ def load_latency(path: Path = FOLDER / "latency.csv") -> pd.DataFrame:
     try:
         latency = pd.read_csv(path)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); run `dvc repro benchmark`") from error
+        raise unread(path, error, "benchmark") from error
     if lacking := [name for name in ("model", "percentile", "microseconds") if name not in latency]:
         raise InputError(f"{path}: lacks the column {lacking[0]}; run `dvc repro -f benchmark`")
     return latency

@@ -67,8 +67,16 @@ def load_json(path: Path, kind: type[Checked], stage: str) -> Checked:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); run `dvc repro {stage}`") from error
+        raise unread(path, error, stage) from error
     return validated(content, kind, str(path))
+
+
+def unread(path: Path, error: Exception, stage: str) -> InputError:
+    """The error that says why a file that a stage writes cannot be read, and what to run."""
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"{path}: no such file; run `dvc repro {stage}`")
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return InputError(f"{path}: cannot be read ({reason}); run `dvc repro {stage}`")
 
 
 def validated(value: Any, kind: type[Checked], where: str) -> Checked:

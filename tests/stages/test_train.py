@@ -345,7 +345,7 @@ def test_half_a_dataset_is_reported(repository: Path, prepared: Path, one_line: 
         if file.name != "validation_images.npy":
             (PREPARED / file.name).symlink_to(file)
     line = one_line("train", stage.main)
-    assert line.startswith("data/prepared/validation_images.npy: cannot be read")
+    assert line.startswith("data/prepared/validation_images.npy: no such file; run")
     assert made() == set()
 
 

@@ -97,9 +97,9 @@ def test_groups_are_there_where_the_source_has_some(prepared: Path) -> None:
 
 
 def test_a_missing_dataset_says_what_makes_it(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"train_images.npy: cannot be read .*`dvc repro prepare`"):
+    with pytest.raises(InputError, match="no such file; run `dvc repro prepare`"):
         load_split("train", tmp_path)
-    with pytest.raises(InputError, match=r"dataset.json: cannot be read"):
+    with pytest.raises(InputError, match=r"dataset.json: no such file"):
         load_card(tmp_path)
 
 
@@ -195,7 +195,7 @@ def test_without_a_backbone_there_are_no_weights_of_an_earlier_one(tmp_path: Pat
 def test_a_backbone_that_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"backbone\.json"):
         load_backbone(tmp_path)
-    with pytest.raises(InputError, match=r"backbone\.npz: cannot be read .* run `dvc repro"):
+    with pytest.raises(InputError, match=r"backbone\.npz: no such file; run `dvc repro"):
         load_tensors(tmp_path)
     write_prepared(tmp_path / "prepared", CARD, splits(), BACKBONE, TENSORS)
     weights = tmp_path / "prepared/backbone.npz"

@@ -37,7 +37,7 @@ def test_a_missing_file_names_its_stage(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, r"history\.csv: cannot be read .* run `dvc repro train`"),
+        (None, r"history\.csv: no such file; run `dvc repro train`"),
         ("", r"history\.csv: cannot be read"),
         ("epoch,loss\n1,2\n", r"history\.csv: lacks the column accuracy"),
         ("epoch,loss,accuracy,val_loss,val_accuracy\n", r"history\.csv: has no epoch"),
