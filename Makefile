@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install repro quick test proof check compare doctor rebuild preset search serve fuzz lint lock
+.PHONY: help install repro quick test proof check compare crossvalidate doctor rebuild preset search serve fuzz lint lock
 .DEFAULT_GOAL := help
 
 help: ## list these verbs
@@ -45,6 +45,10 @@ preset: .venv/pipeline ## put the values of presets/NAME.yaml into params.yaml: 
 search: .venv/pipeline ## search architectures within search.limits of params.yaml
 	@python -m spotimes.params
 	python -m spotimes.search
+
+crossvalidate: .venv/pipeline ## accuracy of all pictures by K trainings, where the test split is small: make crossvalidate K=5
+	@python -m spotimes.params
+	python -m spotimes.crossvalidation $(K)
 
 serve: .venv/app ## serve the model and a page to try it, over HTTP: make serve ARGS="--port 8080"
 	@python -m app serve $(ARGS)

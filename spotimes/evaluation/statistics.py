@@ -59,12 +59,12 @@ class Difference(NamedTuple):
     high: float
 
 
-def wilson(correct: int, total: int, confidence: float = 0.95) -> Share:
+def wilson(correct: float, total: float, confidence: float = 0.95) -> Share:
     """The share `correct / total` with Wilson's interval (1927, J. Am. Stat. Assoc. 22:209).
 
     Args:
-        correct: how many, 0 to `total`.
-        total: of how many, at least 1.
+        correct: how many, 0 to `total`; an effective number need not be whole.
+        total: of how many, above 0.
         confidence: of the interval.
     """
     share, z = correct / total, quantile(confidence)

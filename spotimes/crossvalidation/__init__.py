@@ -1,0 +1,1 @@
+"""Cross-validation, for datasets of few pictures: `python -m spotimes.crossvalidation`."""
