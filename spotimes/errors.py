@@ -11,7 +11,13 @@
 of the code: it keeps its traceback, and Python exits with 1.
 """
 
+import re
 from typing import ClassVar
+
+# A terminal obeys some of these, and str.splitlines() ends a line at others.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+SURROGATE = re.compile("[\ud800-\udfff]")  # what Python makes of a name that is not UTF-8
+UNPRINTABLE = re.compile(f"{CONTROL.pattern}|{SURROGATE.pattern}")
 
 
 class SpotimesError(Exception):
@@ -52,3 +58,8 @@ class LimitBrokenError(SpotimesError):
     """
 
     status = 3
+
+
+def printable(text: str) -> str:
+    """A text, such as a message that quotes others, with Python's escapes for `UNPRINTABLE`."""
+    return UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from spotimes.errors import printable
+
 
 class RefusalError(Exception):
     """A request is answered by a status 4xx or 503 and one line that says why.
@@ -18,9 +20,7 @@ class RefusalError(Exception):
         super().__init__(message)
         self.status = status
         # It may quote what was sent, which a terminal is not to obey.
-        self.message = "".join(
-            each if each.isprintable() else ascii(each)[1:-1] for each in message
-        )
+        self.message = printable(message)
         self.headers = dict(headers or {})
 
 

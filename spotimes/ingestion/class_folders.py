@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spotimes.dataset.prepared import SPLITS, SplitName
-from spotimes.errors import InputError
+from spotimes.errors import InputError, printable
 from spotimes.ingestion.file_names import (
     checked_name,
     class_name,
-    escaped,
     is_folder,
     reading,
     shortened,
@@ -167,7 +166,7 @@ def _unusual_names(
     pairs = [(SPLITS[split], inside[folder].path) for split, (folder, _) in splits.items()]
     if all(posixpath.basename(path) == split for split, path in pairs):
         return []
-    return [", ".join(f"{split} is {escaped(path)}/" for split, path in pairs)]
+    return [", ".join(f"{split} is {printable(path)}/" for split, path in pairs)]
 
 
 def _classes(tree: "_Tree", parent: _Listing, *, check_splits: bool = False) -> ByClass:
@@ -299,11 +298,11 @@ class _Tree:
                     if not folder and entry.name.lower() == LABELS_CSV:
                         raise InputError(f"{where}: rename it to {LABELS_CSV}")
                     if is_left_behind(entry.name):
-                        self.ignored.add(escaped(path))
+                        self.ignored.add(printable(path))
                     elif _leads_to_folder(entry, where):
                         folders.append(checked_name(path, where))
                     elif not folder and is_about_the_data(entry.name):
-                        self.ignored.add(escaped(path))
+                        self.ignored.add(printable(path))
                     else:
                         files.append(checked_name(path, where))
         return _Listing(folder, folders, files, above | {identity})

@@ -1,18 +1,13 @@
 """Names of files and classes: which are sound, and how messages show them."""
 
-import re
 import stat
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from spotimes.errors import InputError
+from spotimes.errors import CONTROL, SURROGATE, InputError, printable
 
-# All that str.splitlines() ends a line at is among these.
-CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-SURROGATE = re.compile("[\ud800-\udfff]")  # what Python makes of a name that is not UTF-8
-UNPRINTABLE = re.compile(f"{CONTROL.pattern}|{SURROGATE.pattern}")
 SHOWN_AT_MOST = 200
 
 
@@ -48,18 +43,13 @@ def checked_name(text: str, where: str) -> str:
 
 def shown(root: Path, path: str = "") -> str:
     """A path within a folder as messages show it."""
-    return escaped(str(root / path))
+    return printable(str(root / path))
 
 
 def shortened(text: str) -> str:
     """A name as messages show it, of any length."""
-    whole = escaped(text)
+    whole = printable(text)
     return whole if len(whole) <= SHOWN_AT_MOST else f"{whole[:SHOWN_AT_MOST]}..."
-
-
-def escaped(text: str) -> str:
-    """A name whose unprintable characters are written as Python's escapes."""
-    return UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 @contextmanager

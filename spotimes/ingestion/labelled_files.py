@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spotimes.dataset.prepared import SPLITS
-from spotimes.errors import InputError
+from spotimes.errors import InputError, printable
 from spotimes.ingestion.class_folders import read_class_folders
-from spotimes.ingestion.file_names import escaped, reading, shortened, shown
+from spotimes.ingestion.file_names import reading, shortened, shown
 from spotimes.ingestion.groups import Groups, groups_of, matched
 from spotimes.ingestion.labelled_paths import LabelledPaths, Notes
 from spotimes.ingestion.labels_csv import read_labels_csv
@@ -104,7 +104,7 @@ def find(root: Path, how: Reading = AS_IT_IS) -> LabelledFiles:
     if not is_folder:
         raise InputError(f"{shown(root)}: is a file; what is wanted is a folder of pictures")
     inner, outside = _unpacked(root)
-    layout = [f"the pictures are in {escaped(str(inner))}"] if inner != root else []
+    layout = [f"the pictures are in {printable(str(inner))}"] if inner != root else []
     if os.path.lexists(inner / LABELS_CSV):
         where = shown(inner, LABELS_CSV)
         found = read_labels_csv(inner, leave_out_missing=how.leave_out_missing)
@@ -147,7 +147,7 @@ def _unpacked(root: Path) -> tuple[Path, list[str]]:
             or not meant[0].is_dir(follow_symlinks=False)
             or meant[0].name.casefold() != folder.resolve().name.casefold()
         ):
-            return folder, [escaped(os.path.relpath(path, folder)) for path in around]
+            return folder, [printable(os.path.relpath(path, folder)) for path in around]
         around += [folder / entry.name for entry in entries if entry is not meant[0]]
         folder /= meant[0].name
 

@@ -12,11 +12,10 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from spotimes.dataset.prepared import SPLITS
-from spotimes.errors import InputError
+from spotimes.errors import InputError, printable
 from spotimes.ingestion.file_names import (
     checked_name,
     class_name,
-    escaped,
     is_folder,
     reading,
     shortened,
@@ -147,7 +146,7 @@ def _not_named(root: Path, named: Mapping[int, ByClass]) -> list[str]:
         paths = {posixpath.normpath(posixpath.join(inner, name)): name for name in folders + files}
         # A folder without any named file stands for all in it, as does a link to a folder.
         folders[:] = [name for path, name in paths.items() if path in above and name in folders]
-        found += [escaped(path) for path in paths if path not in names and path not in above]
+        found += [printable(path) for path in paths if path not in names and path not in above]
     return sorted(found)
 
 

@@ -5,8 +5,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
-from spotimes.errors import InputError
-from spotimes.system.validation import Frozen, load_yaml, printable, validated
+from spotimes.errors import InputError, printable
+from spotimes.system.validation import Frozen, load_yaml, validated
 
 PARAMS_FILE = Path("params.yaml")
 # In the order of params.yaml. `train` is the class Train of spotimes/params/train.py.

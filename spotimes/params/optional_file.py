@@ -6,7 +6,7 @@ is in Git, stands for none. It is not empty, of which DVC would warn in every ru
 
 from pathlib import Path
 
-from spotimes.errors import InputError
+from spotimes.errors import InputError, printable
 
 NONE = "data/none"
 
@@ -25,6 +25,7 @@ def optional_file(path: str, key: str) -> Path | None:
         return None
     if not Path(path).is_file():
         raise InputError(
-            f"params.yaml: {key}: {path} is not a file; name one that is there, or {NONE} for none"
+            f"params.yaml: {key}: {printable(path)} is not a file; name one that is there, or "
+            f"{NONE} for none"
         )
     return Path(path)

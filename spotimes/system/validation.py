@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from spotimes.errors import InputError
+from spotimes.errors import InputError, printable
 
 
 class Frozen(BaseModel):
@@ -89,11 +89,6 @@ def validated(value: Any, kind: type[Checked], where: str) -> Checked:
         return kind.model_validate(value)
     except ValidationError as error:
         raise InputError(printable(f"{where}{_first_error(error, kind)}")) from error
-
-
-def printable(text: str) -> str:
-    """A text in which control characters, which a terminal would obey, are Python's escapes."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def _first_error(error: ValidationError, kind: type[BaseModel]) -> str:

@@ -4,8 +4,7 @@ import resource
 import time
 from collections.abc import Callable
 
-from spotimes.errors import InputError
-from spotimes.ingestion.file_names import UNPRINTABLE
+from spotimes.errors import UNPRINTABLE, InputError
 
 MOST_SECONDS = 10  # of CPU time for an input, on a slow machine
 MOST_BYTES = 2**30  # that a process grows by

@@ -16,3 +16,10 @@ def test_the_docstrings_tree_has_every_error_with_its_status() -> None:
         name: str(kind.status)  # type: ignore[attr-defined]
         for name, kind in existing.items()
     }
+
+
+def test_what_a_terminal_would_obey_is_escaped_and_no_script_is() -> None:
+    text = "gzip\x1b[2J\x85\u2028\udce9 é 犬 👩\u200d🌾\u3000."
+    shown = errors.printable(text)
+    assert shown == "gzip\\x1b[2J\\x85\\u2028\\udce9 é 犬 👩\u200d🌾\u3000."
+    assert len(shown.splitlines()) == 1
