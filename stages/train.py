@@ -39,7 +39,7 @@ from spotimes.system.cores import at_most_allowed
 from spotimes.system.packages import check_installed
 from spotimes.training import earlier_model, keras_archive
 from spotimes.training.checkpoint import Checkpoint
-from spotimes.training.determinism import code_digest, make_deterministic
+from spotimes.training.determinism import ALL_ARE_USED, code_digest, make_deterministic
 from spotimes.training.loop import TrainingData, train
 from spotimes.training.teacher import Answers, answers_of_backbone, answers_of_model
 
@@ -61,11 +61,7 @@ def main() -> None:
     check_installed(versions)
     start = optional_file(recipe.start_from, "train.start_from")
     teacher = optional_file(recipe.teacher.model, "train.teacher.model")
-    at_most_allowed(
-        recipe.threads,
-        "params.yaml: train.threads",
-        "all are used, as fewer would give other weights, so training takes longer",
-    )
+    at_most_allowed(recipe.threads, "params.yaml: train.threads", ALL_ARE_USED)
     make_deterministic(recipe.seed, recipe.threads)
 
     data = TrainingData(

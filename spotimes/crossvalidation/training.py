@@ -35,7 +35,7 @@ from spotimes.system import atomic, host
 from spotimes.system.cores import at_most_allowed
 from spotimes.system.packages import check_installed
 from spotimes.training.checkpoint import Checkpoint
-from spotimes.training.determinism import code_digest, make_deterministic
+from spotimes.training.determinism import ALL_ARE_USED, code_digest, make_deterministic
 from spotimes.training.loop import TrainingData, train
 from spotimes.training.teacher import answers_of_backbone
 
@@ -73,11 +73,7 @@ def load_recipe() -> Recipe:
     calibration = load_group("quantize", Quantize)
     _check_nothing_was_learnt(recipe)
     card = load_card()
-    at_most_allowed(
-        recipe.threads,
-        "params.yaml: train.threads",
-        "training takes longer so, but with fewer threads its weights would be others",
-    )
+    at_most_allowed(recipe.threads, "params.yaml: train.threads", ALL_ARE_USED)
     make_deterministic(recipe.seed, recipe.threads)
     key = [
         network.model_dump(),

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from spotimes.nn.frameworks import keras, tf
 
+# What `spotimes.system.cores.at_most_allowed` is to say where there are fewer cores than threads.
+ALL_ARE_USED = "all are used, as fewer would give other weights, so training takes longer"
 ROOT = Path(__file__).resolve().parents[2]
 
 
