@@ -5,45 +5,20 @@ named as splits and hold folders alone, they are splits; where one of them is na
 pictures, it is a class; anything between is refused, and `prepare.split_folders` decides it.
 """
 
-import os
 import posixpath
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from spotimes.dataset.prepared import SPLITS, SplitName
 from spotimes.errors import InputError, printable
-from spotimes.ingestion.file_names import (
-    checked_name,
-    class_name,
-    is_folder,
-    reading,
-    shortened,
-    shown,
-)
+from spotimes.ingestion.file_names import class_name, shortened, shown
 from spotimes.ingestion.labelled_paths import ByClass, LabelledPaths, Notes
 from spotimes.ingestion.split import NOT_GIVEN
 from spotimes.ingestion.split_names import splits_named, splits_named_together
-from spotimes.preprocessing.picture_files import LABELS_CSV, is_about_the_data, is_left_behind
+from spotimes.ingestion.tree import Listing, Tree
+from spotimes.preprocessing.picture_files import LABELS_CSV
 
-Identity = tuple[int, int]  # device and inode
 Meant = frozenset[SplitName]  # the splits that a folder's name could stand for
-
-
-class _Listing(NamedTuple):
-    """What a folder holds.
-
-    Attributes:
-        path: of the folder, from the root.
-        folders: paths from the root.
-        files: likewise.
-        line: the folder itself and all that it lies in, by which loops of links are found.
-    """
-
-    path: str
-    folders: list[str]
-    files: list[str]
-    line: frozenset[Identity]
 
 
 def read_class_folders(root: Path, *, split_folders: bool = True) -> LabelledPaths:
@@ -57,12 +32,12 @@ def read_class_folders(root: Path, *, split_folders: bool = True) -> LabelledPat
         InputError: the sub-folders are neither classes nor splits of classes, not all of them, or
             could be either.
     """
-    tree = _Tree(root)
-    top = tree.top()
+    tree = Tree(root)
+    top = _top(tree)
     layout = []
     like_splits = _like_splits(top.folders) if split_folders else {}
     if like_splits:
-        inside = {folder: tree.unnested(tree.listing(folder, top.line)) for folder in like_splits}
+        inside = {folder: _unnested(tree, tree.listing(folder, top.line)) for folder in like_splits}
         if set(like_splits) != set(top.folders) and _are_classes(like_splits, inside):
             layout.append(
                 f"{_named(like_splits)} {'is a class' if len(inside) == 1 else 'are classes'}, "
@@ -88,6 +63,44 @@ def read_class_folders(root: Path, *, split_folders: bool = True) -> LabelledPat
     return LabelledPaths({NOT_GIVEN: classes}, groups={}, notes=notes)
 
 
+def _top(tree: Tree) -> Listing:
+    """What the folder itself holds.
+
+    Raises:
+        InputError: files, or nothing.
+    """
+    listing = tree.top()
+    where = shown(tree.root)
+    for name in sorted(tree.ignored):
+        if name.lower() == LABELS_CSV:
+            raise InputError(f"{shown(tree.root, name)}: rename it to {LABELS_CSV}")
+    if listing.files:
+        folders = "beside the folders" if listing.folders else "and no folders"
+        raise InputError(
+            f"{where}: holds {shortened(min(listing.files))} {folders}; "
+            f"each class needs a folder with its pictures, or {LABELS_CSV} must name their "
+            "classes"
+        )
+    if not listing.folders:
+        raise InputError(
+            f"{where}: holds no pictures; each class needs a folder with its pictures, or "
+            f"{LABELS_CSV} must name their classes"
+        )
+    return listing
+
+
+def _unnested(tree: Tree, listing: Listing) -> Listing:
+    """A split's folder, or the only one in it if that stands for the same split."""
+    splits = splits_named(posixpath.basename(listing.path))
+    while not listing.files and len(listing.folders) == 1:
+        inner = tree.listing(listing.folders[0], listing.line)
+        is_class = inner.files or not inner.folders
+        if is_class or not splits & splits_named(posixpath.basename(inner.path)):
+            break
+        listing = inner
+    return listing
+
+
 def _like_splits(folders: Iterable[str]) -> dict[str, Meant]:
     """Of folders beside each other those that are named as splits, and which each could be."""
     folder_of = {posixpath.basename(folder): folder for folder in folders}
@@ -95,7 +108,7 @@ def _like_splits(folders: Iterable[str]) -> dict[str, Meant]:
     return {folder_of[name]: splits for name, splits in together.items() if splits}
 
 
-def _are_classes(like_splits: Mapping[str, Meant], inside: Mapping[str, _Listing]) -> bool:
+def _are_classes(like_splits: Mapping[str, Meant], inside: Mapping[str, Listing]) -> bool:
     """Whether folders named as splits cannot be any: one split's at most, without class folders."""
     return bool(frozenset.intersection(*like_splits.values())) and not any(
         listing.folders and not listing.files for listing in inside.values()
@@ -103,7 +116,7 @@ def _are_classes(like_splits: Mapping[str, Meant], inside: Mapping[str, _Listing
 
 
 def _ready_made(
-    tree: "_Tree", top: _Listing, like_splits: Mapping[str, Meant], inside: Mapping[str, _Listing]
+    tree: Tree, top: Listing, like_splits: Mapping[str, Meant], inside: Mapping[str, Listing]
 ) -> dict[int, tuple[str, ByClass]]:
     """By split, the folder that is it and its pictures by class."""
 
@@ -161,7 +174,7 @@ def _ready_made(
 
 
 def _unusual_names(
-    splits: Mapping[int, tuple[str, ByClass]], inside: Mapping[str, _Listing]
+    splits: Mapping[int, tuple[str, ByClass]], inside: Mapping[str, Listing]
 ) -> list[str]:
     pairs = [(SPLITS[split], inside[folder].path) for split, (folder, _) in splits.items()]
     if all(posixpath.basename(path) == split for split, path in pairs):
@@ -169,7 +182,7 @@ def _unusual_names(
     return [", ".join(f"{split} is {printable(path)}/" for split, path in pairs)]
 
 
-def _classes(tree: "_Tree", parent: _Listing, *, check_splits: bool = False) -> ByClass:
+def _classes(tree: Tree, parent: Listing, *, check_splits: bool = False) -> ByClass:
     classes: ByClass = {}
     folder_of: dict[str, str] = {}
     for folder in sorted(parent.folders):
@@ -210,7 +223,7 @@ def _same_inside(classes: ByClass) -> list[str]:
     ]
 
 
-def _refuse_splits_within_a_class(listing: _Listing, where: str) -> None:
+def _refuse_splits_within_a_class(listing: Listing, where: str) -> None:
     like_splits = _like_splits(listing.folders)
     if like_splits and not frozenset.intersection(*like_splits.values()):
         folder = posixpath.basename(listing.path)
@@ -227,101 +240,3 @@ def _named(folders: Iterable[str], most: int = 4) -> str:
     if len(names) > most:
         names[most - 1 :] = [f"{len(names) - most + 1} more"]
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
-
-
-class _Tree:
-    """A folder and what lies in it; collects what is ignored on the way."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.ignored: set[str] = set()
-
-    def top(self) -> _Listing:
-        """What the folder itself holds.
-
-        Raises:
-            InputError: files, or nothing.
-        """
-        with reading(shown(self.root)):
-            above = frozenset(_identity(folder.stat()) for folder in self.root.resolve().parents)
-        listing = self.listing("", above)
-        where = shown(self.root)
-        if listing.files:
-            folders = "beside the folders" if listing.folders else "and no folders"
-            raise InputError(
-                f"{where}: holds {shortened(min(listing.files))} {folders}; "
-                f"each class needs a folder with its pictures, or {LABELS_CSV} must name their "
-                "classes"
-            )
-        if not listing.folders:
-            raise InputError(
-                f"{where}: holds no pictures; each class needs a folder with its pictures, or "
-                f"{LABELS_CSV} must name their classes"
-            )
-        return listing
-
-    def unnested(self, listing: _Listing) -> _Listing:
-        """A split's folder, or the only one in it if that stands for the same split."""
-        splits = splits_named(posixpath.basename(listing.path))
-        while not listing.files and len(listing.folders) == 1:
-            inner = self.listing(listing.folders[0], listing.line)
-            is_class = inner.files or not inner.folders
-            if is_class or not splits & splits_named(posixpath.basename(inner.path)):
-                break
-            listing = inner
-        return listing
-
-    def files_within(self, listing: _Listing) -> list[str]:
-        """The files in a folder, however deep."""
-        files = [*listing.files]
-        waiting = [(folder, listing.line) for folder in listing.folders]
-        while waiting:
-            inner = self.listing(*waiting.pop())
-            files += inner.files
-            waiting += [(folder, inner.line) for folder in inner.folders]
-        return files
-
-    def listing(self, folder: str, above: frozenset[Identity]) -> _Listing:
-        """What lies in a folder that itself lies in those `above`."""
-        folders, files = [], []
-        with reading(shown(self.root, folder)):
-            identity = _identity((self.root / folder).stat())
-            if identity in above:
-                raise InputError(
-                    f"{shown(self.root, folder)}: is a link to a folder that it lies in, a loop; "
-                    "remove it"
-                )
-            with os.scandir(self.root / folder) as entries:
-                for entry in entries:
-                    path = posixpath.join(folder, entry.name)
-                    where = shown(self.root, path)
-                    if not folder and entry.name.lower() == LABELS_CSV:
-                        raise InputError(f"{where}: rename it to {LABELS_CSV}")
-                    if is_left_behind(entry.name):
-                        self.ignored.add(printable(path))
-                    elif _leads_to_folder(entry, where):
-                        folders.append(checked_name(path, where))
-                    elif not folder and is_about_the_data(entry.name):
-                        self.ignored.add(printable(path))
-                    else:
-                        files.append(checked_name(path, where))
-        return _Listing(folder, folders, files, above | {identity})
-
-
-def _leads_to_folder(entry: os.DirEntry[str], where: str) -> bool:
-    # Of what is no link, most file systems give the kind with the name.
-    if entry.is_dir(follow_symlinks=False):
-        return True
-    if entry.is_file(follow_symlinks=False):
-        return False
-    try:
-        mode = entry.stat().st_mode
-    except OSError as error:
-        raise InputError(
-            f"{where}: is a link that leads nowhere ({error.strerror}); mend or remove it"
-        ) from error
-    return is_folder(mode, where)
-
-
-def _identity(status: os.stat_result) -> Identity:
-    return status.st_dev, status.st_ino
