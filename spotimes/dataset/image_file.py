@@ -141,6 +141,32 @@ class Selected:
         return self[:].astype(dtype or np.uint8, copy=False)
 
 
+class Joined:
+    """The images of two sources, one after the other, read when they are asked for.
+
+    Attributes:
+        shape: (images, height, width, channels).
+    """
+
+    def __init__(self, first: ImageSource, second: ImageSource) -> None:
+        """Joins sources of images of the same shape."""
+        self._first, self._second = first, second
+        self.shape: tuple[int, ...] = (len(first) + len(second), *first.shape[1:])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: Any) -> Images:
+        """Reads images; `index` as of an array's first axis."""
+        chosen = np.arange(len(self))[index]
+        flat = chosen.reshape(-1)
+        second = flat >= len(self._first)
+        images = np.empty((flat.size, *self.shape[1:]), np.uint8)
+        images[~second] = self._first[flat[~second]]
+        images[second] = self._second[flat[second] - len(self._first)]
+        return images.reshape(*chosen.shape, *self.shape[1:])
+
+
 class ImageWriter:
     """Writes images to a .npy file as NumPy would, some at a time; a context manager."""
 

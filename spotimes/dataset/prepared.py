@@ -3,8 +3,9 @@
 A folder with `dataset.json`, the card, and for each split `SPLIT_images.npy`, uint8 of shape
 (images, height, width, channels), and `SPLIT_labels.npy`, int64 of shape (images,). Where a source
 has groups of pictures that belong together, `SPLIT_groups.npy` has a number for each image, int64
-of shape (images,), that only those of its group have. Images are written and read a few at a time:
-what a stage needs of memory does not grow with their number.
+of shape (images,), that only those of its group have. Where there are pictures without labels,
+`unlabelled_images.npy` has them. Images are written and read a few at a time: what a stage needs of
+memory does not grow with their number.
 Beside them `backbone.json` says what the network begins with, and `backbone.npz` has its weights,
 if it has any (`spotimes.dataset.backbone`).
 """
@@ -29,6 +30,7 @@ from spotimes.system.validation import Frozen, load_json, unread
 Numbers = npt.NDArray[np.int64]  # shape (images,)
 
 PREPARED = Path("data/prepared")
+UNLABELLED = "unlabelled_images.npy"
 
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
@@ -102,6 +104,7 @@ def write_prepared(
     tensors: Tensors = MappingProxyType({}),
     *,
     groups: Mapping[SplitName, Numbers] = MappingProxyType({}),
+    unlabelled: ImageSource | None = None,
 ) -> None:
     """Writes a prepared dataset, whole or not at all; the same content gives the same bytes.
 
@@ -112,6 +115,7 @@ def write_prepared(
         backbone: what the network begins with.
         tensors: its weights.
         groups: of all splits, or of none.
+        unlabelled: images without labels, of the same shape as the others; None if there are none.
     """
     with atomic.replacing(folder) as beside:
         beside.mkdir()
@@ -125,6 +129,8 @@ def write_prepared(
             _save_numbers(beside / f"{name}_labels.npy", splits[name].labels)
             if name in groups:
                 _save_numbers(beside / f"{name}_groups.npy", groups[name])
+        if unlabelled is not None:
+            write_images(beside / UNLABELLED, unlabelled)
 
 
 def load_card(folder: Path = PREPARED) -> Card:
@@ -198,6 +204,16 @@ def load_groups(name: SplitName, folder: Path = PREPARED) -> Numbers | None:
     """
     path = folder / f"{name}_groups.npy"
     return _load_numbers(path) if path.exists() else None
+
+
+def load_unlabelled(folder: Path = PREPARED) -> ImageFile | None:
+    """Opens the images without labels; None where there are none.
+
+    Raises:
+        InputError: the file is not what `prepare` writes.
+    """
+    path = folder / UNLABELLED
+    return ImageFile(path) if path.exists() else None
 
 
 def _save_numbers(path: Path, numbers: Numbers) -> None:

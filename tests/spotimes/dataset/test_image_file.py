@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spotimes.dataset import image_file
-from spotimes.dataset.image_file import ImageFile, Selected, write_images
+from spotimes.dataset.image_file import ImageFile, Joined, Selected, write_images
 from spotimes.errors import InputError
 from tests.programs import output_of
 
@@ -54,7 +54,8 @@ def test_it_is_written_a_few_at_a_time(
     ids=str,
 )
 def test_an_index_is_that_of_an_array(path: Path, indices: Any) -> None:
-    for source in (ImageFile(path), Selected(ImageFile(path), np.arange(50))):
+    joined = Joined(Selected(ImageFile(path), np.arange(9)), IMAGES[9:])
+    for source in (ImageFile(path), Selected(ImageFile(path), np.arange(50)), joined):
         found = source[indices]
         assert (str(found.dtype), found.shape) == ("uint8", IMAGES[indices].shape)
         np.testing.assert_array_equal(found, IMAGES[indices])

@@ -16,6 +16,7 @@ from spotimes.dataset.prepared import (
     load_kept_tensors,
     load_split,
     load_tensors,
+    load_unlabelled,
     write_prepared,
 )
 from spotimes.errors import InputError
@@ -94,6 +95,19 @@ def test_groups_are_there_where_the_source_has_some(prepared: Path) -> None:
     np.save(prepared / "test_groups.npy", np.array([2.0, 2.0]))
     with pytest.raises(InputError, match=r"test_groups.npy: is float64 of 1 dimensions"):
         load_groups("test", prepared)
+
+
+def test_images_without_labels_are_a_file_of_their_own(prepared: Path, tmp_path: Path) -> None:
+    assert load_unlabelled(prepared) is None
+    before = content(prepared)
+    images = np.arange(5 * 12, dtype=np.uint8).reshape(5, 2, 2, 3)
+    write_prepared(prepared, CARD, splits(), unlabelled=images)
+    found = load_unlabelled(prepared)
+    assert found is not None
+    np.testing.assert_array_equal(found[:], images)
+    after = content(prepared)
+    assert after.keys() - before.keys() == {"unlabelled_images.npy"}
+    assert before.items() <= after.items()
 
 
 def test_a_missing_dataset_says_what_makes_it(tmp_path: Path) -> None:
