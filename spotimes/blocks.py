@@ -43,6 +43,7 @@ class Block(Frozen):
         channels: the block's output channels.
         stride: how many times smaller its output is on each side.
         kernel: height and width of its largest kernel.
+        hidden: of an inverted residual, how many channels it has inside, in place of `expansion`.
         expansion: of an inverted residual, how many times wider than its input it is inside; at 1
             it does not widen.
         activation: of its convolutions, but for linear ones.
@@ -52,26 +53,37 @@ class Block(Frozen):
     channels: Channels
     stride: Stride = 1
     kernel: Kernel = 3
+    hidden: Channels | None = None
     expansion: Annotated[Expansion | None, Field(validate_default=True)] = None
     activation: ActivationName = "relu"
 
-    @field_validator("expansion")
+    @field_validator("hidden", "expansion")
     @classmethod
     def _is_of_the_kind(cls, value: int | None, info: ValidationInfo) -> int | None:
         kind = info.data.get("kind")  # None if it is not allowed itself
-        if kind and value is None and "expansion" in KINDS[kind].options:
-            raise ValueError(f"{kind} needs a number from 1 to 16")
-        if kind and value is not None and "expansion" not in KINDS[kind].options:
-            raise ValueError(f"{kind} has no expansion; remove it")
+        if kind and value is not None and info.field_name not in KINDS[kind].options:
+            raise ValueError(f"{kind} has no {info.field_name}; remove it")
+        return value
+
+    @field_validator("expansion")
+    @classmethod
+    def _has_one_width_inside(cls, value: int | None, info: ValidationInfo) -> int | None:
+        kind, hidden = info.data.get("kind"), info.data.get("hidden")
+        if kind and "expansion" in KINDS[kind].options:
+            if value is None and hidden is None:
+                raise ValueError(f"{kind} needs a number from 1 to 16, or hidden in its place")
+            if value is not None and hidden is not None:
+                raise ValueError("hidden says how wide it is inside; remove one of both")
         return value
 
     def __str__(self) -> str:
         """In short, such as `conv 48/2`, `separable 96 5x5` or `inverted_residual 24 x6 relu6`."""
         stride = f"/{self.stride}" if self.stride > 1 else ""
         kernel = f" {self.kernel}x{self.kernel}" if self.kernel != 3 else ""
+        hidden = f" hidden {self.hidden}" if self.hidden else ""
         expansion = f" x{self.expansion}" if self.expansion else ""
         activation = f" {self.activation}" if self.activation != "relu" else ""
-        return f"{self.kind} {self.channels}{stride}{kernel}{expansion}{activation}"
+        return f"{self.kind} {self.channels}{stride}{kernel}{hidden}{expansion}{activation}"
 
 
 class Architecture(NamedTuple):
@@ -218,6 +230,11 @@ def layers(network: Architecture, image_shape: Sequence[int]) -> list[Layer]:
     return [layer for _, made in layers_by_block(network, image_shape) for layer in made]
 
 
+def inner_width(block: Block, channels: int) -> int:
+    """How many channels an inverted residual has inside, if so many come in."""
+    return block.hidden or channels * (block.expansion or 1)
+
+
 def fields(kind: KindName) -> set[str]:
     """The names of what a block of this kind has: `Block`'s, less the options of other kinds."""
     options = {option for each in KINDS.values() for option in each.options}
@@ -250,9 +267,9 @@ def _separable_block(block: Block, name: str, shape: Shape) -> list[Layer]:
 
 def _inverted_residual_block(block: Block, name: str, shape: Shape) -> list[Layer]:
     made, wide = [], shape
-    if block.expansion is not None and block.expansion > 1:
-        activation = ACTIVATIONS[block.activation]
-        made.append(_pointwise(f"{name}_expand", shape, shape[2] * block.expansion, activation))
+    if block.expansion != 1:
+        channels = inner_width(block, shape[2])
+        made.append(_pointwise(f"{name}_expand", shape, channels, ACTIVATIONS[block.activation]))
         wide = made[-1].output_shape
     made.append(_depthwise(f"{name}_depthwise", wide, block))
     made.append(_pointwise(f"{name}_project", made[-1].output_shape, block.channels, LINEAR))
@@ -279,5 +296,5 @@ def _strided(shape: Shape, stride: int, channels: int) -> Shape:
 KINDS: dict[KindName, Kind] = {
     "conv": Kind(_conv_block),
     "separable": Kind(_separable_block),
-    "inverted_residual": Kind(_inverted_residual_block, ("expansion",)),
+    "inverted_residual": Kind(_inverted_residual_block, ("hidden", "expansion")),
 }

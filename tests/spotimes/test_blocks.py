@@ -80,6 +80,7 @@ def test_strides_below_one_pixel_are_refused() -> None:
 
 
 WIDE = Block(kind="inverted_residual", channels=3, expansion=6, activation="relu6")
+NARROW = Block(kind="inverted_residual", channels=3, hidden=7)
 
 
 def test_an_inverted_residual_widens_narrows_and_adds_its_input() -> None:
@@ -109,17 +110,34 @@ def test_at_expansion_1_it_does_not_widen() -> None:
     assert [layer.name for layer in made] == ["block1_depthwise", "block1_project", "block1_add"]
 
 
+def test_its_width_inside_may_be_in_channels() -> None:
+    made = layers(of(NARROW), SHAPE)
+    assert [layer.output_shape[2] for layer in made] == [7, 7, 3, 3]
+    assert made[0].name == "block1_expand"
+
+
+def test_as_wide_inside_as_its_input_it_has_a_layer_that_widens_all_the_same() -> None:
+    made = layers(of(NARROW.model_copy(update={"hidden": 3})), SHAPE)
+    assert made[0].name == "block1_expand"
+
+
 def test_in_short() -> None:
     assert str(Block(kind="conv", channels=48, stride=2)) == "conv 48/2"
     assert str(Block(kind="separable", channels=96, kernel=5)) == "separable 96 5x5"
     assert str(WIDE) == "inverted_residual 3 x6 relu6"
+    assert str(NARROW) == "inverted_residual 3 hidden 7"
 
 
 def test_a_kind_has_no_options_of_others() -> None:
     assert fields("conv") == {"kind", "channels", "stride", "kernel", "activation"}
-    assert fields("inverted_residual") == fields("conv") | {"expansion"}
+    assert fields("inverted_residual") == fields("conv") | {"hidden", "expansion"}
 
 
 def test_an_inverted_residual_needs_an_expansion() -> None:
     with pytest.raises(ValueError, match="inverted_residual needs a number from 1 to 16"):
         Block(kind="inverted_residual", channels=8)
+
+
+def test_it_has_one_width_inside() -> None:
+    with pytest.raises(ValueError, match="hidden says how wide it is inside; remove one of both"):
+        Block(kind="inverted_residual", channels=8, hidden=4, expansion=2)
