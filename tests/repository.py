@@ -75,7 +75,7 @@ def prepare_group(source: str, **changes: object) -> dict[str, Any]:
 def network_group(network: Architecture) -> dict[str, object]:
     """The group `network` of params.yaml, for a network without a backbone."""
     return {
-        "backbone": {"card": "data/backbones/none.yaml", "keep": 0},
+        "backbone": {"card": "data/backbones/none.yaml", "keep": 0, "widths": []},
         "largest_side": network.largest_side,
         "blocks": [block.model_dump() for block in network.blocks],
     }

@@ -3,6 +3,7 @@
 from spotimes.blocks import Architecture
 from spotimes.dataset.backbone import Backbone
 from spotimes.errors import InputError
+from spotimes.nn.widths import narrowed
 from spotimes.params.network import Network
 
 
@@ -16,7 +17,8 @@ def architecture(network: Network, backbone: Backbone) -> Architecture:
         backbone: the one that it names.
 
     Raises:
-        InputError: the backbone has fewer blocks than are to be kept.
+        InputError: the backbone has fewer blocks than are to be kept, or others than the widths are
+            for.
     """
     keep = network.backbone.keep
     if keep > len(backbone.blocks):
@@ -24,7 +26,7 @@ def architecture(network: Network, backbone: Backbone) -> Architecture:
             f"params.yaml: network.backbone.keep: {keep} is not allowed: {backbone.name} has "
             f"{len(backbone.blocks)} blocks"
         )
+    kept = narrowed(backbone.blocks[:keep], network.backbone.widths, backbone.name)
     if not keep:
         return Architecture(network.blocks, network.largest_side)
-    blocks = [*backbone.blocks[:keep], *network.blocks]
-    return Architecture(blocks, normalization=backbone.normalization)
+    return Architecture([*kept, *network.blocks], normalization=backbone.normalization)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from spotimes.blocks import Block
+from spotimes.blocks import Block, Channels
 from spotimes.system.validation import Frozen
 
 
@@ -14,10 +14,15 @@ class BackboneChoice(Frozen):
     Attributes:
         card: a file of data/backbones/; `none.yaml` is for no backbone.
         keep: how many of its blocks to keep, from its input on.
+        widths: of each inverted residual among them, how many channels to keep inside; those stay
+            without which the block's outputs change most on training images. One that does not
+            widen its input, which is the convolution's before it, narrows this one. Empty: all
+            stay. `make prune` finds widths that fit `evaluate.budgets`.
     """
 
     card: Annotated[str, Field(min_length=1)]
     keep: Annotated[int, Field(ge=0)]
+    widths: list[Channels]
 
 
 class Network(Frozen):

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import pytest
 
 from spotimes.blocks import Architecture, Block
@@ -20,8 +22,8 @@ BACKBONE = Backbone(
 )
 
 
-def network(keep: int, *blocks: Block) -> Network:
-    choice = BackboneChoice(card="data/backbones/tiny.yaml", keep=keep)
+def network(keep: int, *blocks: Block, widths: Sequence[int] = ()) -> Network:
+    choice = BackboneChoice(card="data/backbones/tiny.yaml", keep=keep, widths=list(widths))
     return Network(backbone=choice, largest_side=48, blocks=list(blocks))
 
 
@@ -40,4 +42,13 @@ def test_more_blocks_than_there_are_cannot_be_kept() -> None:
         architecture(network(3), BACKBONE)
     assert str(caught.value) == (
         "params.yaml: network.backbone.keep: 3 is not allowed: Tiny has 2 blocks"
+    )
+
+
+def test_widths_without_a_kept_block_are_refused() -> None:
+    with pytest.raises(InputError) as caught:
+        architecture(network(0, OWN, widths=[8]), BACKBONE)
+    assert str(caught.value) == (
+        "params.yaml: network.backbone.widths: 1 numbers are not allowed: of Tiny 0 blocks are "
+        "kept, with 0 inverted residuals; give as many numbers, or none"
     )

@@ -94,6 +94,7 @@ INFINITY = float("inf")
         ("network", ("backbone", "keep"), -1, f"{AT_LEAST} 0"),
         ("network", ("backbone", "card"), "", "is not allowed"),
         ("network", ("backbone", "card"), None, "is not allowed: input should be a valid string"),
+        ("network", ("backbone", "widths"), None, "is not allowed: input should be a valid list"),
         ("network", ("blocks",), None, "is not allowed: input should be a valid list"),
         ("network", ("blocks", 0), "conv", "is not allowed: input should be a valid dictionary"),
         ("network", ("blocks", 1, "stride"), 0, f"{AT_LEAST} 1"),
@@ -104,6 +105,7 @@ INFINITY = float("inf")
         ("network", ("blocks", 2, "kind"), "dense", "'conv', 'separable' or 'inverted"),
         ("network", ("blocks", 2, "kind"), "Conv", "'conv', 'separable' or 'inverted"),
         ("network", ("blocks", 2, "expansion"), 6, "conv has no expansion; remove it"),
+        ("network", ("blocks", 2, "hidden"), 6, "conv has no hidden; remove it"),
         ("network", ("blocks", 2, "stide"), 2, "unknown key"),
         ("network", ("blocks", 2, "channels"), GONE, "missing"),
         ("train", ("start_from",), None, "is not allowed: input should be a valid string"),
@@ -288,8 +290,14 @@ def test_only_a_backbone_makes_blocks_of_ones_own_unneeded() -> None:
     assert refusal("network", ("blocks",), []).endswith(
         "blocks may be empty behind a backbone alone"
     )
-    choice = {"card": "data/backbones/efficientnet_lite0.yaml", "keep": 3}
+    choice = {"card": "data/backbones/efficientnet_lite0.yaml", "keep": 3, "widths": []}
     assert Network.model_validate({"backbone": choice, "largest_side": 48, "blocks": []})
+
+
+def test_no_block_of_a_backbone_is_without_channels() -> None:
+    assert refusal("network", ("backbone", "widths"), [24, 0]) == (
+        "network.backbone.widths[1]: 0 is not allowed: input should be greater than or equal to 1"
+    )
 
 
 def test_a_row_with_a_stride_is_always_there() -> None:

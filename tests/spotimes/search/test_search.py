@@ -214,7 +214,10 @@ def test_started_again_it_resumes_and_with_another_seed_begins_anew(pretended: l
     [
         ({"reference": "gone.tflite"}, "search.reference: gone.tflite: no such file"),
         (
-            {"network": COMMITTED["network"] | {"backbone": {"card": "none.yaml", "keep": 2}}},
+            {
+                "network": COMMITTED["network"]
+                | {"backbone": {"card": "none.yaml", "keep": 2, "widths": []}}
+            },
             "network.backbone.keep: 2 is not allowed here: the search trains from scratch; use 0",
         ),
         ({"space": []}, "search.space: [] is not allowed"),
