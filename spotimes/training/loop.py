@@ -18,6 +18,7 @@ from spotimes.training.fine_tuning import shares
 from spotimes.training.kept_weights import AverageWeights, KeepWeights
 from spotimes.training.pretrained import set_pretrained
 from spotimes.training.progress import History, Progress
+from spotimes.training.pruned_weights import pruned
 
 
 class TrainingData(NamedTuple):
@@ -79,7 +80,8 @@ def train(
         checkpoint: where the run's state is kept from epoch to epoch.
         history_csv: the file that gets a row for each epoch.
         pretrained: weights to begin with, by `spotimes.dataset.backbone`'s names. Layers that they
-            do not name begin with random ones.
+            do not name begin with random ones. Where the network is narrower than they are, the
+            channels stay that lose least (`spotimes.training.pruned_weights`).
         answers: a teacher's, which are learned from instead of the labels, as
             `spotimes.training.teacher.ask` gives them.
 
@@ -95,7 +97,7 @@ def train(
     height, width, channels = data.train.images.shape[1:]
     shape = (height, width, channels)
     fused = networks.build(network, shape, data.classes, norm=FusedBatchNormalization)
-    set_pretrained(fused, network, pretrained or {})
+    set_pretrained(fused, network, pruned(pretrained or {}, network, data.train.images))
     average = AverageWeights(recipe.averaging)
     keep = KeepWeights(average, best=recipe.keep == "best", patience=recipe.patience)
     history = History(history_csv)

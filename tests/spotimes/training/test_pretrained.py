@@ -1,13 +1,12 @@
 """A backbone's weights in a network; EfficientNet-Lite0's are the real ones."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from spotimes.blocks import Architecture, Block, layers
+from spotimes.blocks import Architecture, Block
 from spotimes.dataset.prepared import Split, SplitName
 from spotimes.nn.network import build
 from spotimes.pixels import to_float32
@@ -15,6 +14,7 @@ from spotimes.pretrained.card import load_backbone_card
 from spotimes.pretrained.readers import fetch
 from spotimes.training.pretrained import set_pretrained
 from tests.project import ROOT
+from tests.spotimes.training.backbones import tensors_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("reseed")]
 
@@ -27,18 +27,6 @@ LIKE = {
     "truck": (555, 569, 656, 675, 717, 734, 864, 867),  # fire engine to trailer truck
 }
 TINY = Architecture([Block(kind="conv", channels=2), Block(kind="separable", channels=3)])
-
-
-def tensors_of(network: Architecture, blocks: str) -> dict[str, Any]:
-    """Random ones for the layers whose names begin so."""
-    generator, found = np.random.default_rng(1), {}
-    for layer in layers(network, (8, 8, 3)):
-        if layer.name.startswith(blocks):
-            shape = (layer.kernel, layer.kernel, layer.input_shape[2], layer.output_shape[2])
-            found[f"{layer.name}/kernel"] = generator.normal(size=shape).astype(np.float32)
-            for part in ("gamma", "beta", "mean", "variance"):
-                found[f"{layer.name}/{part}"] = generator.random(shape[3]).astype(np.float32)
-    return found
 
 
 def test_layers_that_are_not_named_keep_their_weights() -> None:
