@@ -33,18 +33,36 @@ def main() -> None:
     names = sorted(each.stem for each in FOLDER.glob("*.yaml"))
     if name not in names:
         raise InputError(f"{name}: no such preset; there are {', '.join(names)}")
-    for file in (path, PARAMS_FILE):
-        load_yaml(file)  # whose message is one line, for what is no YAML
+    load_yaml(path)  # whose message is one line, for what is no YAML
+    changes = put(path.read_text(encoding="utf-8"), str(path))
+    print("\n".join(changes) or f"{PARAMS_FILE} has these values already")
+
+
+def put(preset: str, where: str) -> list[str]:
+    """Puts a preset's values into params.yaml, whose other values and comments stay.
+
+    Args:
+        preset: YAML with keys of params.yaml only.
+        where: its name in an error's message.
+
+    Returns:
+        A line for each value that changed.
+
+    Raises:
+        InputError: params.yaml lacks a key of it, or a value is not allowed; params.yaml then stays
+            as it is.
+    """
+    load_yaml(PARAMS_FILE)  # likewise
     yaml = _round_trip()
-    params, preset = yaml.load(PARAMS_FILE), yaml.load(path)
-    changes = merge(params, preset, str(path))
+    params = yaml.load(PARAMS_FILE)
+    changes = merge(params, yaml.load(preset), where)
     for group, value in _plain(params).items():
         if group in GROUPS:
-            validated(value, schema(group), f"{path}: {group}")
+            validated(value, schema(group), f"{where}: {group}")
     text = io.StringIO()
     yaml.dump(params, text)
     atomic.write_text(PARAMS_FILE, text.getvalue())
-    print("\n".join(changes) or f"{PARAMS_FILE} has these values already")
+    return changes
 
 
 def merge(params: dict[str, Any], preset: dict[str, Any], where: str, key: str = "") -> list[str]:
