@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install repro quick test proof check compare crossvalidate doctor rebuild preset search serve fuzz lint lock
+.PHONY: help install repro quick test proof check compare crossvalidate doctor rebuild preset prune search serve fuzz lint lock
 .DEFAULT_GOAL := help
 
 help: ## list these verbs
@@ -41,6 +41,10 @@ rebuild: .venv/pipeline ## run every stage from scratch, the training too
 
 preset: .venv/pipeline ## put the values of presets/NAME.yaml into params.yaml: make preset NAME=nano
 	@python -m spotimes.params.preset $(NAME)
+
+prune: .venv/pipeline ## narrow network.backbone to evaluate.budgets, in params.yaml
+	@python -m spotimes.params
+	@python -m spotimes.pruning
 
 search: .venv/pipeline ## search architectures within search.limits of params.yaml
 	@python -m spotimes.params

@@ -1,0 +1,34 @@
+"""Estimates beside files of the same networks."""
+
+import pytest
+
+from spotimes.blocks import Architecture
+from spotimes.inference.contract import Contract
+from spotimes.nn.widths import narrowed
+from spotimes.pruning.cost import activations, estimate, measure
+from spotimes.search.architecture_cost import untrained
+from spotimes.tflite.activation_memory import by_operator
+from spotimes.tflite.tflite_file import TFLiteFile
+from tests.spotimes.training.backbones import WIDE
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("reseed")]
+
+SHAPE = (32, 32, 3)
+CONTRACT = Contract.of(["a", "b", "c"], SHAPE, "squash")
+
+
+def test_activations_are_those_of_the_file() -> None:
+    measured = by_operator(TFLiteFile(untrained(WIDE, CONTRACT)))
+    found = activations(WIDE, SHAPE)
+    assert [each.bytes for each in measured][: len(found)] == found
+
+
+def test_beyond_the_estimate_a_narrower_network_costs_as_much() -> None:
+    narrow = Architecture(narrowed(WIDE.blocks, [2, 4], "Tiny"))
+    beyond = []
+    for network in (WIDE, narrow):
+        measured, guess = measure(network, CONTRACT), estimate(network, SHAPE, 3)
+        assert guess["macs"] == measured["macs"]
+        beyond.append({name: measured[name] - guess[name] for name in ("bytes", "arena_bytes")})
+    assert beyond[0]["arena_bytes"] == pytest.approx(beyond[1]["arena_bytes"], abs=300)
+    assert beyond[0]["bytes"] == pytest.approx(beyond[1]["bytes"], abs=300)
