@@ -1,13 +1,12 @@
 """All images of the prepared dataset, whichever split they are in."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from spotimes.dataset.image_file import Images, ImageSource, Selected
+from spotimes.dataset.image_file import ImageSource, Joined, Selected
 from spotimes.dataset.prepared import PREPARED, SPLITS, LazySplit, load_groups, load_split
 from spotimes.ingestion.exact_copies import exact_groups, image_digests
 
@@ -53,7 +52,8 @@ def load_pool(folder: Path = PREPARED) -> Pool:
         InputError: a file is missing or is not what `prepare` writes.
     """
     splits = [load_split(name, folder) for name in SPLITS]
-    images = Joined([split.images for split in splits])
+    train, validation, test = (split.images for split in splits)
+    images = Joined(Joined(train, validation), test)
     groups = [found for name in SPLITS if (found := load_groups(name, folder)) is not None]
     return Pool(
         images,
@@ -69,30 +69,3 @@ def _with_copies(groups: Numbers, images: ImageSource) -> Numbers:
     for copies in exact_groups(image_digests(images)):
         groups[np.isin(groups, groups[copies])] = groups[copies[0]]
     return groups
-
-
-class Joined:
-    """The images of several sources, one after another, read when they are asked for.
-
-    Attributes:
-        shape: (images, height, width, channels).
-    """
-
-    def __init__(self, sources: Sequence[ImageSource]) -> None:
-        """Joins sources whose images are alike in shape."""
-        self._sources = sources
-        self._ends = np.cumsum([len(source) for source in sources])
-        self.shape: tuple[int, ...] = (int(self._ends[-1]), *sources[0].shape[1:])
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, index: Any) -> Images:
-        """Reads images; `index` as of an array's first axis."""
-        chosen = np.arange(len(self))[index]
-        images = np.empty((*chosen.shape, *self.shape[1:]), np.uint8)
-        source_of = np.searchsorted(self._ends, chosen, side="right")
-        for number, source in enumerate(self._sources):
-            here = source_of == number
-            images[here] = source[chosen[here] - (self._ends[number] - len(source))]
-        return images

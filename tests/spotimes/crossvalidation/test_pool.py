@@ -1,11 +1,10 @@
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from spotimes.crossvalidation.pool import Joined, load_pool
+from spotimes.crossvalidation.pool import load_pool
 from spotimes.dataset.prepared import Card, Split, SplitName, write_prepared
 from spotimes.errors import InputError
 
@@ -56,13 +55,3 @@ def test_exact_copies_belong_together_and_bring_their_groups_together(tmp_path: 
 def test_a_missing_dataset_says_what_makes_it(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="run `dvc repro prepare`"):
         load_pool(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "index", [0, 4, 5, -1, slice(3, 9, 2), np.array([11, 0, 5, 5]), np.array([], np.intp)]
-)
-def test_joined_sources_are_indexed_as_one_array(index: Any) -> None:
-    parts = [split.images for split in splits().values()]
-    joined = Joined(parts)
-    assert (len(joined), joined.shape) == (12, (12, 2, 3, 3))
-    np.testing.assert_array_equal(joined[index], np.concatenate(parts)[index])
