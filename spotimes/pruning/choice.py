@@ -1,8 +1,7 @@
 """Widths inside a backbone's blocks that lose the least of what the blocks compute, within limits.
 
-From the narrowest on, the block is widened that loses most less for what it costs more, as long as
-the whole is within the limits: what a channel adds falls from the first to the last, so that this
-comes near the best that there is.
+From the published widths on, the block is narrowed that loses least for what the whole is nearer to
+the limits, until it is within them; then what still has room is widened again.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,7 @@ STEP = 8  # channels; the kernels of phones and of microcontrollers take as many
 # By the figures' names; of measured ones, what could not be measured is not there.
 Costs = Mapping[str, int]
 Limits = Mapping[str, float]
-CostOf = Callable[[Sequence[int]], Costs]
+SharesOf = Callable[[Sequence[int]], Sequence[float]]
 
 
 class Inside(NamedTuple):
@@ -48,47 +47,33 @@ class Inside(NamedTuple):
         return float(np.sum(self.importance[:width]) / np.sum(self.importance))
 
 
-def choose(insides: Sequence[Inside], cost_of: CostOf, limits: Limits) -> list[int] | None:
+def choose(insides: Sequence[Inside], shares_of: SharesOf) -> list[int] | None:
     """Chooses how many channels stay inside each block.
 
     Args:
         insides: of the blocks.
-        cost_of: estimates the network's cost by these widths.
-        limits: by the figures' names; a network may cost so much.
+        shares_of: by these widths, of each limit the share that the network needs. RAM is a limit
+            for each layer, so that narrowing one of two that need most counts, too.
 
     Returns:
-        A width for each block, or None if even the narrowest cost more.
+        A width for each block, or None if even the narrowest need more than all of a limit.
     """
-    widths = [inside.least for inside in insides]
-    cost = cost_of(widths)
-    if exceeded(cost, limits):
+    if _excess(shares_of([inside.least for inside in insides])):
         return None
-    growing = {index for index, inside in enumerate(insides) if inside.least < inside.width}
-    while growing:
-        best, most = None, -1.0
-        for index in sorted(growing):
-            wider = widened(widths, index, insides[index].width)
-            found = cost_of(wider)
-            if exceeded(found, limits):
-                growing.remove(index)  # the costs only grow
-                continue
-            gain = insides[index].kept(wider[index]) - insides[index].kept(widths[index])
-            worth = gain / max(_share(found, limits) - _share(cost, limits), 1e-12)
-            if worth > most:
-                best, most = (index, wider, found), worth
-        if best is None:
-            break
-        index, widths, cost = best
-        if widths[index] == insides[index].width:
-            growing.remove(index)
+    widths = [inside.width for inside in insides]
+    while excess := _excess(shares_of(widths)):
+        worth = {}
+        for index, narrower in _steps(insides, widths, -STEP):
+            lost = insides[index].kept(widths[index]) - insides[index].kept(narrower[index])
+            worth[index] = (excess - _excess(shares_of(narrower))) / max(lost, 1e-12)
+        widths = _stepped(insides, widths, max(worth, key=worth.__getitem__), -STEP)
+    while wider := [
+        (insides[index].kept(found[index]) - insides[index].kept(widths[index]), index)
+        for index, found in _steps(insides, widths, STEP)
+        if not _excess(shares_of(found))
+    ]:
+        widths = _stepped(insides, widths, max(wider)[1], STEP)
     return widths
-
-
-def widened(widths: Sequence[int], index: int, most: int) -> list[int]:
-    """The same widths, but for one that is a step wider."""
-    found = list(widths)
-    found[index] = min(found[index] + STEP, most)
-    return found
 
 
 def exceeded(cost: Costs, limits: Limits) -> list[str]:
@@ -96,6 +81,24 @@ def exceeded(cost: Costs, limits: Limits) -> list[str]:
     return [name for name, limit in limits.items() if cost[name] > limit]
 
 
-def _share(cost: Costs, limits: Limits) -> float:
-    """The shares of the limits that a cost takes up, together."""
-    return sum(cost[name] / limit for name, limit in limits.items())
+def _excess(shares: Sequence[float]) -> float:
+    """By how much shares are above 1, together."""
+    return sum(max(share - 1, 0) for share in shares)
+
+
+def _steps(
+    insides: Sequence[Inside], widths: Sequence[int], step: int
+) -> list[tuple[int, list[int]]]:
+    """The blocks that can be a step wider or narrower, and all widths then."""
+    found = [(index, _stepped(insides, widths, index, step)) for index in range(len(widths))]
+    return [(index, stepped) for index, stepped in found if stepped != list(widths)]
+
+
+def _stepped(insides: Sequence[Inside], widths: Sequence[int], index: int, step: int) -> list[int]:
+    """The widths with one of them a step wider or narrower; narrower ones are whole steps."""
+    found, inside = list(widths), insides[index]
+    wished = found[index] + step
+    if step < 0:
+        wished = -(-wished // STEP) * STEP
+    found[index] = min(max(wished, inside.least), inside.width)
+    return found

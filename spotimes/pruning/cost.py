@@ -1,5 +1,7 @@
 """What a network costs by the figures that pruning can bring within `evaluate.budgets`."""
 
+from typing import NamedTuple
+
 from spotimes.blocks import Architecture, Shape, layers_by_block
 from spotimes.inference.contract import Contract
 from spotimes.pruning.choice import Costs
@@ -10,17 +12,33 @@ from spotimes.tflite.tflite_file import TFLiteFile
 
 # TensorFlow Lite Micro keeps a multiplier and a shift for each channel that a layer puts out.
 ARENA_BYTES_A_CHANNEL = 4 + 4
-
-
 FIGURES = ("bytes", "arena_bytes", "macs")
 
 
-def estimate(network: Architecture, image_shape: Shape, classes: int) -> Costs:
+class Estimate(NamedTuple):
+    """Costs that are known from the blocks alone.
+
+    Attributes:
+        bytes: of the file.
+        arena_bytes: of RAM on a microcontroller, while each layer runs; without the runtime's
+            structures that do not depend on the channels.
+        macs: multiply-accumulates an image.
+    """
+
+    bytes: int
+    arena_bytes: list[int]
+    macs: int
+
+    @property
+    def costs(self) -> Costs:
+        """The same as costs; the layer that needs most RAM counts."""
+        return {"bytes": self.bytes, "arena_bytes": max(self.arena_bytes), "macs": self.macs}
+
+
+def estimate(network: Architecture, image_shape: Shape, classes: int) -> Estimate:
     """Counts the costs from the blocks alone, in less than a millisecond.
 
-    The arena is without the runtime's structures that do not depend on the channels; so what is
-    measured of one network beyond this, and of the file beyond the estimate, holds of narrower ones
-    within some hundred bytes.
+    What is measured of one network beyond it holds of narrower ones within some hundred bytes.
 
     Args:
         network: the architecture.
@@ -30,9 +48,8 @@ def estimate(network: Architecture, image_shape: Shape, classes: int) -> Costs:
     guess = architecture_cost.estimate(network, image_shape, classes)
     blocks = layers_by_block(network, image_shape)
     biases = classes + sum(layer.biases for _, made in blocks for layer in made)
-    memory = max(activations(network, image_shape))
-    ram = memory + ARENA_BYTES_A_CHANNEL * biases
-    return {"bytes": guess.bytes, "arena_bytes": ram, "macs": guess.macs}
+    ram = [each + ARENA_BYTES_A_CHANNEL * biases for each in activations(network, image_shape)]
+    return Estimate(guess.bytes, ram, guess.macs)
 
 
 def measure(network: Architecture, contract: Contract) -> Costs:
@@ -42,7 +59,11 @@ def measure(network: Architecture, contract: Contract) -> Costs:
         network: the architecture.
         contract: that of the files which are trained.
     """
-    content = untrained(network, contract)
+    return of_file(untrained(network, contract))
+
+
+def of_file(content: bytes) -> Costs:
+    """Measures an INT8 .tflite file."""
     ram = arena.measure(content).bytes
     found = {"bytes": len(content), "macs": TFLiteFile(content).macs()}
     return found if ram is None else found | {"arena_bytes": ram}

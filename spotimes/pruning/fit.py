@@ -9,7 +9,7 @@ from spotimes.errors import InputError
 from spotimes.figures import FIGURES
 from spotimes.inference.contract import Contract
 from spotimes.pruning.choice import Costs, Inside, Limits, choose, exceeded
-from spotimes.pruning.cost import estimate, measure
+from spotimes.pruning.cost import Estimate, estimate, measure
 
 
 class Prunable(NamedTuple):
@@ -35,11 +35,30 @@ class Prunable(NamedTuple):
         """The narrowest widths."""
         return [inside.least for inside in self.insides]
 
-    def estimate(self, widths: Sequence[int], beyond: Costs | None = None) -> Costs:
-        """Estimates what it costs by these widths, with what costs are beyond their estimates."""
+    def estimate(self, widths: Sequence[int]) -> Estimate:
+        """Estimates what it costs by these widths."""
         classes = len(self.contract.class_names)
-        found = estimate(self.network_of(widths), self.contract.image_shape, classes)
-        return {name: value + (beyond or {}).get(name, 0) for name, value in found.items()}
+        return estimate(self.network_of(widths), self.contract.image_shape, classes)
+
+    def shares(self, widths: Sequence[int], limits: Limits, beyond: Costs) -> list[float]:
+        """The shares that it needs of the limits, each layer of the RAM's.
+
+        Args:
+            widths: inside the blocks.
+            limits: by the figures' names.
+            beyond: what costs are above their estimates.
+        """
+        guess = self.estimate(widths)
+        needs = {
+            "bytes": [guess.bytes],
+            "arena_bytes": guess.arena_bytes,
+            "macs": [guess.macs],
+        }
+        return [
+            (need + beyond.get(name, 0)) / limit
+            for name, limit in limits.items()
+            for need in needs[name]
+        ]
 
     def measure(self, widths: Sequence[int]) -> Costs:
         """Measures what it costs by these widths; takes some seconds."""
@@ -80,7 +99,7 @@ def fitted(prunable: Prunable, limits: Limits) -> Fit:
         )
     beyond = _difference(prunable, prunable.published, before)
     while True:
-        widths = choose(prunable.insides, partial(prunable.estimate, beyond=beyond), limits)
+        widths = choose(prunable.insides, partial(prunable.shares, limits=limits, beyond=beyond))
         if widths is None:
             raise _unreachable(prunable, limits)
         after = before if widths == prunable.published else prunable.measure(widths)
@@ -92,7 +111,7 @@ def fitted(prunable: Prunable, limits: Limits) -> Fit:
 
 
 def _difference(prunable: Prunable, widths: Sequence[int], measured: Costs) -> Costs:
-    estimated = prunable.estimate(widths)
+    estimated = prunable.estimate(widths).costs
     return {name: value - estimated[name] for name, value in measured.items()}
 
 

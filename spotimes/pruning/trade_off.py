@@ -48,13 +48,18 @@ def draw(prunable: Prunable, fit: Fit, limits: Limits, path: Path) -> None:
 
 def curve(prunable: Prunable, fit: Fit, name: str) -> list[tuple[int, float]]:
     """A cost, from the least to the published one, and the percentage that is kept at it."""
-    cost_of = partial(prunable.estimate, beyond=fit.beyond)
-    ends = cost_of(prunable.least)[name], cost_of(prunable.published)[name]
+
+    def cost_of(widths: Sequence[int]) -> int:
+        return prunable.estimate(widths).costs[name] + fit.beyond.get(name, 0)
+
     found = []
-    for limit in np.linspace(*ends, POINTS).round().tolist():
-        widths = choose(prunable.insides, cost_of, {name: limit})
+    for limit in np.linspace(cost_of(prunable.least), cost_of(prunable.published), POINTS):
+        limits = {name: float(np.ceil(limit))}
+        widths = choose(
+            prunable.insides, partial(prunable.shares, limits=limits, beyond=fit.beyond)
+        )
         if widths is not None:
-            found.append((cost_of(widths)[name], _kept(prunable, widths)))
+            found.append((cost_of(widths), _kept(prunable, widths)))
     return found
 
 

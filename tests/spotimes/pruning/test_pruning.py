@@ -16,6 +16,7 @@ from spotimes.params.load import load_group
 from spotimes.params.network import Network
 from spotimes.params.preset import put
 from spotimes.pruning import __main__ as pruning
+from spotimes.pruning import fit
 from spotimes.pruning.cost import FIGURES
 from tests.project import ROOT
 from tests.spotimes.training.backbones import tensors_of
@@ -87,8 +88,9 @@ def test_widths_that_meet_the_budgets_are_put_into_params(
 
 
 def test_what_is_within_the_budgets_is_not_pruned(
-    params: SetParams, capsys: pytest.CaptureFixture[str]
+    params: SetParams, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(fit, "measure", lambda *_: {"bytes": 9000, "macs": 400_000})
     params({"bytes": 10**6})
     before = lines()
     pruning.main()

@@ -30,7 +30,7 @@ def network_of(widths: Sequence[int]) -> Architecture:
 @pytest.mark.parametrize("name", ["bytes", "arena_bytes"])
 def test_what_costs_more_keeps_more_up_to_all(name: str) -> None:
     prunable = Prunable(INSIDES, network_of, Contract.of(["a"], (32, 32, 3), "squash"))
-    published = prunable.estimate([32, 48])
+    published = prunable.estimate([32, 48]).costs
     points = curve(prunable, Fit([32, 48], published, published, {name: 100}), name)
     costs, kept = zip(*points, strict=True)
     assert costs == tuple(sorted(costs))
