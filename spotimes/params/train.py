@@ -99,7 +99,8 @@ class Teacher(Frozen):
             size of images.
         side: of a backbone, the pixels to which the images' shorter side is scaled for it.
         epochs: of a backbone's fine-tuning.
-        peak_learning_rate: of a backbone's fine-tuning; the rest of its recipe is ours.
+        peak_learning_rate: of a backbone's fine-tuning; the rest of its recipe is ours, but that
+            neither its images nor its labels are mixed.
         temperature: what both networks' logits are divided by before they are compared: the higher,
             the more the classes count that the teacher thinks improbable.
         views: how many times the teacher sees each picture, each time augmented anew. Later epochs
