@@ -2,11 +2,17 @@
 
 A pixel is there if it depends neither on what follows the cut nor on what the memory held before.
 So such a picture is decoded twice, each time with others of both.
+
+A JPEG may have its end marker and still lack data before it. libjpeg then takes every coefficient
+to be 0, which gives a mid-grey, and says so only in a warning that Pillow does not pass on. So one
+whose last pixel is such a grey is held to be suspect, and decoded twice, too.
 """
 
+import os
 import re
 import zlib
 from collections.abc import Callable
+from typing import IO
 
 from PIL.ImageFile import ImageFile
 
@@ -17,6 +23,9 @@ _END = b"\xff\xd9"
 _TAILED = {"JPEG", "WEBP", "AVIF", "HEIC"}
 _ROWS = 64  # at once
 _SCAN = re.compile(rb"\xff\xda..", re.DOTALL)
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # those that end a scan's data
+_ZEROS = 64  # a scan's data does not end with so many, as its last byte is filled up with ones
+_MID_GREY = (127, 128, 129)
 _CUT_OFF = re.compile("truncated|not enough image data")
 FILLERS = (255, 0)  # the second is what is shown of the rows that are not there
 
@@ -85,16 +94,54 @@ def _row_sums(picture: ImageFile) -> list[int]:
     return sums
 
 
-def jpeg_tail(content: bytes, components: int, filler: int) -> bytes:
-    """What is to follow a JPEG that has no end: an end, or something else before it.
+def ends_grey(picture: ImageFile) -> bool:
+    """Whether the last pixel of a JPEG is as libjpeg leaves it where data is missing."""
+    if picture.format != "JPEG":
+        return False
+    last = picture.getpixel((picture.width - 1, picture.height - 1))
+    if isinstance(last, tuple):
+        # Of CMYK the black. Colours are those of the brightness and of neighbours.
+        last = (
+            last[3] if len(last) == 4 else (299 * last[0] + 587 * last[1] + 114 * last[2]) // 1000
+        )
+    return last in _MID_GREY
+
+
+def is_zero_filled(stream: IO[bytes]) -> bool:
+    """Whether a JPEG has zeros in place of its end, as of a download that was broken off."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, size - _ZEROS))
+    if stream.read() != bytes(_ZEROS):
+        return False
+    stream.seek(0)
+    return _end_of_jpeg(stream.read()) < 0
+
+
+def jpeg_data(content: bytes) -> bytes:
+    """A JPEG without its end marker and what follows, or without the zeros in place of them."""
+    end = _end_of_jpeg(content)
+    return content[:end] if end >= 0 else content.rstrip(b"\0")
+
+
+def _end_of_jpeg(content: bytes) -> int:
+    """Where the end marker is, -1 if there is none."""
+    if content.find(_END) == len(content) - 2:  # as of most
+        return len(content) - 2
+    position = 2
+    while found := _MARKER.search(content, position):
+        if found[0] == _END:
+            return found.start()
+        length = int.from_bytes(content[found.end() : found.end() + 2], "big")
+        position = found.end() + length
+    return -1
+
+
+def lacks_scans(content: bytes, components: int) -> bool:
+    """Whether the scans of a JPEG leave out a part of its detail, and so of every row.
 
     Args:
-        content: the file, without metadata, as thumbnails in it are JPEGs of their own.
+        content: by `jpeg_data`, without metadata, as thumbnails in it are JPEGs of their own.
         components: how many it has, such as three of colours.
-        filler: one of `FILLERS`.
-
-    Raises:
-        ValueError: whole scans are missing, so that there is no row of it all.
     """
     exact: dict[int, set[int]] = {}  # by component the coefficients that have come with all bits
     for found in _SCAN.finditer(content):
@@ -104,8 +151,16 @@ def jpeg_tail(content: bytes, components: int, filler: int) -> bytes:
         if not bits & 15:
             for component in header[0 : 2 * count : 2]:
                 exact.setdefault(component, set()).update(range(first, last + 1))
-    if sum(len(coefficients) for coefficients in exact.values()) < 64 * components:
-        raise ValueError("scans are missing")
+    return sum(len(coefficients) for coefficients in exact.values()) < 64 * components
+
+
+def jpeg_tail(content: bytes, filler: int) -> bytes:
+    """What is to follow a JPEG's data: an end, or something else before it.
+
+    Args:
+        content: by `jpeg_data`.
+        filler: one of `FILLERS`.
+    """
     if not filler:
         return _END
     scan = content.rfind(b"\xff\xda")

@@ -86,6 +86,7 @@ class Opened(NamedTuple):
         orientation: EXIF's, which is still to be applied.
         animated: Whether the file holds several pictures.
         is_cut_off: Whether the file is known to lack bytes at its end.
+        lacks_scans: Whether it is a progressive JPEG that holds no row in all detail.
         reopened: The same picture, with a byte in place of each that the file lacks.
     """
 
@@ -95,6 +96,7 @@ class Opened(NamedTuple):
     orientation: int
     animated: bool
     is_cut_off: bool
+    lacks_scans: bool
     reopened: Callable[[int], ImageFile]
 
 
@@ -114,6 +116,7 @@ def opened(source: Path | BinaryIO, where: str, max_pixels: int = MAX_PIXELS) ->
             name = _format_of(stream, where)
             if name == "HEIC":  # before it is said to be damaged
                 heic.check_package()
+            is_zero_filled = name == "JPEG" and cut_off.is_zero_filled(stream)
             stripped = strip(name, stream)
             picture = _READERS[name][1](stripped.stream)
             across, down = picture.size
@@ -122,8 +125,9 @@ def opened(source: Path | BinaryIO, where: str, max_pixels: int = MAX_PIXELS) ->
                     f"{where}: has {across:,} x {down:,} = {across * down:,} pixels, and at most "
                     f"{max_pixels:,} are read; make it smaller"
                 )
-            if name == "JPEG" and "progressive" in picture.info:
-                _check_scans(stream)
+            lacks_scans = False
+            if isinstance(picture, JpegImagePlugin.JpegImageFile) and "progressive" in picture.info:
+                lacks_scans = _lacks_scans(stripped.stream, picture.layers)
             coding = _coding(picture)
             grey = picture.mode in ("1", "L", "LA", "La", "I", "F") or coding == "LA;16B"
             grey = grey or picture.mode.startswith("I;16")
@@ -133,7 +137,8 @@ def opened(source: Path | BinaryIO, where: str, max_pixels: int = MAX_PIXELS) ->
                 grey,
                 getattr(picture, "orientation", stripped.orientation),
                 stripped.animated or (name in _CONTAINERS and _is_animated(picture)),
-                is_cut_off=stripped.missing > 0,
+                is_cut_off=stripped.missing > 0 or is_zero_filled,
+                lacks_scans=lacks_scans,
                 reopened=partial(_reopened, name, stream),
             )
     except InputError:
@@ -219,19 +224,27 @@ def loaded(picture: Opened, where: str, least_rows: float) -> tuple[ImageFile, i
     Raises:
         InputError: There are fewer rows.
     """
-    if not picture.is_cut_off:
+    file, is_known = picture.file, picture.is_cut_off
+    if not is_known:
         try:
-            picture.file.load()
-            return picture.file, 0
+            file.load()
         except (OSError, ValueError) as error:
             if not cut_off.is_cut_off(error):
                 raise
-    file, rows, height = picture.file, 0, picture.file.size[1]
+            is_known = True
+        if not is_known and not picture.lacks_scans and not cut_off.ends_grey(file):
+            return file, 0
+    rows, height = 0, file.size[1]
     try:
-        file, rows = cut_off.decode(str(file.format), picture.reopened)
+        if not (is_known and picture.lacks_scans):
+            file, rows = cut_off.decode(str(file.format), picture.reopened)
     except MemoryError:
         raise
     except Exception:  # what is not there makes Pillow raise nearly anything
+        rows = 0 if is_known else height
+    if rows == height:
+        return file if is_known else picture.file, 0
+    if picture.lacks_scans:
         rows = 0
     if rows < least_rows * height or not rows:
         raise InputError(
@@ -244,21 +257,23 @@ def loaded(picture: Opened, where: str, least_rows: float) -> tuple[ImageFile, i
 def _reopened(name: str, stream: IO[bytes], filler: int) -> ImageFile:
     stripped, reader = strip(name, stream, filler), _READERS[name][1]
     picture = reader(stripped.stream)
-    if isinstance(picture, JpegImagePlugin.JpegImageFile):
+    if name == "JPEG":
         stripped.stream.seek(0)
-        tail = cut_off.jpeg_tail(stripped.stream.read(), picture.layers, filler)
-        picture = reader(strip(name, stream, filler, tail).stream)
+        content = cut_off.jpeg_data(stripped.stream.read())
+        picture = reader(io.BytesIO(content + cut_off.jpeg_tail(content, filler)))
     return picture
 
 
-def _check_scans(stream: IO[bytes]) -> None:
-    """Refuses a progressive JPEG of very many scans, each of which goes over all pixels."""
-    position = stream.tell()
-    stream.seek(0)
-    scans = stream.read().count(b"\xff\xda")
-    stream.seek(position)
+def _lacks_scans(stripped: IO[bytes], components: int) -> bool:
+    """Whether a progressive JPEG does; one of very many, each of all pixels, is refused."""
+    position = stripped.tell()
+    stripped.seek(0)
+    content = stripped.read()
+    stripped.seek(position)
+    scans = content.count(b"\xff\xda")
     if scans > MAX_SCANS:
         raise ElaborateError(f"has {scans:,} scans, and at most {MAX_SCANS} are read")
+    return cut_off.lacks_scans(cut_off.jpeg_data(content), components)
 
 
 def _coding(picture: ImageFile) -> str:

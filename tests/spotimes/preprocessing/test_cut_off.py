@@ -146,3 +146,65 @@ def test_what_is_not_there_is_the_same_each_time() -> None:
         cut = content[: len(content) * 3 // 4]
         first, second = (decode(io.BytesIO(cut), "here", least_rows=0).picture for _ in range(2))
         assert first.tobytes() == second.tobytes()
+
+
+# Behind a cut: what says that the file is whole, or what a broken download leaves.
+ENDS: dict[str, Callable[[int], bytes]] = {
+    "an end": lambda _: b"\xff\xd9",
+    "an end and more": lambda _: b"\xff\xd9" + encoded(PICTURE, "JPEG"),
+    "zeros": lambda missing: bytes(missing + 500),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("name", [name for name in BEHIND if re.match("JPEG(?!.*sive, r)", name)])
+def test_a_jpeg_that_only_seems_to_be_whole_is_cut_off(name: str, end: str) -> None:
+    content = BY_ROWS[name]()
+    expected = np.asarray(decode_image(io.BytesIO(content), "here"))
+    begin = content.index(b"\xff\xda") + 30
+    last = content.rindex(b"\xff\xda") if "progressive" in name else len(content)
+    for at in range(begin, last - 40, (last - begin) // 9):
+        cut = content[:at] + ENDS[end](len(content) - at)
+        rows = rows_there(cut)
+        assert rows < HEIGHT
+        if rows:
+            with pytest.raises(InputError, match=f"is cut off: of its 96 rows {rows} can be read"):
+                decode(io.BytesIO(cut), "here")
+            seen = np.asarray(decode(io.BytesIO(cut), "here", least_rows=0).picture)
+            assert rows <= (seen == expected).reshape(HEIGHT, -1).all(axis=1).sum() + 1
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_whole_jpeg_is_whole_whatever_its_pixels_are_and_whatever_follows_it(
+    mode: str, progressive: bool
+) -> None:
+    """Mid-grey down to the last pixel, as what is missing is, or of bits that are all zeros."""
+    plain = Image.new("RGB", PICTURE.size, (128, 128, 128))
+    lower = PICTURE.copy()
+    lower.paste((128, 128, 128), (0, 40, 127, 96))
+    for picture in (plain, lower, Image.new("RGB", (160, 160), "white")):
+        for quality in (1, 90):
+            content = encoded(
+                picture.convert(mode),
+                "JPEG",
+                quality=quality,
+                optimize=True,
+                progressive=progressive,
+            )
+            expected = decode_image(io.BytesIO(content), "here")
+            for more in (b"", bytes(1000), b"\xff\xd9", content, content[: len(content) // 2]):
+                found = decode(io.BytesIO(content + more), "here")
+                assert found.missing_rows == 0
+                assert found.picture.tobytes() == expected.tobytes()
+
+
+def test_a_progressive_jpeg_whose_author_left_out_scans_is_whole() -> None:
+    content = encoded(PICTURE, "JPEG", progressive=True)
+    scans = [found.start() for found in re.finditer(rb"\xff\xda", content)]
+    tables = content.rindex(b"\xff\xc4", 0, scans[-1])
+    less = content[:tables] + b"\xff\xd9"
+    assert decode(io.BytesIO(less), "here").missing_rows == 0
+    within = content[: (scans[-2] + tables) // 2] + b"\xff\xd9"
+    with pytest.raises(InputError, match="of its 96 rows none can be read"):
+        decode(io.BytesIO(within), "here")
