@@ -19,7 +19,7 @@ class Estimate(NamedTuple):
     """Costs that are known from the blocks alone.
 
     Attributes:
-        bytes: of the file.
+        bytes: of the file, without the zero points of layers' outputs.
         arena_bytes: of RAM on a microcontroller, while each layer runs; without the runtime's
             structures that do not depend on the channels.
         macs: multiply-accumulates an image.
@@ -47,9 +47,12 @@ def estimate(network: Architecture, image_shape: Shape, classes: int) -> Estimat
     """
     guess = architecture_cost.estimate(network, image_shape, classes)
     blocks = layers_by_block(network, image_shape)
+    # Layers that are equally wide share their zero points; a step that ends this would cost more.
+    widths = {classes, *(layer.output_shape[2] for _, made in blocks for layer in made)}
+    size = guess.bytes - architecture_cost.BYTES_A_ZERO_POINT * sum(widths)
     biases = classes + sum(layer.biases for _, made in blocks for layer in made)
     ram = [each + ARENA_BYTES_A_CHANNEL * biases for each in activations(network, image_shape)]
-    return Estimate(guess.bytes, ram, guess.macs)
+    return Estimate(size, ram, guess.macs)
 
 
 def measure(network: Architecture, contract: Contract) -> Costs:
