@@ -1,7 +1,7 @@
 """Trains the network that `network` describes by the recipe in `train`.
 
-In: data/prepared (its training and validation splits), the earlier model.keras that
-`train.start_from` names, and the teacher that `train.teacher.model` names.
+In: data/prepared (its training and validation splits, and the pictures without labels), the earlier
+model.keras that `train.start_from` names, and the teacher that `train.teacher.model` names.
 Out: models/model.keras (FP32, byte-stable), metrics/history.csv (a row an epoch; `dvc plots show`),
 metrics/train.json, metrics/fingerprint.json (on which machines training gives the same bytes).
 
@@ -26,6 +26,7 @@ from spotimes.dataset.prepared import (
     load_kept_tensors,
     load_split,
     load_tensors,
+    load_unlabelled,
 )
 from spotimes.nn.architecture import architecture
 from spotimes.nn.frameworks import keras
@@ -65,7 +66,10 @@ def main() -> None:
     make_deterministic(recipe.seed, recipe.threads)
 
     data = TrainingData(
-        load_split("train"), load_split("validation"), classes=len(load_card().class_names)
+        load_split("train"),
+        load_split("validation"),
+        classes=len(load_card().class_names),
+        unlabelled=None if teacher is None else load_unlabelled(),
     )
     whole = architecture(network, load_backbone())
     height, width, channels = data.train.images.shape[1:]
@@ -96,7 +100,7 @@ def main() -> None:
             "epochs": trained.epochs,
             "seconds": sum(trained.seconds),
             "epoch_seconds": median(trained.seconds),
-            "images_per_second": len(data.train.labels) / median(trained.seconds),
+            "images_per_second": data.images / median(trained.seconds),
             **_metrics_of(answers),
         },
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from spotimes.dataset.image_file import ImageSource, Joined
 from spotimes.dataset.prepared import LabelledImages
 from spotimes.nn.frameworks import tf
 from spotimes.params.train import Train
@@ -62,6 +63,7 @@ class TrainingBatches(Batches):
         normalization: of the images.
         answers: a teacher's logits for the first epochs' batches, float32 of (epochs, batches,
             batch, classes); later epochs are these again.
+        unlabelled: images without labels, which an epoch shows once each among the others.
     """
 
     def __init__(
@@ -71,9 +73,12 @@ class TrainingBatches(Batches):
         recipe: Train,
         normalization: Normalization = PLAIN,
         answers: FloatArray | None = None,
+        *,
+        unlabelled: ImageSource | None = None,
     ) -> None:
         self.normalization = normalization
-        self.split = split
+        self.labels = split.labels
+        self.images = split.images if unlabelled is None else Joined(split.images, unlabelled)
         self.classes = classes
         self.batch_size = recipe.batch_size
         self.augmentation = recipe.augmentation
@@ -86,36 +91,52 @@ class TrainingBatches(Batches):
         self.begin(0)
 
     def __len__(self) -> int:
-        return len(self.split.labels) // self.batch_size
+        return len(self.images) // self.batch_size
 
     def __getitem__(self, index: int) -> tuple[FloatArray, ...]:
         """Returns normalized images, float32 NHWC, and targets, float32 of (batch, classes).
 
-        A target is how much each class counts, 1 in sum; without `cutmix` it is one-hot. With the
-        balance `weights` there is each image's weight, too, float32 of (batch,). With a teacher's
-        answers the targets are followed by these, (batch, 2 classes) in all.
+        A target is how much each class counts, 1 in sum; without `cutmix` it is one-hot. That of an
+        image without a label is 0. With the balance `weights` there is each image's weight, too,
+        float32 of (batch,). With a teacher's answers the targets are followed by these, (batch,
+        2 classes) in all.
         """
         # Sorted, for a disk's sake; a batch has no order.
         chosen = np.sort(self.order[index * self.batch_size :][: self.batch_size])
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        images = augment(self.split.images[chosen], self.augmentation, rng)
-        targets = one_hot(self.split.labels[chosen], self.classes)
+        images = augment(self.images[chosen], self.augmentation, rng)
+        targets = self._targets(chosen)
         if self.augmentation.cutmix and self.epoch < self.mixed_epochs:
             images, targets = cut_mix(images, targets, self.augmentation.cutmix, rng)
         wanted = targets
         if self.answers is not None:
             wanted = np.concatenate([targets, self.answers[self.epoch, index]], axis=1)
         batch = to_float32(images, self.normalization), wanted
-        return (*batch, targets @ self.class_weights) if self.balance == "weights" else batch
+        return (*batch, self._weights(targets)) if self.balance == "weights" else batch
+
+    def _targets(self, chosen: npt.NDArray[np.intp]) -> FloatArray:
+        targets = np.zeros((len(chosen), self.classes), np.float32)
+        labelled = chosen < len(self.labels)
+        targets[labelled] = one_hot(self.labels[chosen[labelled]], self.classes)
+        return targets
+
+    def _weights(self, targets: FloatArray) -> FloatArray:
+        """Of each image; what has no label counts as an image of mean weight does."""
+        weights: FloatArray = targets @ self.class_weights
+        if len(self.images) > len(self.labels):
+            weights += 1 - targets.sum(axis=1)
+        return weights
 
     def begin(self, epoch: int) -> None:
         """Shuffles the images for an epoch, counted from 0."""
         self.epoch = epoch if self.answers is None else epoch % len(self.answers)
         rng = np.random.default_rng((self.seed, self.epoch))
         if self.balance == "sampling":
-            self.order = rng.permutation(_equal_shares(self.split.labels, self.classes, rng))
+            labelled = _equal_shares(self.labels, self.classes, rng)
+            unlabelled = np.arange(len(self.labels), len(self.images))
+            self.order = rng.permutation(np.concatenate([labelled, unlabelled]))
         else:
-            self.order = rng.permutation(len(self.split.labels))
+            self.order = rng.permutation(len(self.images))
 
 
 class EvaluationBatches(Batches):

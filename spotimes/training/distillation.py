@@ -6,7 +6,7 @@ behind that the teacher's logits.
 
 from collections.abc import Callable
 
-from spotimes.nn.frameworks import tf
+from spotimes.nn.frameworks import keras, tf
 
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -37,11 +37,24 @@ def loss(classes: int, temperature: float, by_labels: Loss) -> Loss:
     return divergence
 
 
-def accuracy(classes: int) -> Loss:
-    """Makes the metric `accuracy`: the share of images whose most probable class is the label's."""
+class Accuracy(keras.metrics.Mean):  # type: ignore[misc]  # Keras gives no types
+    """The share of labelled images whose most probable class is the label's.
 
-    def accuracy(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        labels = tf.argmax(wanted[:, :classes], axis=-1)
-        return tf.cast(tf.equal(labels, tf.argmax(logits, axis=-1)), tf.float32)
+    One that is mixed with an image without a label counts by its share.
 
-    return accuracy
+    Args:
+        classes: how many there are.
+    """
+
+    def __init__(self, classes: int) -> None:
+        super().__init__(name="accuracy")
+        self.classes = classes
+
+    def update_state(self, wanted: tf.Tensor, logits: tf.Tensor, **_: object) -> None:
+        """Counts a batch: what is wanted of it, and logits, float32 of (batch, classes).
+
+        Keras also gives a `sample_weight`, which is None for what is not to be weighted by it.
+        """
+        labels = wanted[:, : self.classes]
+        right = tf.equal(tf.argmax(labels, axis=-1), tf.argmax(logits, axis=-1))
+        super().update_state(tf.cast(right, tf.float32), tf.reduce_sum(labels, axis=-1))

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from spotimes.blocks import Architecture
 from spotimes.dataset.backbone import Tensors
+from spotimes.dataset.image_file import ImageSource
 from spotimes.dataset.prepared import LabelledImages
 from spotimes.errors import InputError
 from spotimes.nn import network as networks
@@ -28,11 +29,18 @@ class TrainingData(NamedTuple):
         train: the images that it learns from.
         validation: the images that each epoch is measured on.
         classes: how many classes the labels are of.
+        unlabelled: images without labels, of which a teacher's answers alone can be learned.
     """
 
     train: LabelledImages
     validation: LabelledImages
     classes: int
+    unlabelled: ImageSource | None = None
+
+    @property
+    def images(self) -> int:
+        """How many images it learns from."""
+        return len(self.train.labels) + len(self.unlabelled if self.unlabelled is not None else ())
 
 
 class Trained(NamedTuple):
@@ -83,16 +91,19 @@ def train(
             do not name begin with random ones. Where the network is narrower than they are, the
             channels stay that lose least (`spotimes.training.pruned_weights`).
         answers: a teacher's, which are learned from instead of the labels, as
-            `spotimes.training.teacher.ask` gives them.
+            `spotimes.training.teacher.ask` gives them. Without them images without labels are not
+            looked at.
 
     Raises:
         InputError: the batch is larger than the training split, or the network does not fit the
             images.
     """
-    if recipe.batch_size > len(data.train.labels):
+    if answers is None:
+        data = data._replace(unlabelled=None)
+    if recipe.batch_size > data.images:
         raise InputError(
             f"params.yaml: train.batch_size: {recipe.batch_size} is not allowed: there are only "
-            f"{len(data.train.labels)} training images"
+            f"{data.images} training images"
         )
     height, width, channels = data.train.images.shape[1:]
     shape = (height, width, channels)
@@ -102,7 +113,14 @@ def train(
     keep = KeepWeights(average, best=recipe.keep == "best", patience=recipe.patience)
     history = History(history_csv)
     resume = Resume(checkpoint, history, [average, keep])
-    batches = TrainingBatches(data.train, data.classes, recipe, network.normalization, answers)
+    batches = TrainingBatches(
+        data.train,
+        data.classes,
+        recipe,
+        network.normalization,
+        answers,
+        unlabelled=data.unlabelled,
+    )
     validation = EvaluationBatches(data.validation, data.classes, network.normalization)
     reshuffle = keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, _: batches.begin(epoch))
     progress = Progress(recipe.epochs, len(batches), recipe.batch_size, done=resume.done)
@@ -145,7 +163,7 @@ def _compiled(
     logits.compile(
         made,
         by_answers if taught else by_labels,
-        metrics=[distillation.accuracy(classes) if taught else "accuracy"],
+        metrics=[distillation.Accuracy(classes) if taught else "accuracy"],
         jit_compile=False,  # XLA on the CPU makes depthwise convolutions ten times slower
     )
     logits.optimizer.build(logits.trainable_variables)

@@ -24,7 +24,7 @@ Answering = Callable[[FloatArray], tf.Tensor]
 
 
 class Answers(NamedTuple):
-    """What a teacher says of the training images.
+    """What a teacher says of the training images, those without labels among them.
 
     Attributes:
         logits: float32, shape (views, batches, batch, classes): of each image of each batch of the
@@ -51,7 +51,7 @@ def answers_of_backbone(
         backbone: the network.
         tensors: its weights.
         recipe: of the network that is to learn from it; `recipe.teacher` says what differs.
-        data: what both are trained on.
+        data: what both are trained on, itself without the images that have no labels.
         checkpoints: of the fine-tuning, and of the answers. Answers that are whole are returned as
             they are.
 
@@ -133,7 +133,7 @@ def ask(
         seconds: how long it took to train the teacher.
     """
     views, size = recipe.teacher.views, recipe.batch_size
-    logits = np.empty((views, len(data.train.labels) // size, size, data.classes), np.float32)
+    logits = np.empty((views, data.images // size, size, data.classes), np.float32)
     asked = 0
     if (saved := checkpoint.load()) is not None:
         asked, seconds = len(saved[0]["logits"]), saved[1]["seconds"]
@@ -142,7 +142,9 @@ def ask(
     answer = _answering(teacher)
     normalization = normalization_of(teacher)
     accuracy = _accuracy(answer, EvaluationBatches(data.validation, data.classes, normalization))
-    batches = TrainingBatches(data.train, data.classes, recipe, normalization, logits)
+    batches = TrainingBatches(
+        data.train, data.classes, recipe, normalization, logits, unlabelled=data.unlabelled
+    )
     progress = tqdm(
         desc="ask the teacher",
         total=views * len(batches) * size,

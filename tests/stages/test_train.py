@@ -332,6 +332,25 @@ def test_a_model_of_ours_teaches(repository: Path, network: Architecture) -> Non
     assert found == pytest.approx(before["val_accuracy"])
 
 
+def test_pictures_without_labels_are_learned_from_where_there_is_a_teacher(
+    repository: Path, network: Architecture, cifar10: dict[SplitName, Split]
+) -> None:
+    stage.main()
+    stage.MODEL.rename("teacher.keras")
+    source = PREPARED.resolve()
+    splits = {name: load_split(name, source) for name in SPLITS}
+    PREPARED.unlink()
+    write_prepared(
+        PREPARED, load_card(source), splits, unlabelled=cifar10["validation"].images[:60]
+    )
+    write_params(network, teacher={**TAUGHT, "model": "teacher.keras"})
+    stage.main()
+    metrics = json.loads(stage.METRICS.read_text())
+    assert metrics["images_per_second"] * metrics["epoch_seconds"] == pytest.approx(300, rel=1e-4)
+    with np.load(stage.ANSWERS) as answers:
+        assert answers["logits"].shape == (2, 300 // 60, 60, 10)
+
+
 def test_a_missing_dataset_is_reported(repository: Path, one_line: OneLine) -> None:
     PREPARED.unlink()
     assert "run `dvc repro prepare`" in one_line("train", stage.main)

@@ -230,6 +230,51 @@ def test_a_mixed_image_weighs_what_its_classes_do(uneven: Split) -> None:
     np.testing.assert_allclose(weights, (targets * of_classes).sum(axis=1), rtol=1e-6)
 
 
+@pytest.fixture
+def half_labelled(split: Split) -> tuple[Split, npt.NDArray[np.uint8]]:
+    """24 images with labels of two classes, 18 and 6, and 16 without."""
+    chosen = [np.flatnonzero(split.labels == label)[:count] for label, count in ((0, 18), (1, 6))]
+    indices = np.concatenate(chosen)
+    unlabelled = split.images[np.flatnonzero(split.labels > 1)[:16]]
+    return Split(split.images[indices], split.labels[indices]), unlabelled
+
+
+@pytest.mark.parametrize("balance", ["none", "weights", "sampling"])
+def test_images_without_labels_are_shown_among_the_others(
+    half_labelled: tuple[Split, npt.NDArray[np.uint8]], balance: str
+) -> None:
+    labelled, unlabelled = half_labelled
+    params = recipe(batch_size=8, class_balance=balance)
+    batches = TrainingBatches(labelled, 10, params, unlabelled=unlabelled)
+    assert len(batches) == 5
+    known = {image.tobytes() for image in unlabelled}
+    seen, mixed = set(), 0
+    for images, targets, *_ in batches:
+        pixels = np.rint(images * 255).astype(np.uint8)
+        without = np.array([image.tobytes() in known for image in pixels])
+        np.testing.assert_array_equal(targets.sum(axis=1), ~without)
+        seen |= {image.tobytes() for image in pixels[without]}
+        mixed += 0 < without.sum() < 8
+    assert seen == known  # so each is shown once
+    assert mixed > 2
+
+
+def test_an_image_without_a_label_weighs_one_by_its_share(
+    half_labelled: tuple[Split, npt.NDArray[np.uint8]],
+) -> None:
+    labelled, unlabelled = half_labelled
+    mixing = AS_IT_IS.model_copy(update={"cutmix": 0.5})
+    params = recipe(mixing, batch_size=8, class_balance="weights")
+    batches = TrainingBatches(labelled, 10, params, unlabelled=unlabelled)
+    of_classes = np.array([24 / (2 * 18), 24 / (2 * 6), *[0] * 8])
+    shares = []
+    for _, targets, weights in batches:
+        share = targets.sum(axis=1)
+        np.testing.assert_allclose(weights, targets @ of_classes + 1 - share, rtol=1e-5)
+        shares += share.round(6).tolist()
+    assert {0, 1} < set(shares)  # and those that are mixed of both
+
+
 def test_the_last_epochs_are_of_whole_images(split: Split) -> None:
     mixing = AS_IT_IS.model_copy(update={"cutmix": 1, "cutmix_until": 0.75})
     batches = TrainingBatches(split, 10, recipe(mixing))

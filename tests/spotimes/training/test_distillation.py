@@ -40,10 +40,22 @@ def test_without_answers_the_labels_count() -> None:
 
 def test_accuracy_is_by_the_labels_not_the_answers() -> None:
     labels = np.eye(CLASSES, dtype=np.float32)[[0, 1, 2, 3]]
-    logits = np.eye(CLASSES, dtype=np.float32)[[0, 1, 3, 2]]
+    logits = np.eye(CLASSES, dtype=np.float32)[[0, 1, 2, 0]]
     wanted = np.concatenate([labels, logits * 9], axis=1)
-    metric = distillation.accuracy(CLASSES)
-    assert metric.__name__ == "accuracy"  # the history's column
     for each in (wanted, labels):
-        found = metric(tf.constant(each), tf.constant(logits)).numpy()
-        np.testing.assert_array_equal(found, [1, 1, 0, 0])
+        metric = distillation.Accuracy(CLASSES)
+        assert metric.name == "accuracy"  # the history's column
+        metric.update_state(tf.constant(each), tf.constant(logits))
+        assert float(metric.result()) == 0.75
+
+
+def test_accuracy_counts_an_image_as_far_as_it_has_a_label() -> None:
+    """The first is right and has a label, the second is wrong and has half of one."""
+    labels = np.array([[0, 1, 0, 0], [0.5, 0, 0, 0], [0, 0, 0, 0]], np.float32)
+    logits = np.eye(CLASSES, dtype=np.float32)[[1, 2, 0]]
+    metric = distillation.Accuracy(CLASSES)
+    metric.update_state(tf.constant(labels), tf.constant(logits))
+    assert float(metric.result()) == pytest.approx(1 / 1.5)
+    metric.reset_state()
+    metric.update_state(tf.constant(labels[2:]), tf.constant(logits[2:]))
+    assert float(metric.result()) == 0

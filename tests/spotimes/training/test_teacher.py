@@ -55,6 +55,11 @@ def logits_of(model: Any, images: Any) -> Any:
     return keras.Model(model.input, model.get_layer("logits").output)(images).numpy()
 
 
+def softmax(logits: Any) -> Any:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
 def asking(folder: Path, key: str = "key") -> Checkpoint:
     return Checkpoint(folder / "answers.npz", key)
 
@@ -119,7 +124,18 @@ def test_a_backbone_is_fine_tuned_on_scaled_images_and_asked_once(
             for part, each in zip(names, layer.get_weights(), strict=True):
                 tensors[f"{name}/{part}"] = each
     checkpoints = Checkpoint(tmp_path / "teacher.npz", "key"), asking(tmp_path)
+    data = data._replace(unlabelled=data.validation.images)
+    learned_from = []
+
+    class Noting(TrainingBatches):
+        def begin(self, epoch: int) -> None:
+            learned_from.append(len(self.images))
+            super().begin(epoch)
+
+    monkeypatch.setattr(loop, "TrainingBatches", Noting)
     answers = teacher.answers_of_backbone(BACKBONE, tensors, TAUGHT, data, checkpoints)
+    assert set(learned_from) == {240}  # the labelled ones alone, but it is asked about all
+    assert answers.logits.shape == (2, (240 + 80) // 32, 32, 10)
     assert len((tmp_path / "teacher.csv").read_text().splitlines()) == 3
     assert not checkpoints[0].path.exists()
 
@@ -167,6 +183,39 @@ def test_a_network_learns_what_its_teacher_says_not_the_labels(
     images = to_float32(data.train.images[:])
     said = trained.model(images).numpy().argmax(axis=1)
     assert (said == (data.train.labels + 1) % 10).mean() > 0.25 > (said == data.train.labels).mean()
+
+
+def test_images_without_labels_bring_a_network_nearer_to_its_teacher(
+    network: Architecture, model: Any, data: TrainingData, tmp_path: Path
+) -> None:
+    """Beside 12 labelled images, than copies of these do, on images that it has not seen."""
+    head = model.get_layer("logits")
+    mean = logits_of(model, to_float32(data.train.images[:])).mean(axis=0)
+    kernel, bias = head.get_weights()
+    head.set_weights([kernel, bias - mean])  # else it says the same class of all
+    recipe = changed(
+        epochs=12,
+        batch_size=12,
+        optimizer={**RECIPE.optimizer.model_dump(), "peak_learning_rate": 0.1},
+        teacher={**RECIPE.teacher.model_dump(), "views": 1},
+        augmentation={**RECIPE.augmentation.model_dump(), "flip": False, "shift": 0},
+    )
+    few = Split(data.train.images[:12], data.train.labels[:12])
+    held_out = to_float32(data.validation.images[:])
+    said = softmax(logits_of(model, held_out))
+    distances: list[float] = []
+    for unlabelled in (np.tile(few.images, (19, 1, 1, 1)), data.train.images[12:]):
+        keras.utils.set_random_seed(1)
+        learned = TrainingData(few, data.validation, 10, unlabelled)
+        folder = tmp_path / str(len(distances))
+        answers = teacher.ask(model, recipe, learned, asking(folder)).logits
+        checkpoint = Checkpoint(folder / "train.npz", "key")
+        trained = loop.train(
+            network, recipe, learned, checkpoint, folder / "history.csv", answers=answers
+        )
+        ours = softmax(logits_of(trained.model, held_out))
+        distances.append(float(np.abs(ours - said).sum(axis=1).mean()))
+    assert distances[1] < 0.8 * distances[0]
 
 
 def test_a_model_of_ours_is_asked_with_its_own_normalization(
