@@ -1,7 +1,7 @@
 """Checks all of params.yaml before another stage changes anything.
 
-In: params.yaml, which packages are installed, and whether the optional files are there that it
-names.
+In: params.yaml, which packages are installed, and whether the optional files and folders are there
+that it names.
 Out: metrics/params.json, which is the same for all values that are allowed, so that prepare, which
 depends on it, runs after this stage but not because of it.
 Takes some seconds.
@@ -16,7 +16,8 @@ from spotimes.errors import InputError
 from spotimes.params.decoder import Decoder
 from spotimes.params.load import GROUPS, STAGE_GROUPS, check_groups, load_group
 from spotimes.params.network import Network
-from spotimes.params.optional_file import optional_file
+from spotimes.params.optional_file import NONE, optional_file, optional_folder
+from spotimes.params.prepare import Prepare
 from spotimes.params.runtime import Runtime
 from spotimes.params.train import Train
 from spotimes.params.versions import Versions
@@ -32,7 +33,9 @@ def main() -> None:
     check_groups()
     recipe = load_group("train", Train)
     optional_file(recipe.start_from, "train.start_from")
-    _check_teacher(optional_file(recipe.teacher.model, "train.teacher.model"))
+    teacher = optional_file(recipe.teacher.model, "train.teacher.model")
+    _check_teacher(teacher)
+    _check_unlabelled(load_group("prepare", Prepare), teacher)
     check_installed(load_group("versions", Versions))
     check_installed(load_group("runtime", Runtime))
     check_installed(load_group("decoder", Decoder))
@@ -45,6 +48,15 @@ def _check_teacher(model: Path | None) -> None:
         raise InputError(
             f"params.yaml: train.teacher.model: {model} is not the backbone whose weights prepare "
             f"fetches; let network.backbone.card name it, too, which is {card}"
+        )
+
+
+def _check_unlabelled(params: Prepare, teacher: Path | None) -> None:
+    folder = optional_folder(params.unlabelled, "prepare.unlabelled")
+    if folder is not None and teacher is None:
+        raise InputError(
+            f"params.yaml: prepare.unlabelled: is {folder}, but without a teacher nothing is "
+            f"learned from it; let train.teacher.model name one, or prepare.unlabelled be {NONE}"
         )
 
 

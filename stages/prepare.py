@@ -1,7 +1,8 @@
 """Stage `prepare`: a source's pictures as arrays, looked at and divided into three splits.
 
 In: what `prepare.source` in params.yaml names: a catalog file, whose dataset comes from the first
-of its mirrors that delivers or from the cache, or a folder of pictures.
+of its mirrors that delivers or from the cache, or a folder of pictures; and the folder of pictures
+without labels that `prepare.unlabelled` names.
 Out: data/prepared/ (`spotimes.dataset.prepared` says what is in it), data/report.json (all that was
 found, by name: what was excluded, copies), data/samples/ (a validation image of each class, to try
 the app with), metrics/prepare.json (its figures) and metrics/dataset.png, a look at the data. All
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from spotimes.dataset.image_file import Selected
 from spotimes.dataset.prepared import PREPARED, SPLITS, LazySplit, write_prepared
-from spotimes.ingestion import dataset_figure, dataset_summary, source
+from spotimes.ingestion import dataset_figure, dataset_summary, source, unlabelled
 from spotimes.ingestion.dataset_report import metrics_of, report_of
 from spotimes.ingestion.samples import write_samples
 from spotimes.ingestion.selection import select
@@ -35,6 +36,7 @@ REPORT = Path("data/report.json")
 SAMPLES = Path("data/samples")
 # A folder's images before they are divided: on the disk that will hold them divided.
 IMAGES = Path("data/.images.tmp")
+UNLABELLED = Path("data/.unlabelled.tmp")  # likewise
 
 
 def main() -> None:
@@ -46,6 +48,7 @@ def main() -> None:
     try:
         found = source.read(params, IMAGES)
         selection = select(found, params)
+        others = unlabelled.read(found, selection, params, UNLABELLED)
         splits, groups = {}, {}
         for index, name in enumerate(SPLITS):
             chosen = selection.indices_of(index)
@@ -53,12 +56,21 @@ def main() -> None:
             if found.groups is not None:
                 groups[name] = found.groups[chosen]
         tensors = fetch(backbone)
-        write_prepared(PREPARED, found.card, splits, backbone.backbone, tensors, groups=groups)
+        write_prepared(
+            PREPARED,
+            found.card,
+            splits,
+            backbone.backbone,
+            tensors,
+            groups=groups,
+            unlabelled=others and others.images,
+        )
         write_samples(SAMPLES, found.card, splits["validation"])
-        report = report_of(found, selection)
+        report = report_of(found, selection, others)
         dataset_figure.draw(report, found, selection, PICTURE)
     finally:
         IMAGES.unlink(missing_ok=True)
+        UNLABELLED.unlink(missing_ok=True)
     atomic.write_json(REPORT, report.model_dump())
     atomic.write_json(METRICS, metrics_of(report, found, selection))
     advice = [] if backbone.blocks else dataset_summary.advice(report)

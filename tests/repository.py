@@ -53,6 +53,7 @@ def prepare_group(source: str, **changes: object) -> dict[str, Any]:
     """The group `prepare` of params.yaml, which takes a quarter of the images for each split."""
     group: dict[str, Any] = {
         "source": source,
+        "unlabelled": "data/none",
         "image": {
             "height": None,
             "width": None,

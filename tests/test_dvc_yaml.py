@@ -150,6 +150,7 @@ def test_data_that_a_stage_reads_is_made_by_an_earlier_one() -> None:
         data = {dep for dep in stage["deps"] if not dep.startswith(("spotimes", "stages"))}
         assert data - made <= {
             "${prepare.source}",
+            "${prepare.unlabelled}",
             "${network.backbone.card}",
             "${train.start_from}",
             "${train.teacher.model}",

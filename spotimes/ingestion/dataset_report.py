@@ -9,20 +9,15 @@ import numpy.typing as npt
 
 from spotimes.dataset.prepared import SPLITS, SplitName
 from spotimes.ingestion.exact_copies import combined_digest
-from spotimes.ingestion.selection import Selection
+from spotimes.ingestion.selection import REASONS, Selection
 from spotimes.ingestion.source import Source
 from spotimes.ingestion.split import EXCLUDED, TEST
+from spotimes.ingestion.unlabelled import Unlabelled
 from spotimes.system.validation import Frozen
 
 FEW_IMAGES = 50  # of a class, in all splits together
 COMMONEST = 10
 LISTED_PAIRS = 10_000
-
-REASONS = {
-    "unreadable": "cannot be read",
-    "duplicates": "a copy of another picture",
-    "near_duplicates": "nearly the same as a picture in another split",
-}
 
 
 class Named(Frozen):
@@ -87,6 +82,29 @@ class WidePixels(Frozen):
         return (self.high - self.low) / (self.white - self.black)
 
 
+class WithoutLabels(Frozen):
+    """The pictures without labels.
+
+    Attributes:
+        images: how many are learned from.
+        copies: how many of these are copies of training images, or of each other.
+        cut_off: as of `Report`.
+        excluded: as of `Report`.
+        ignored: as of `Report`.
+        near: by the name of a file that is used, an image of validation or test that is nearly
+            the same.
+        near_all: whether these are all; else the search found so many that it ended.
+    """
+
+    images: int
+    copies: int
+    cut_off: dict[str, str]
+    excluded: dict[str, str]
+    ignored: list[str]
+    near: dict[str, str]
+    near_all: bool
+
+
 class Report(Frozen):
     """What there is to know of a dataset before training.
 
@@ -110,6 +128,7 @@ class Report(Frozen):
             copies are not among them.
         near_pairs_all: whether these are all; else the search found so many that it ended.
         near_pairs: the first `LISTED_PAIRS` of them.
+        unlabelled: of the pictures without labels; None if there are none.
     """
 
     images: dict[str, dict[SplitName, int]]
@@ -127,6 +146,7 @@ class Report(Frozen):
     near_pairs_found: int
     near_pairs_all: bool
     near_pairs: list[list[Named]]
+    unlabelled: WithoutLabels | None
 
     @property
     def groups_across_splits(self) -> list[list[Named]]:
@@ -139,7 +159,7 @@ class Report(Frozen):
         return [group for group in self.exact_groups if len({each.split for each in group}) == 1]
 
 
-def report_of(source: Source, selection: Selection) -> Report:
+def report_of(source: Source, selection: Selection, unlabelled: Unlabelled | None = None) -> Report:
     """Puts the report together; the same arguments give the same one."""
     used = np.flatnonzero(selection.split_of != EXCLUDED)
     headers = source.headers
@@ -168,6 +188,7 @@ def report_of(source: Source, selection: Selection) -> Report:
         near_pairs_found=len(selection.near),
         near_pairs_all=selection.near_all,
         near_pairs=[named(pair) for pair in selection.near[:LISTED_PAIRS]],
+        unlabelled=None if unlabelled is None else _without_labels(unlabelled),
     )
 
 
@@ -178,6 +199,13 @@ def metrics_of(report: Report, source: Source, selection: Selection) -> dict[str
     """
     per_class = report.images.items()
     tested = source.fingerprints.digests[selection.indices_of(TEST)]
+    without = report.unlabelled
+    of_unlabelled = without and {
+        "images": without.images,
+        "excluded": len(without.excluded),
+        "copies": without.copies,
+        "near_validation_or_test": len(without.near),
+    }
     return {
         "image": dict(zip(("height", "width", "channels"), source.images.shape[1:], strict=True)),
         "images": {split: sum(counts[split] for _, counts in per_class) for split in SPLITS},
@@ -192,6 +220,7 @@ def metrics_of(report: Report, source: Source, selection: Selection) -> dict[str
             "near_pairs_across_splits": report.near_pairs_found,
         },
         "test_digest": combined_digest(tested),
+        **({"unlabelled": of_unlabelled} if of_unlabelled else {}),
     }
 
 
@@ -253,10 +282,31 @@ def _cut_off(source: Source, selection: Selection) -> dict[str, str]:
     if source.files is None:
         return {}
     return {
-        source.name_of(index): f"{rows:,} row{'s' * (rows > 1)} missing"
+        source.name_of(index): _missing(rows)
         for index, rows in sorted(source.files.missing_rows.items())
         if selection.split_of[index] != EXCLUDED
     }
+
+
+def _without_labels(found: Unlabelled) -> WithoutLabels:
+    paths = found.pictures.files.paths
+    return WithoutLabels(
+        images=len(found.used),
+        copies=found.copies,
+        cut_off={
+            paths[index]: _missing(rows)
+            for index, rows in sorted(found.pictures.missing_rows.items())
+            if index not in found.excluded
+        },
+        excluded={paths[index]: why for index, why in found.excluded.items()},
+        ignored=found.pictures.files.ignored,
+        near={paths[index]: name for index, name in found.near.items()},
+        near_all=found.near_all,
+    )
+
+
+def _missing(rows: int) -> str:
+    return f"{rows:,} row{'s' * (rows > 1)} missing"
 
 
 def _by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:

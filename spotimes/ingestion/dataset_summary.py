@@ -5,9 +5,17 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from spotimes.dataset.prepared import SPLITS
-from spotimes.ingestion.dataset_report import FEW_IMAGES, Named, Report, Sizes, WidePixels
+from spotimes.ingestion.dataset_report import (
+    FEW_IMAGES,
+    Named,
+    Report,
+    Sizes,
+    WidePixels,
+    WithoutLabels,
+)
 
 PRINTED = 10
+ENDED = "  and others: with so many found, copies among them, the search ended"
 FEW_TO_TRAIN = 500  # of a class, from random weights
 FEW = 0.5  # of the range of values: at least one of 8 bits says nothing
 
@@ -56,7 +64,9 @@ def lines(report: Report) -> list[str]:
         report.near_pairs_found,
     )
     if not report.near_pairs_all:
-        said.append("  and others: with so many found, copies among them, the search ended")
+        said.append(ENDED)
+    if report.unlabelled is not None:
+        said += _of_unlabelled(report.unlabelled)
     return said
 
 
@@ -72,6 +82,23 @@ def advice(report: Report) -> list[str]:
         "  weights that have learnt from ImageNet, which makes it far more accurate: make preset "
         "NAME=few_pictures",
     ]
+
+
+def _of_unlabelled(found: WithoutLabels) -> list[str]:
+    said = [f"without labels: {found.images:,} images"]
+    if found.copies:
+        said[0] += f", {found.copies:,} of them copies of training images, or of each other"
+    if found.cut_off:
+        missing = [f"{name}: {rows}" for name, rows in found.cut_off.items()]
+        said += _listed("without labels, cut off, and used all the same", "file", missing)
+    if found.ignored:
+        ignored = f"{len(found.ignored):,}: {_some(found.ignored)}"
+        said.append(f"without labels, ignored, as not meant as data: {ignored}")
+    reasons = [f"{name}: {reason}" for name, reason in found.excluded.items()]
+    said += _listed("without labels, excluded", "file", reasons)
+    near = [f"{name}: {other}" for name, other in found.near.items()]
+    said += _listed("without labels, nearly the same as in validation or test", "file", near)
+    return said if found.near_all else [*said, ENDED]
 
 
 def _of_each_class(totals: Sequence[int]) -> str:

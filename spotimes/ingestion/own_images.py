@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -43,7 +43,22 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Pictures(NamedTuple):
+class Files(Protocol):
+    """Files that are meant as pictures."""
+
+    @property
+    def root(self) -> Path:
+        """The folder."""
+
+    @property
+    def paths(self) -> list[str]:
+        """Relative to it, `/` between parts."""
+
+
+AnyFiles = TypeVar("AnyFiles", bound=Files)
+
+
+class Pictures(NamedTuple, Generic[AnyFiles]):
     """A folder's pictures, as the network takes them.
 
     Attributes:
@@ -55,7 +70,7 @@ class Pictures(NamedTuple):
         missing_rows: how many rows a picture lacks, by the index of its path, if it does.
     """
 
-    files: LabelledFiles
+    files: AnyFiles
     headers: Headers
     images: ImageFile
     fingerprints: Fingerprints
@@ -70,7 +85,9 @@ class _Read(NamedTuple):
     fingerprint: Fingerprint | None
 
 
-def read_folder(source: Path, wanted: Image, images_npy: Path, how: Reading = AS_IT_IS) -> Pictures:
+def read_folder(
+    source: Path, wanted: Image, images_npy: Path, how: Reading = AS_IT_IS
+) -> Pictures[LabelledFiles]:
     """Reads all pictures of a folder.
 
     Args:
@@ -100,6 +117,25 @@ def read_folder(source: Path, wanted: Image, images_npy: Path, how: Reading = AS
         )
 
 
+def read_as(
+    files: AnyFiles, target: Target, images_npy: Path, least_rows: float, wide: WideValues | None
+) -> Pictures[AnyFiles]:
+    """Reads pictures as images like those of other pictures.
+
+    Args:
+        files: at least one.
+        target: what the images become.
+        images_npy: the file that they are written to.
+        least_rows: the share of a picture's rows that its file must have.
+        wide: what there is of more than 8 bits in the other pictures.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        reader = _Reader(files, least_rows, pool)
+        headers, values = reader.values(reader.headers())
+        digests = {index: each.digest for index, each in values.items()}
+        return reader.pictures(headers, target, images_npy, digests, wide)
+
+
 def _target(wanted: Image, headers: Headers, wide: WideValues | None) -> Target:
     """What the images become; `params.prepare.Image` states the rule."""
     colour = wanted.colour or ("grey" if headers.grey.all() else "rgb")
@@ -116,10 +152,10 @@ def _size(wanted: Image, headers: Headers) -> tuple[int, int]:
     return DEFAULT_SIDE, DEFAULT_SIDE
 
 
-class _Reader:
+class _Reader(Generic[AnyFiles]):
     """Reads a folder's pictures, some at a time."""
 
-    def __init__(self, files: LabelledFiles, least_rows: float, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, files: AnyFiles, least_rows: float, pool: ThreadPoolExecutor) -> None:
         self._files = files
         self._least_rows = least_rows
         self._pool = pool
@@ -183,7 +219,7 @@ class _Reader:
         images_npy: Path,
         digests: Mapping[int, bytes],
         wide: WideValues | None,
-    ) -> Pictures:
+    ) -> Pictures[AnyFiles]:
         """Reads the pictures as images.
 
         Args:

@@ -1,5 +1,6 @@
 """Which of a source's images are used, and in which split."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,12 @@ from spotimes.params.prepare import Prepare
 from spotimes.preprocessing import cut_off
 
 SHOWN = 3
+
+REASONS = {
+    "unreadable": "cannot be read",
+    "duplicates": "a copy of another picture",
+    "near_duplicates": "nearly the same as a picture in another split",
+}
 
 Indices = npt.NDArray[np.intp]
 
@@ -58,7 +65,7 @@ def select(source: Source, params: Prepare) -> Selection:
     given = source.given.copy()
     excluded: dict[str, Indices] = {}
     if source.unreadable:
-        _refuse_unreadable(source, params)
+        refuse_unreadable(source.where, source.unreadable, len(source.labels), params)
         excluded["unreadable"] = np.array(list(source.unreadable), np.intp)
         given[excluded["unreadable"]] = EXCLUDED
 
@@ -110,13 +117,26 @@ def _used_pairs(near: Indices, exact: list[Indices], split_of: npt.NDArray[np.in
     return used
 
 
-def _refuse_unreadable(source: Source, params: Prepare) -> None:
+def refuse_unreadable(
+    where: str, unreadable: Mapping[int, str], files: int, params: Prepare
+) -> None:
+    """Refuses pictures that cannot be used, unless params exclude them.
+
+    Args:
+        where: the folder.
+        unreadable: why, by the picture's index.
+        files: how many there are in all.
+        params: what to exclude.
+
+    Raises:
+        InputError: they are not to be excluded.
+    """
     if "unreadable" in params.leave_out:
         return
-    reasons = list(source.unreadable.values())
+    reasons = list(unreadable.values())
     some_cut_off = any(cut_off.TOLD in reason for reason in reasons)
     raise InputError(
-        f"{source.where}: {len(reasons)} of {len(source.labels)} files cannot be used: "
+        f"{where}: {len(reasons)} of {files} files cannot be used: "
         f"{'; '.join(reasons[:SHOWN])}{_more(len(reasons))}. Mend or remove them, or let "
         "prepare.leave_out have unreadable"
         + ", or set prepare.truncated to the share of rows that is enough"

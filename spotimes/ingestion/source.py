@@ -79,6 +79,13 @@ class Source(NamedTuple):
         return self.headers.unreadable
 
     @property
+    def target(self) -> Target:
+        """What its pictures became, and others beside them are to become."""
+        height, width, channels = self.images.shape[1:]
+        ends = None if self.card.range is None else (self.card.range[0], self.card.range[1])
+        return Target(height, width, colour_of(channels), self.card.resize, ends)
+
+    @property
     def groups(self) -> npt.NDArray[np.int64] | None:
         """A number for each image that only those of its group have; None without groups."""
         if self.files is None or self.files.groups is None:
@@ -118,12 +125,17 @@ def read(params: Prepare, images_npy: Path) -> Source:
     return _catalog(path, catalog, params.image, images_npy)
 
 
+def least_rows(params: Prepare) -> float:
+    """The share of a picture's rows that its file must have."""
+    return 1 if params.truncated == "refuse" else params.truncated
+
+
 def _folder(path: Path, params: Prepare, images_npy: Path) -> Source:
     how = Reading(
         params.split_folders,
         params.group,
         "missing" in params.leave_out,
-        1 if params.truncated == "refuse" else params.truncated,
+        least_rows(params),
     )
     pictures = own_images.read_folder(path, params.image, images_npy, how)
     files = pictures.files

@@ -1,6 +1,6 @@
-"""Files that params may leave out.
+"""Files and folders that params may leave out.
 
-DVC cannot interpolate null into a stage's deps, so such a param always names a file. `NONE`, which
+DVC cannot interpolate null into a stage's deps, so such a param always names one. `NONE`, which
 is in Git, stands for none. It is not empty, of which DVC would warn in every run.
 """
 
@@ -27,5 +27,25 @@ def optional_file(path: str, key: str) -> Path | None:
         raise InputError(
             f"params.yaml: {key}: {printable(path)} is not a file; name one that is there, or "
             f"{NONE} for none"
+        )
+    return Path(path)
+
+
+def optional_folder(path: str, key: str) -> Path | None:
+    """The folder that a param names, or None for `NONE`.
+
+    Args:
+        path: the param's value.
+        key: the param's, such as `prepare.unlabelled`.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+    if path == NONE:
+        return None
+    if not Path(path).is_dir():
+        raise InputError(
+            f"params.yaml: {key}: {path} is not a folder; name one that is there, or {NONE} for "
+            "none"
         )
     return Path(path)

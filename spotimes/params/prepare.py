@@ -79,6 +79,9 @@ class Prepare(Frozen):
 
     Attributes:
         source: a catalog file or a folder of pictures, by its path from the repository's root.
+        unlabelled: a folder of pictures without labels, in sub-folders or not, of which
+            `train.teacher`'s answers are learned; `data/none` for none. They become images as those
+            of the source do. One that is also in validation or test is excluded.
         image: how its pictures are fitted.
         leave_out: what is unusable ends prepare with an error, unless it is named here and so
             excluded: `unreadable` files, those that labels.csv names but that are `missing`,
@@ -102,6 +105,7 @@ class Prepare(Frozen):
     """
 
     source: Annotated[str, Field(min_length=1)]
+    unlabelled: Annotated[str, Field(min_length=1)]
     image: Image
     leave_out: list[LeftOut]
     truncated: Annotated[Literal["refuse"] | float, SkipValidation]

@@ -144,6 +144,7 @@ class Train(Frozen):
         class_balance: for classes of uneven sizes. `none` shows every image once an epoch;
             `weights` does, too, and weighs the images so that each class counts alike; `sampling`
             shows each class equally often, so not every image of a large class in every epoch.
+            Pictures without labels are shown once an epoch and weigh 1 each.
         label_smoothing: the share of a label's weight that is spread over all classes.
         averaging: the decay, a step, of the moving average of weights that is validated and kept;
             0 keeps the weights as they are.

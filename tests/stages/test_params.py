@@ -71,6 +71,28 @@ def test_a_file_that_is_named_and_not_there_is_refused(
     stage.main()
 
 
+def test_pictures_without_labels_need_a_folder_and_a_teacher(
+    document: dict[str, dict[str, object]], one_line: Refused
+) -> None:
+    teacher = document["train"]["teacher"]
+    assert isinstance(teacher, dict)
+    document["prepare"]["unlabelled"] = "data/more"
+    save_params(document)
+    assert one_line("params", stage.main) == (
+        "params.yaml: prepare.unlabelled: data/more is not a folder; name one that is there, or "
+        "data/none for none"
+    )
+    Path("data/more").mkdir(parents=True)
+    assert one_line("params", stage.main) == (
+        "params.yaml: prepare.unlabelled: is data/more, but without a teacher nothing is learned "
+        "from it; let train.teacher.model name one, or prepare.unlabelled be data/none"
+    )
+    teacher["model"] = "data/teacher.keras"
+    Path("data/teacher.keras").touch()
+    save_params(document)
+    stage.main()
+
+
 def test_a_backbone_teaches_only_if_prepare_fetches_it(
     document: dict[str, dict[str, object]], one_line: Refused
 ) -> None:

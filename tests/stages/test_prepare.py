@@ -18,7 +18,15 @@ import yaml
 from PIL import Image
 
 from spotimes.blocks import Architecture, Block
-from spotimes.dataset.prepared import Card, Split, SplitName, load_card, load_groups, load_split
+from spotimes.dataset.prepared import (
+    Card,
+    Split,
+    SplitName,
+    load_card,
+    load_groups,
+    load_split,
+    load_unlabelled,
+)
 from spotimes.ingestion import dataset_figure
 from spotimes.ingestion.dataset_report import Report
 from spotimes.ingestion.exact_copies import combined_digest, image_digests
@@ -457,6 +465,60 @@ def test_a_catalogs_images_have_no_groups(run: Prepare, tiny: dict[str, Any]) ->
         "prepare: prepare.group: is (.+), but the images of a catalog's dataset have no paths; set "
         "it to null"
     )
+
+
+def test_pictures_without_labels_become_a_file_of_their_own(
+    run: Prepare,
+    pets: Path,
+    cifar10: dict[SplitName, Split],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    image = GROUP["image"] | {"height": 20, "width": 24}
+    run(source=str(pets), image=image)
+    before = {name: content for name, content in written().items() if "prepared" in name}
+    metrics = json.loads(Path("metrics/prepare.json").read_text())
+    more = Path("data/more/indoors")
+    more.mkdir(parents=True)
+    for number, picture in enumerate(cifar10["validation"].images[:10]):
+        Image.fromarray(picture).save(more / f"{number}.png")
+    tested = load_split("test").images[:]
+    for path in pets.rglob("*.png"):
+        (more / f"{path.parent.name}_{path.name}").write_bytes(path.read_bytes())
+
+    write_params(source=str(pets), image=image, unlabelled="data/more")
+    prepare.main()
+    after = {name: content for name, content in written().items() if "prepared" in name}
+    assert after.keys() - before.keys() == {"data/prepared/unlabelled_images.npy"}
+    assert before.items() <= after.items()
+    found = load_unlabelled()
+    assert found is not None
+    assert found.shape == (10 + 36 - 3 - 9, 20, 24, 3)
+    assert not {each.tobytes() for each in found[:]} & {each.tobytes() for each in tested}
+    assert json.loads(Path("metrics/prepare.json").read_text()) == metrics | {
+        "unlabelled": {"images": 34, "excluded": 12, "copies": 24, "near_validation_or_test": 0}
+    }
+    report = json.loads(Path("data/report.json").read_text())["unlabelled"]
+    assert report["images"] == 34
+    assert len(report["excluded"]) == 12
+    assert "without labels: 34 images, 24 of them copies" in capsys.readouterr().out
+    assert list(Path("data").glob(".*.tmp")) == []
+
+
+def test_beside_a_catalog_s_dataset_they_become_images_like_its(
+    run: Prepare, tiny: dict[str, Any], cifar10: dict[SplitName, Split]
+) -> None:
+    image = GROUP["image"] | {"height": 16, "width": 16, "colour": "grey"}
+    run()
+    tested = load_split("test").images[:]
+    Path("more").mkdir()
+    for number, picture in enumerate([tested[4], *cifar10["train"].images[:3]]):
+        Image.fromarray(picture).save(f"more/{number}.png")
+    run(image=image, unlabelled="more")
+    found = load_unlabelled()
+    assert found is not None
+    assert found.shape == (3, 16, 16, 1)
+    report = json.loads(Path("data/report.json").read_text())["unlabelled"]
+    assert report["excluded"] == {"0.png": "the same picture as test 4 (test)"}
 
 
 def damage(pets: Path) -> None:

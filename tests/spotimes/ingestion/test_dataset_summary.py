@@ -8,6 +8,7 @@ from spotimes.ingestion.dataset_report import (
     Report,
     Sizes,
     WidePixels,
+    WithoutLabels,
 )
 from spotimes.ingestion.dataset_summary import advice, lines
 
@@ -31,6 +32,7 @@ def report(**changes: Any) -> Report:
         near_pairs_found=0,
         near_pairs_all=True,
         near_pairs=[],
+        unlabelled=None,
     )
     return faultless.model_copy(update=changes)
 
@@ -53,6 +55,39 @@ def test_a_faultless_dataset_takes_a_few_lines() -> None:
         "the same image in different splits: none",
         "the same image within a split: none",
         "nearly the same image in different splits: none",
+    ]
+
+
+def test_of_pictures_without_labels_it_says_what_is_used_and_why_others_are_not() -> None:
+    found = WithoutLabels(
+        images=1200, copies=0, cut_off={}, excluded={}, ignored=[], near={}, near_all=True
+    )
+    labelled = len(lines(report()))
+    assert lines(report(unlabelled=found))[labelled:] == [
+        "without labels: 1,200 images",
+        "without labels, excluded: none",
+        "without labels, nearly the same as in validation or test: none",
+    ]
+    odd = found.model_copy(
+        update={
+            "copies": 2,
+            "cut_off": {"x/a.jpg": "1 row missing"},
+            "excluded": {"b.png": "the same picture as 1.png (test)"},
+            "ignored": ["notes.md"],
+            "near": {"c.png": "2.png (validation)"},
+            "near_all": False,
+        }
+    )
+    assert lines(report(unlabelled=odd))[labelled:] == [
+        "without labels: 1,200 images, 2 of them copies of training images, or of each other",
+        "without labels, cut off, and used all the same: 1 file",
+        "  x/a.jpg: 1 row missing",
+        "without labels, ignored, as not meant as data: 1: notes.md",
+        "without labels, excluded: 1 file",
+        "  b.png: the same picture as 1.png (test)",
+        "without labels, nearly the same as in validation or test: 1 file",
+        "  c.png: 2.png (validation)",
+        "  and others: with so many found, copies among them, the search ended",
     ]
 
 

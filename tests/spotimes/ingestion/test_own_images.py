@@ -13,7 +13,7 @@ from spotimes.dataset import image_file
 from spotimes.dataset.prepared import Card, Split, SplitName
 from spotimes.errors import InputError
 from spotimes.ingestion import own_images
-from spotimes.ingestion.labelled_files import Reading
+from spotimes.ingestion.labelled_files import LabelledFiles, Reading
 from spotimes.ingestion.own_images import Pictures, read_folder
 from spotimes.params.prepare import Image
 from spotimes.pixels import Colour, Resize
@@ -28,7 +28,7 @@ def folder(tmp_path: Path, cifar10: dict[SplitName, Split], card: Card) -> Path:
     return write_folder(tmp_path / "mine", cifar10["train"], card.class_names, 4)
 
 
-def read(folder: Path, **image: Any) -> Pictures:
+def read(folder: Path, **image: Any) -> Pictures[LabelledFiles]:
     as_it_is = {"height": None, "width": None, "colour": None, "resize": "squash", "range": "type"}
     return read_folder(folder, Image(**as_it_is | image), folder.parent / "images.npy")
 

@@ -78,6 +78,7 @@ INFINITY = float("inf")
         ("versions", ("numpy",), 2.2, "is not allowed: input should be a valid string"),
         ("prepare", ("source",), "", "is not allowed: string should have at least 1 character"),
         ("prepare", ("source",), ["a"], "is not allowed: input should be a valid string"),
+        ("prepare", ("unlabelled",), "", "is not allowed: string should have at least 1 character"),
         ("prepare", ("image", "height"), 1, f"{AT_LEAST} 2"),
         ("prepare", ("image", "colour"), "gray", "'rgb' or 'grey'"),
         ("prepare", ("image", "resize"), "crop", "'squash', 'fit_shortest' or 'fit_longest'"),

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from spotimes.errors import InputError
-from spotimes.params.optional_file import NONE, optional_file
+from spotimes.params.optional_file import NONE, optional_file, optional_folder
 from tests.project import ROOT
 
 
@@ -26,3 +26,19 @@ def test_a_file_must_be_there(tmp_path: Path) -> None:
     path.rmdir()
     path.touch()
     assert optional_file(str(path), "train.start_from") == path
+
+
+def test_a_folder_must_be_there(tmp_path: Path) -> None:
+    assert optional_folder(NONE, "prepare.unlabelled") is None
+    path = tmp_path / "more"
+    for _ in range(2):  # a file is no folder, either
+        with pytest.raises(InputError) as caught:
+            optional_folder(str(path), "prepare.unlabelled")
+        assert str(caught.value) == (
+            f"params.yaml: prepare.unlabelled: {path} is not a folder; name one that is there, or "
+            "data/none for none"
+        )
+        path.touch()
+    path.unlink()
+    path.mkdir()
+    assert optional_folder(str(path), "prepare.unlabelled") == path
