@@ -39,6 +39,7 @@ from spotimes.system.validation import load_yaml, parse_yaml
 ROWS = ROOT / "metrics/few_pictures.csv"
 RESUME = ROOT / ".resume/few_pictures"  # a teacher's answers serve the next run, too
 KEY = ["preset", "changes", "images_per_class", "draw"]
+NUMBERS = ["int8_top1", "fp32_top1", "bytes", "arena_bytes", "train_seconds"]
 STAGES = ("prepare", "train", "quantize")
 
 
@@ -55,7 +56,7 @@ def main() -> None:
     for images in arguments.images:
         for draw in range(1, arguments.draws + 1):
             key = [arguments.preset, changes, images, draw]
-            if not (known_rows()[KEY].astype(str) == [str(each) for each in key]).all(axis=1).any():
+            if not (known_rows()[KEY] == [str(each) for each in key]).all(axis=1).any():
                 add_row(dict(zip(KEY, key, strict=True)) | run(params, images, draw))
     print(table(known_rows(), arguments.preset, changes, arguments.images))
 
@@ -134,15 +135,16 @@ def top1(model: Path, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int6
 
 
 def known_rows() -> pd.DataFrame:
-    """The runs so far."""
+    """The runs so far, as text."""
     if not ROWS.exists():
         return pd.DataFrame(columns=KEY)
-    return pd.read_csv(ROWS, keep_default_na=False)
+    return pd.read_csv(ROWS, dtype=str, keep_default_na=False)
 
 
 def add_row(row: dict[str, Any]) -> None:
     """Adds a run to the CSV."""
-    rows = pd.concat([known_rows(), pd.DataFrame([row])])
+    text = {name: "" if value is None else str(value) for name, value in row.items()}
+    rows = pd.concat([known_rows(), pd.DataFrame([text])])
     atomic.write_text(ROWS, rows.to_csv(index=False, lineterminator="\n"))
 
 
@@ -154,15 +156,15 @@ def table(rows: pd.DataFrame, preset: str, changes: str, images: list[int]) -> s
     ]
     chosen = rows[(rows["preset"] == preset) & (rows["changes"] == changes)]
     for count in images:
-        found = chosen[chosen["images_per_class"] == count]
+        found = chosen[chosen["images_per_class"] == f"{count}"][NUMBERS].astype(float)
         int8, fp32 = found["int8_top1"], found["fp32_top1"]
         cells = [
             f"{count}",
             f"{len(found)}",
             f"{int8.mean():.1%} ({int8.min():.1%} to {int8.max():.1%})",
             f"{fp32.mean():.1%}",
-            f"{found['bytes'].iloc[0]:,}",
-            f"{found['arena_bytes'].iloc[0]:,}",
+            f"{int(found['bytes'].iloc[0]):,}",
+            f"{int(found['arena_bytes'].iloc[0]):,}",
             f"{found['train_seconds'].mean() / 60:.1f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")

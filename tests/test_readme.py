@@ -21,6 +21,7 @@ from tests.test_requirements import normalized, pins
 PAGES = [
     "README.md",
     "docs/deploy.md",
+    "docs/few-pictures.md",
     "docs/git-and-dvc.md",
     "docs/network.md",
     "docs/own-images.md",
