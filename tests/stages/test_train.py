@@ -333,10 +333,9 @@ def test_a_model_of_ours_teaches(repository: Path, network: Architecture) -> Non
 
 
 def test_pictures_without_labels_are_learned_from_where_there_is_a_teacher(
-    repository: Path, network: Architecture, cifar10: dict[SplitName, Split]
+    repository: Path, network: Architecture, trained: Any, cifar10: dict[SplitName, Split]
 ) -> None:
-    stage.main()
-    stage.MODEL.rename("teacher.keras")
+    keras_archive.save(trained, Path("teacher.keras"))
     source = PREPARED.resolve()
     splits = {name: load_split(name, source) for name in SPLITS}
     PREPARED.unlink()
