@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from spotimes.dataset.backbone import Backbone
-from spotimes.downloads.remote_file import File, Sha256, Text
+from spotimes.downloads.remote_file import AnyFile, Sha256, Text
 from spotimes.errors import InputError
 from spotimes.system.validation import Frozen, load_yaml, validated
 
@@ -21,21 +21,48 @@ class TorchFile(Frozen):
 
     Attributes:
         member: the file's path in the archive.
+        bytes: how many it may have.
     """
 
     member: Text
+    bytes: Annotated[int, Field(gt=0)]
+
+
+class Checkpoint(Frozen):
+    """A checkpoint that TensorFlow saved; `spotimes.pretrained.checkpoint` reads it.
+
+    Its variables have the names that `spotimes.pretrained.variables` states, below a scope. Those
+    are meant that hold the others' moving averages.
+
+    Attributes:
+        prefix: of its files' paths in the archive, before `.index` and `.data-00000-of-00001`.
+        scope: of the variables.
+        bytes: how many each file may have.
+    """
+
+    prefix: Text
+    scope: Text
+    bytes: Annotated[int, Field(gt=0)]
 
 
 class Mirror(Frozen):
     """One way to get the weights.
 
     Attributes:
-        files: one archive.
-        torch: what of it to read.
+        files: one archive. Its hash may be null, since the tensors have a digest of their own.
+        torch: what of it to read, or null.
+        tensorflow: likewise.
     """
 
-    files: Annotated[list[File], Field(min_length=1, max_length=1)]
-    torch: TorchFile
+    files: Annotated[list[AnyFile], Field(min_length=1, max_length=1)]
+    torch: TorchFile | None = None
+    tensorflow: Checkpoint | None = None
+
+    @model_validator(mode="after")
+    def _one_format(self) -> "Mirror":
+        if (self.torch is None) == (self.tensorflow is None):
+            raise ValueError("Must have one of torch, tensorflow")
+        return self
 
     @model_validator(mode="after")
     def _is_an_archive(self) -> "Mirror":
@@ -49,13 +76,11 @@ class Weights(Frozen):
 
     Attributes:
         classes: how many the classifier tells apart.
-        bytes: of the largest file that holds them.
         sha256: of all tensors; `spotimes.pretrained.readers.digest` says of what exactly.
         mirrors: tried in this order.
     """
 
     classes: Annotated[int, Field(ge=2)]
-    bytes: Annotated[int, Field(gt=0)]
     sha256: Sha256
     mirrors: Annotated[list[Mirror], Field(min_length=1)]
 

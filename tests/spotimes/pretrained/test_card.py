@@ -65,11 +65,19 @@ def test_what_is_not_allowed_is_named(tmp_path: Path, change: dict[str, Any], me
         ({"sha256": "0"}, "a SHA-256 is 64 digits of 0-9 and a-f"),
         ({"mirrors": []}, "mirrors: [] is not allowed"),
         (
+            {"mirrors": [{"files": [{"url": "https://a.example/b.tar.gz", "hash": None}]}]},
+            "mirrors[0]: must have one of torch, tensorflow",
+        ),
+        (
+            {"mirrors": [{"files": [{"url": "https://a.example/b.tar.gz"}]}]},
+            "mirrors[0].files[0].hash: missing",
+        ),
+        (
             {
                 "mirrors": [
                     {
                         "files": [{"url": "https://a.example/b.pth", "hash": "md5:" + 32 * "0"}],
-                        "torch": {"member": "b.pth"},
+                        "torch": {"member": "b.pth", "bytes": 1},
                     }
                 ]
             },
