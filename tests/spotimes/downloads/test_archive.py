@@ -138,6 +138,12 @@ def test_what_is_not_wanted_may_be_larger(tmp_path: Path) -> None:
     assert list(members(path, "zip", ["./a"], 5)) == [("./a", b"apple")]
 
 
+@pytest.mark.parametrize(("there", "wanted"), [("./a", "a"), ("a", "./a")])
+def test_the_first_dot_of_a_path_does_not_matter(tmp_path: Path, there: str, wanted: str) -> None:
+    path = tar_gz(tmp_path / "a.tar.gz", {there: b"content"})
+    assert list(members(path, "tar.gz", [wanted], 10)) == [(wanted, b"content")]
+
+
 def test_a_folder_is_no_member(tmp_path: Path) -> None:
     path = zipped(tmp_path / "folder.zip", THREE)
     with pytest.raises(InputError, match=r"folder\.zip: has no folder/"):
