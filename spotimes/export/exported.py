@@ -1,0 +1,40 @@
+"""A .tflite file, exported."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from spotimes.errors import InputError
+from spotimes.export import graph, source
+from spotimes.export.graph import Network
+from spotimes.export.plan import Plan, plan
+from spotimes.export.source import Sources
+from spotimes.inference.contract import read_contract
+
+
+class Exported(NamedTuple):
+    """A model as C.
+
+    Attributes:
+        network: what the model computes.
+        plan: where its feature maps lie.
+        sources: the C.
+    """
+
+    network: Network
+    plan: Plan
+    sources: Sources
+
+
+def exported(path: Path) -> Exported:
+    """Exports an INT8 .tflite file that Spotimes wrote.
+
+    Raises:
+        InputError: it cannot be read, is no such file, or has what cannot be exported.
+    """
+    contract = read_contract(path)
+    network = graph.read(path.read_bytes(), path)
+    planned = plan(network)
+    try:
+        return Exported(network, planned, source.written(network, planned, contract))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error

@@ -1,0 +1,387 @@
+"""Writes a network and its plan as C: a header and a source file, the same bytes on every machine.
+
+The kernels are C themselves, in `kernels/`; here the layers' constants are written, and the loops
+that compute one row after another.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from spotimes.errors import InputError
+from spotimes.export.graph import (
+    ADDITION_SHIFT,
+    Addition,
+    Convolution,
+    Depthwise,
+    Layer,
+    Lookup,
+    Mean,
+    Network,
+    Scaling,
+    Softmax,
+    Window,
+)
+from spotimes.export.plan import IMAGE, Buffer, Plan, Step
+from spotimes.inference.contract import Contract
+
+KERNELS = Path(__file__).with_name("kernels")
+WIDTH = 96  # columns of a line of numbers
+NAMES: dict[type[Layer], str] = {
+    Convolution: "conv",
+    Depthwise: "depthwise",
+    Addition: "add",
+    Lookup: "rectifier",
+    Mean: "mean",
+    Softmax: "softmax",
+}
+# The files that a kind of layer needs, in an order in which each comes behind what it uses.
+_PARTS: dict[type[Layer], tuple[str, ...]] = {
+    Convolution: ("window", "scaling", "outputs", "convolution"),
+    Depthwise: ("window", "scaling", "outputs", "depthwise"),
+    Addition: ("scaling", "addition"),
+    Lookup: ("lookup",),
+    Mean: ("scaling", "mean"),
+    Softmax: ("scaling", "softmax"),
+}
+_ORDER = (
+    *("window", "scaling", "outputs", "convolution", "depthwise", "depthwise_row"),
+    *("depthwise_plane", "addition", "lookup", "mean", "softmax"),
+)
+
+
+class Sources(NamedTuple):
+    """What a model becomes.
+
+    Attributes:
+        header: spotimes_model.h.
+        source: spotimes_model.c.
+    """
+
+    header: str
+    source: str
+
+
+def written(network: Network, plan: Plan, contract: Contract) -> Sources:
+    """Writes a network as C.
+
+    Raises:
+        InputError: the contract is another network's.
+    """
+    image, classes = network.maps[IMAGE], network.maps[-1].channels
+    if contract.image_shape != image[:3] or len(contract.class_names) != classes:
+        raise InputError(
+            f"its input contract, for images of {contract.image_shape} and "
+            f"{len(contract.class_names)} classes, does not fit the network, of {image[:3]} and "
+            f"{classes}; quantize the model anew"
+        )
+    return Sources(_header(network, plan, contract), _Source(network, plan, contract).text())
+
+
+def names(network: Network) -> list[str]:
+    """The layers' names in C, such as `conv1`."""
+    return [f"{NAMES[type(layer)]}{index}" for index, layer in enumerate(network.layers, 1)]
+
+
+def _header(network: Network, plan: Plan, contract: Contract) -> str:
+    image = network.maps[IMAGE]
+    colours = "one, grey" if contract.colour == "grey" else "three: red, green and blue"
+    return (
+        (KERNELS / "model.h")
+        .read_text()
+        .format(
+            height=image.height,
+            width=image.width,
+            channels=image.channels,
+            classes=network.maps[-1].channels,
+            ram_bytes=plan.arena_bytes,
+            colours=colours,
+            fitted=_FITTED[contract.resize].format(height=image.height, width=image.width),
+            macs=f"{network.macs:,}",
+        )
+    )
+
+
+_FITTED = {
+    "squash": "is resized to {width} x {height} pixels, whatever its sides",
+    "fit_shortest": "is resized to just cover {width} x {height} pixels, and cut to its middle",
+    "fit_longest": "is resized to just fit into {width} x {height} pixels, amid black",
+}
+
+
+class _Source:
+    """The text of spotimes_model.c."""
+
+    def __init__(self, network: Network, plan: Plan, contract: Contract) -> None:
+        self._network = network
+        self._plan = plan
+        self._contract = contract
+        self._names = names(network)
+        self._maps: dict[tuple[int, Buffer], str] = {}
+
+    def text(self) -> str:
+        """All of it."""
+        constants = [self._constants(index) for index in range(len(self._network.layers))]
+        steps = [self._step(number, step) for number, step in enumerate(self._plan.steps, 1)]
+        calls = [
+            f"    step{number}({self._arguments(step)});"
+            for number, step in enumerate(self._plan.steps, 1)
+        ]
+        labels = [f"    {_string(name)}," for name in self._contract.class_names]
+        return "\n".join(
+            [
+                _kernel("model.c"),
+                *self._kernels(),
+                *constants,
+                "/* Feature maps, with their places in the arena. */",
+                *(_map(self._network, name, *found) for found, name in self._maps.items()),
+                "",
+                *steps,
+                _kernel("infer.c").replace("@calls@", "\n".join(calls)),
+                "const char *const spotimes_labels[SPOTIMES_CLASSES] = {",
+                *labels,
+                "};",
+                "",
+            ]
+        )
+
+    def _kernels(self) -> list[str]:
+        layers = self._network.layers
+        needed = {part for layer in layers for part in _PARTS[type(layer)]}
+        for step in self._plan.steps:
+            if any(isinstance(layers[index], Depthwise) for index in step.layers):
+                needed.add("depthwise_plane" if step.by_channel else "depthwise_row")
+        found = [_kernel("rows.c")]
+        rows = [layer.window.height for layer in layers if isinstance(layer, Depthwise)]
+        if rows:
+            found.append(f"#define MOST_KERNEL_ROWS {max(rows)}\n")
+        if "addition" in needed:
+            found.append(f"#define ADDITION_SHIFT {ADDITION_SHIFT}\n")
+        return [*found, *(_kernel(f"{part}.c") for part in _ORDER if part in needed)]
+
+    def _constants(self, index: int) -> str:
+        layer, name = self._network.layers[index], self._names[index]
+        lines = [f"/* Layer {index + 1}: {self._described(index)}. */"]
+        if isinstance(layer, Convolution | Depthwise):
+            lines += _array("int8_t", f"{name}_weights", layer.weights.ravel())
+            lines += _array("int32_t", f"{name}_biases", layer.biases)
+            factors = layer.scaling.factors
+            lines += _array("int32_t", f"{name}_multipliers", [each.multiplier for each in factors])
+            lines += _array("int8_t", f"{name}_shifts", [-each.shift for each in factors])
+            kind = "convolution" if isinstance(layer, Convolution) else "depthwise"
+            lines += [
+                f"static const struct {kind} {name} = {{",
+                *self._window(index, layer.window),
+                *self._outputs(index, layer.scaling),
+                f"    {name}_weights,",
+                "};",
+            ]
+        elif isinstance(layer, Addition):
+            lines += self._addition(index, layer)
+        elif isinstance(layer, Lookup):
+            lines += _array("int8_t", f"{name}_table", layer.table)
+        elif isinstance(layer, Mean):
+            lines += self._mean(index, layer)
+        else:
+            lines += _array("int32_t", f"{name}_exponentials", layer.exponentials)
+        return "\n".join([*lines, ""])
+
+    def _described(self, index: int) -> str:
+        layer, target = self._network.layers[index], self._network.maps[index + 1]
+        size = f"{target.width} x {target.height} pixels of {target.channels} channels"
+        if isinstance(layer, Convolution | Depthwise):
+            kernel, stride = layer.window[:2], layer.window[2:4]
+            kind = "depthwise convolution" if isinstance(layer, Depthwise) else "convolution"
+            if target[:2] == (1, 1) == self._network.maps[index][:2] == kernel:
+                return f"dense, to {target.channels} channels"
+            strided = f", stride {stride[0]}" if max(stride) > 1 else ""
+            return f"{kernel[1]} x {kernel[0]} {kind}{strided}, to {size}"
+        if isinstance(layer, Addition):
+            first, second = layer.sources
+            return f"sum of maps {first} and {second}, {size}"
+        kinds: dict[type[Layer], str] = {
+            Lookup: f"rectifier, {size}",
+            Mean: f"mean, to {target.channels} channels",
+            Softmax: f"softmax of {target.channels} classes",
+        }
+        return kinds[type(layer)]
+
+    def _window(self, index: int, window: Window) -> Iterator[str]:
+        source, target = self._network.maps[index], self._network.maps[index + 1]
+        yield "    {"
+        yield f"        .in_height = {source.height}, .in_width = {source.width},"
+        yield f"        .channels = {source.channels}, .out_width = {target.width},"
+        yield f"        .height = {window.height}, .width = {window.width},"
+        yield f"        .stride_y = {window.stride_y}, .stride_x = {window.stride_x},"
+        yield f"        .top = {window.top}, .left = {window.left}, .zero = {source.zero_point},"
+        yield "    },"
+
+    def _outputs(self, index: int, scaling: Scaling) -> Iterator[str]:
+        name, target = self._names[index], self._network.maps[index + 1]
+        yield "    {"
+        yield f"        {name}_biases, {name}_multipliers, {name}_shifts,"
+        yield f"        .channels = {target.channels}, .zero = {target.zero_point},"
+        yield f"        .lowest = {scaling.lowest}, .highest = {scaling.highest},"
+        yield "    },"
+
+    def _addition(self, index: int, layer: Addition) -> Iterator[str]:
+        maps = self._network.maps
+        first, second = (maps[source] for source in layer.sources)
+        (terms, (result,)) = (layer.terms, layer.scaling.factors)
+        yield f"static const struct addition {self._names[index]} = {{"
+        yield f"    .count = {maps[index + 1].row_bytes},"
+        yield f"    .zeros = {{{first.zero_point}, {second.zero_point}}},"
+        yield f"    .multipliers = {{{terms[0].multiplier}, {terms[1].multiplier}}},"
+        yield f"    .shifts = {{{-terms[0].shift}, {-terms[1].shift}}},"
+        yield f"    .multiplier = {result.multiplier}, .shift = {-result.shift},"
+        yield f"    .zero = {maps[index + 1].zero_point},"
+        yield f"    .lowest = {layer.scaling.lowest}, .highest = {layer.scaling.highest},"
+        yield "};"
+
+    def _mean(self, index: int, layer: Mean) -> Iterator[str]:
+        source, target = self._network.maps[index], self._network.maps[index + 1]
+        (by,) = layer.scaling.factors
+        yield f"static const struct mean {self._names[index]} = {{"
+        yield f"    .pixels = {source.height * source.width}, .channels = {source.channels},"
+        yield f"    .zero_in = {source.zero_point}, .zero_out = {target.zero_point},"
+        yield f"    .multiplier = {by.multiplier}, .shift = {-by.shift},"
+        yield "};"
+
+    def _step(self, number: int, step: Step) -> str:
+        first, last = self._names[step.layers[0]], self._names[step.layers[-1]]
+        lines = []
+        if step.moved_from is not None:
+            buffer = step.maps[step.layers.start]
+            lines = [
+                f"    memmove(arena_at({buffer.offset}), arena_at({step.moved_from}), "
+                f"{buffer.bytes});"
+            ]
+        layer = self._network.layers[step.layers.start]
+        if isinstance(layer, Mean | Softmax) or step.by_channel:
+            comment = f"/* {first}. */"
+            lines += self._whole(step, layer)
+        else:
+            comment = (
+                f"/* {first} to {last}, row by row. */" if first != last else f"/* {first}. */"
+            )
+            lines += self._by_rows(step)
+        return "\n".join(
+            [comment, f"static void step{number}({self._parameters(step)})", "{", *lines, "}", ""]
+        )
+
+    def _whole(self, step: Step, layer: Layer) -> Iterator[str]:
+        index = step.layers.start
+        name = self._names[index]
+        source = self._map(step, index)
+        if isinstance(layer, Softmax):
+            count = len(layer.exponentials)
+            yield f"    softmax({name}_exponentials, {count}, row_of(&{source}, 0), "
+            yield f"            SPOTIMES_CLASSES, {self._row(step, index + 1, '0')});"
+        elif isinstance(layer, Mean):
+            target = self._row(step, index + 1, "0")
+            yield f"    average(&{name}, row_of(&{source}, 0), {target});"
+        else:
+            assert step.scratch is not None
+            height = self._network.maps[index + 1].height
+            plane = f"arena_at({step.scratch.offset})"
+            yield f"    filter_in_place(&{name}, &{source}, {height}, {plane});"
+
+    def _by_rows(self, step: Step) -> list[str]:
+        first, end = step.layers.start, step.layers.stop
+        inner = range(first if first == IMAGE else first + 1, end)
+        counters = [*(f"y{index} = 0" for index in inner), f"y{end}"]
+        lines = [f"    int32_t {', '.join(counters)};"]
+        if step.scratch is not None:
+            lines.append(f"    int8_t *const taps = arena_at({step.scratch.offset});")
+        height = self._network.maps[end].height
+        header = f"for (y{end} = 0; y{end} < {height}; ++y{end}) {{"
+        return [*lines, "", *_indented(self._loop(step, end - 1, header))]
+
+    def _loop(self, step: Step, index: int, header: str) -> list[str]:
+        """The loop that computes rows of a layer's output, and within it those of its input."""
+        layer, y = self._network.layers[index], f"y{index + 1}"
+        body: list[str] = []
+        if isinstance(layer, Convolution | Depthwise):
+            until = f"y{index} < rows_needed(&{self._names[index]}.window, {y})"
+        else:
+            until = f"y{index} <= {y}"
+        before = f"for (; {until}; ++y{index}) {{"
+        if index > step.layers.start:
+            body = self._loop(step, index - 1, before)
+        elif index == IMAGE:
+            row = self._row(step, IMAGE, "y0")
+            body = [before, *_indented([f"read_row(context, y0, {row});"]), "}"]
+        return [header, *_indented([*body, self._call(step, index, y)]), "}"]
+
+    def _call(self, step: Step, index: int, y: str) -> str:
+        layer, name = self._network.layers[index], self._names[index]
+        target = self._row(step, index + 1, y)
+        if isinstance(layer, Convolution):
+            return f"convolve(&{name}, &{self._map(step, index)}, {y}, {target}, taps);"
+        if isinstance(layer, Depthwise):
+            return f"filter_row(&{name}, &{self._map(step, index)}, {y}, {target});"
+        sources = ", ".join(self._row(step, source, y) for source in layer.sources)
+        if isinstance(layer, Addition):
+            return f"add_row(&{name}, {sources}, {target});"
+        count = self._network.maps[index].row_bytes
+        return f"look_up_row({name}_table, {sources}, {count}, {target});"
+
+    def _row(self, step: Step, index: int, y: str) -> str:
+        if index == len(self._network.layers):
+            return "output"
+        return f"row_of(&{self._map(step, index)}, {y})"
+
+    def _map(self, step: Step, index: int) -> str:
+        """The name of a map where it lies in a step; another place gives it another name."""
+        found = index, step.maps[index]
+        if found not in self._maps:
+            others = sum(1 for other, _ in self._maps if other == index)
+            name = "image" if index == IMAGE else f"map{index}"
+            self._maps[found] = name + "_moved" * others
+        return self._maps[found]
+
+    def _parameters(self, step: Step) -> str:
+        parameters = []
+        if step.layers.start == IMAGE:
+            parameters += ["spotimes_row_reader read_row", "void *context"]
+        if step.layers.stop == len(self._network.layers):
+            parameters.append("int8_t *output")
+        return ", ".join(parameters) or "void"
+
+    def _arguments(self, step: Step) -> str:
+        parameters = self._parameters(step)
+        if parameters == "void":
+            return ""
+        return ", ".join(each.split()[-1].lstrip("*") for each in parameters.split(", "))
+
+
+def _kernel(name: str) -> str:
+    return (KERNELS / name).read_text()
+
+
+def _map(network: Network, name: str, index: int, buffer: Buffer) -> str:
+    row_bytes = network.maps[index].row_bytes
+    return f"static const struct map {name} = {{{buffer.offset}, {row_bytes}, {buffer.rows}}};"
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
+def _array(kind: str, name: str, values: Sequence[int] | npt.NDArray[Any]) -> list[str]:
+    lines, line = [], "   "
+    for value in np.asarray(values).tolist():
+        if len(line) + len(f" {value},") > WIDTH:
+            lines.append(line)
+            line = "   "
+        line += f" {value},"
+    return [f"static const {kind} {name}[{len(values)}] = {{", *lines, line, "};"]
+
+
+def _string(text: str) -> str:
+    """A string of C: what is not plain ASCII, or could be a trigraph, in octal."""
+    plain = {*range(32, 127)} - set(b'"\\?')
+    return '"' + "".join(chr(b) if b in plain else f"\\{b:03o}" for b in text.encode()) + '"'
