@@ -48,7 +48,7 @@ _PARTS: dict[type[Layer], tuple[str, ...]] = {
     Softmax: ("scaling", "softmax"),
 }
 _ORDER = (
-    *("window", "scaling", "outputs", "convolution", "depthwise", "depthwise_row"),
+    *("window", "rows_needed", "scaling", "outputs", "convolution", "depthwise", "depthwise_row"),
     *("depthwise_plane", "addition", "lookup", "mean", "softmax"),
 )
 
@@ -134,7 +134,7 @@ class _Source:
         return "\n".join(
             [
                 _kernel("model.c"),
-                *self._kernels(),
+                *self._kernels("\n".join(steps)),
                 *constants,
                 "/* Feature maps, with their places in the arena. */",
                 *(_map(self._network, name, *found) for found, name in self._maps.items()),
@@ -148,12 +148,14 @@ class _Source:
             ]
         )
 
-    def _kernels(self) -> list[str]:
+    def _kernels(self, steps: str) -> list[str]:
         layers = self._network.layers
         needed = {part for layer in layers for part in _PARTS[type(layer)]}
         for step in self._plan.steps:
             if any(isinstance(layers[index], Depthwise) for index in step.layers):
                 needed.add("depthwise_plane" if step.by_channel else "depthwise_row")
+        if "rows_needed(" in steps:
+            needed.add("rows_needed")
         found = [_kernel("rows.c")]
         rows = [layer.window.height for layer in layers if isinstance(layer, Depthwise)]
         if rows:

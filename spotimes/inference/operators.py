@@ -19,6 +19,7 @@ POINTER = 8  # bytes
 AT_ONCE = 16  # multiply-accumulates; fewer channels take as long, and so does another operation
 SAME, VALID = 0, 1  # Padding
 ACTIVATIONS = (0, 1, 3)  # ActivationFunctionType: none, ReLU, ReLU6
+LARGEST_BETA = 2.0**10  # of a softmax, and the inverse of the smallest
 LARGEST_FACTOR = 2.0**20  # from an input's scale to an output's, within which all kernels compute
 
 
@@ -171,7 +172,7 @@ def softmax(inputs: Sequence[Tensor], output: Tensor, options: Any) -> Cost:
     _require(len(logits.shape) == 2, "its input has not two sides")
     _check_shape(output, logits.shape)
     _check_activations(logits, output)
-    _require(options.beta == 1, "its beta is not 1")
+    _require(1 / LARGEST_BETA <= options.beta <= LARGEST_BETA, f"its beta is {options.beta:g}")
     if output.dtype == "int8":
         found = float(output.scale[0]), int(output.zero_point[0])
         _require(found == (1 / 256, -128), "its output has not the scale 1/256, zero point -128")

@@ -15,7 +15,7 @@ CODES = schema.BuiltinOperator
 TYPES = schema.TensorType
 
 
-class _Graph:
+class Graph:
     """A graph in the making."""
 
     def __init__(self, quantized: bool) -> None:
@@ -115,7 +115,7 @@ class _Graph:
 
 def small_model(quantized: bool) -> bytes:
     """Images of 6 x 5 in colour, three classes; INT8 or FP32."""
-    graph = _Graph(quantized)
+    graph = Graph(quantized)
     conv = schema.Conv2DOptionsT(padding=0, strideW=1, strideH=2, fusedActivationFunction=1)
     depthwise = schema.DepthwiseConv2DOptionsT(
         padding=1, strideW=1, strideH=1, depthMultiplier=1, fusedActivationFunction=3

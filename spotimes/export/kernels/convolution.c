@@ -36,7 +36,7 @@ static int8_t *gather(
 }
 
 #if defined(SPOTIMES_DSP)
-/* Four bytes at once, the second and fourth of which odd() and even() make 16 bits wide. */
+/* Four bytes at once; even() and odd() make 16 bits of the first and third, second and fourth. */
 static uint32_t four(const int8_t *bytes)
 {
     uint32_t word;
@@ -51,7 +51,7 @@ static int16x2_t even(uint32_t word)
 
 static int16x2_t odd(uint32_t word)
 {
-    return __sxtb16((int8x4_t)__ror(word, 8));
+    return __sxtb16((int8x4_t)(word >> 8 | word << 24));
 }
 #endif
 
