@@ -77,7 +77,7 @@ class Graph:
         )
         return output
 
-    def packed(self, first: int, last: int) -> bytes:
+    def packed(self, first: int, last: int, contract: Contract = CONTRACT) -> bytes:
         codes = [
             schema.OperatorCodeT(deprecatedBuiltinCode=code, builtinCode=code, version=3)
             for code in self.codes
@@ -88,7 +88,7 @@ class Graph:
         model = schema.ModelT(
             version=3, operatorCodes=codes, subgraphs=[graph], buffers=self.buffers
         )
-        return embedded(flatbuffer.packed(model), CONTRACT)
+        return embedded(flatbuffer.packed(model), contract)
 
     def _tensor(
         self,
@@ -113,7 +113,7 @@ class Graph:
         return len(self.tensors) - 1
 
 
-def small_model(quantized: bool) -> bytes:
+def small_model(quantized: bool, contract: Contract = CONTRACT) -> bytes:
     """Images of 6 x 5 in colour, three classes; INT8 or FP32."""
     graph = Graph(quantized)
     conv = schema.Conv2DOptionsT(padding=0, strideW=1, strideH=2, fusedActivationFunction=1)
@@ -155,4 +155,5 @@ def small_model(quantized: bool) -> bytes:
     )
     softmax = schema.SoftmaxOptionsT(beta=1.0)
     output = graph.computed(1, 3, scale=1 / 256)
-    return graph.packed(image, step(CODES.SOFTMAX, [x], output, kinds.SoftmaxOptions, softmax))
+    probabilities = step(CODES.SOFTMAX, [x], output, kinds.SoftmaxOptions, softmax)
+    return graph.packed(image, probabilities, contract)

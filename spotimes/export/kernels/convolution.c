@@ -65,24 +65,26 @@ static void add_products(
 {
     const int8_t *first = inputs[0], *second = inputs[1];
     const int8_t *upper = weights[0], *lower = weights[1];
-    const int8_t *const end = first + count;
     int32_t a = sums[0], b = sums[1], c = sums[2], d = sums[3];
+    int32_t index = 0;
 
 #if defined(SPOTIMES_DSP)
-    for (; end - first >= 4; first += 4, second += 4, upper += 4, lower += 4) {
-        const uint32_t x = four(first), z = four(second), v = four(upper), w = four(lower);
+    for (; index <= count - 4; index += 4) {
+        const uint32_t x = four(first + index), z = four(second + index);
+        const uint32_t v = four(upper + index), w = four(lower + index);
         a = __smlad(even(x), even(v), a);
-        a = __smlad(odd(x), odd(v), a);
         b = __smlad(even(z), even(v), b);
-        b = __smlad(odd(z), odd(v), b);
         c = __smlad(even(x), even(w), c);
-        c = __smlad(odd(x), odd(w), c);
         d = __smlad(even(z), even(w), d);
+        a = __smlad(odd(x), odd(v), a);
+        b = __smlad(odd(z), odd(v), b);
+        c = __smlad(odd(x), odd(w), c);
         d = __smlad(odd(z), odd(w), d);
     }
 #endif
-    while (first != end) {
-        const int32_t x = *first++, z = *second++, v = *upper++, w = *lower++;
+    for (; index < count; ++index) {
+        const int32_t x = first[index], z = second[index];
+        const int32_t v = upper[index], w = lower[index];
         a += x * v;
         b += z * v;
         c += x * w;
@@ -92,6 +94,15 @@ static void add_products(
     sums[1] = b;
     sums[2] = c;
     sums[3] = d;
+}
+
+/* Writes a channel's outputs of two pixels, or of the first one where the next is no other. */
+static void put(
+    const struct outputs *outputs, int32_t channel, const int32_t sums[2], int8_t *target,
+    int32_t next_pixel)
+{
+    target[next_pixel] = output_of(outputs, channel, sums[1]);
+    target[0] = output_of(outputs, channel, sums[0]);
 }
 
 /*
@@ -110,6 +121,7 @@ static void convolve(
 
     for (x = 0; x < window->out_width; x += 2, target += 2 * channels) {
         const int32_t is_pair = x + 1 < window->out_width;
+        const int32_t next_pixel = is_pair ? channels : 0;
         const int8_t *inputs[2];
         int8_t *const next = gather(window, source, y, x, taps);
         inputs[0] = taps;
@@ -127,12 +139,8 @@ static void convolve(
             sums[0] = sums[1] = outputs->biases[channel];
             sums[2] = sums[3] = outputs->biases[partner];
             add_products(inputs, weights, count, sums);
-            target[channel] = output_of(outputs, channel, sums[0]);
-            target[partner] = output_of(outputs, partner, sums[2]);
-            if (is_pair) {
-                target[channels + channel] = output_of(outputs, channel, sums[1]);
-                target[channels + partner] = output_of(outputs, partner, sums[3]);
-            }
+            put(outputs, channel, sums, target + channel, next_pixel);
+            put(outputs, partner, sums + 2, target + partner, next_pixel);
         }
     }
 }

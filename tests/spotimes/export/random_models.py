@@ -9,8 +9,6 @@ from ai_edge_litert import schema_py_generated as schema
 
 from spotimes.inference.contract import Contract
 from spotimes.pixels import colour_of
-from spotimes.tflite import flatbuffer
-from spotimes.tflite.metadata import embedded
 from tests.fuzz.small_models import Graph
 
 CODES = schema.BuiltinOperator
@@ -62,29 +60,13 @@ class _Drawing:
         x = self.dense(x, classes)
         if self.rng.random() < 0.5:
             x = self.softmax(x)
-        return self.packed(image, x, classes), shape
-
-    def packed(self, image: Feature, output: Feature, classes: int) -> bytes:
-        codes = [
-            schema.OperatorCodeT(deprecatedBuiltinCode=code, builtinCode=code, version=3)
-            for code in self.graph.codes
-        ]
-        graph = schema.SubGraphT(
-            tensors=self.graph.tensors,
-            inputs=[image.tensor],
-            outputs=[output.tensor],
-            operators=self.graph.operators,
-        )
-        model = schema.ModelT(
-            version=3, operatorCodes=codes, subgraphs=[graph], buffers=self.graph.buffers
-        )
         names = tuple(f"class {number}" for number in range(classes))
-        contract = Contract(names, *image.shape[:2], colour_of(image.shape[2]))
-        return embedded(flatbuffer.packed(model), contract)
+        contract = Contract(names, *shape[:2], colour_of(shape[2]))
+        return self.graph.packed(image.tensor, x.tensor, contract), shape
 
     def feature(self, shape: tuple[int, ...], scale: float, zero_point: int | None) -> Feature:
         if zero_point is None:
-            zero_point = int(self.rng.choice([-128, 127, 0, self.rng.integers(-128, 128)]))
+            zero_point = int(self.rng.choice([-128, 127, 0, int(self.rng.integers(-128, 128))]))
         tensor = self.graph.computed(1, *shape, scale=scale, zero_point=zero_point)
         full = (shape[0], shape[1], shape[2]) if len(shape) == 3 else (1, 1, shape[0])
         return Feature(tensor, full, float(np.float32(scale)), zero_point)
