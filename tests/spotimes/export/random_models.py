@@ -33,10 +33,11 @@ def random_model(seed: int) -> tuple[bytes, tuple[int, int, int]]:
 
 
 def random_images(shape: tuple[int, int, int], count: int, seed: int = 1) -> npt.NDArray[np.int8]:
-    """Images of noise, and among them one that is all black and one all white."""
-    images = np.random.default_rng(seed).integers(-128, 128, (count, *shape), np.int8)
-    images[:2] = np.array([-128, 127], np.int8)[:, np.newaxis, np.newaxis, np.newaxis]
-    return images
+    """Images of noise around a colour, of another colour and strength each."""
+    rng = np.random.default_rng(seed)
+    colours = rng.uniform(-160, 160, (count, 1, 1, shape[2]))
+    noise = rng.normal(size=(count, *shape)) * rng.uniform(0, 100, (count, 1, 1, 1))
+    return np.clip(np.rint(colours + noise), -128, 127).astype(np.int8)
 
 
 class _Drawing:
