@@ -26,6 +26,7 @@ from spotimes.export.graph import (
     Window,
 )
 from spotimes.export.plan import IMAGE, Buffer, Plan, Step
+from spotimes.export.reference import classify
 from spotimes.inference.contract import Contract
 
 KERNELS = Path(__file__).with_name("kernels")
@@ -54,12 +55,7 @@ _ORDER = (
 
 
 class Sources(NamedTuple):
-    """What a model becomes.
-
-    Attributes:
-        header: spotimes_model.h.
-        source: spotimes_model.c.
-    """
+    """A part of a program in C: a header, and a source file."""
 
     header: str
     source: str
@@ -79,6 +75,23 @@ def written(network: Network, plan: Plan, contract: Contract) -> Sources:
             f"{classes}; quantize the model anew"
         )
     return Sources(_header(network, plan, contract), _Source(network, plan, contract).text())
+
+
+def selftest(network: Network, images: npt.NDArray[np.int8]) -> Sources:
+    """Writes a test of what `written` gives, with the outputs that NumPy computes.
+
+    Args:
+        network: the model.
+        images: of shape (images, height, width, channels).
+
+    Returns:
+        spotimes_selftest.h and spotimes_selftest.c.
+    """
+    outputs = np.stack([classify(network, image) for image in images])
+    text = _kernel("selftest.c").replace("@count@", str(len(images)))
+    for name, values in (("pictures", images), ("outputs", outputs)):
+        text = text.replace(f"@{name}@", "\n".join([*_array("int8_t", name, values.ravel()), ""]))
+    return Sources(_kernel("selftest.h"), text)
 
 
 def names(network: Network) -> list[str]:

@@ -27,14 +27,17 @@ def write(exported: Exported, folder: Path) -> None:
 
 def build(exported: Exported, folder: Path, *flags: str, compiler: str = "gcc") -> Path:
     """Compiles them with a program that classifies what it reads; without a warning."""
+    write(exported, folder)
+    return link(folder, [folder / "spotimes_model.c", DRIVER], *flags, compiler=compiler)
+
+
+def link(folder: Path, sources: Sequence[Path], *flags: str, compiler: str = "gcc") -> Path:
+    """Compiles source files to a program in a folder, which has the headers; without a warning."""
     if shutil.which(compiler) is None:
         pytest.skip(f"no {compiler}: Debian has it in a package of that name")
-    write(exported, folder)
-    program = folder / "classify"
-    sources = [str(folder / "spotimes_model.c"), str(DRIVER)]
-    subprocess.run(
-        [compiler, *WARNINGS, *flags, f"-I{folder}", *sources, "-o", str(program)], check=True
-    )
+    program = folder / "program"
+    arguments = [*WARNINGS, *flags, f"-I{folder}", *map(str, sources), "-o", str(program)]
+    subprocess.run([compiler, *arguments], check=True)
     return program
 
 

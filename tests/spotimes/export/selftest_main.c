@@ -1,0 +1,6 @@
+#include "spotimes_selftest.h"
+
+int main(void)
+{
+    return spotimes_selftest();
+}
