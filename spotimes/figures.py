@@ -67,6 +67,8 @@ _ROWS = (
     Figure("bytes", "file", "bytes"),
     # The arena of TensorFlow Lite Micro (spotimes.tflite.arena).
     Figure("arena_bytes", "RAM on a microcontroller", "bytes"),
+    # The model as C, without the image and the stack (spotimes.export.plan).
+    Figure("c_ram_bytes", "RAM on a microcontroller, as C", "bytes"),
     Figure("macs", "multiply-accumulates", "MACs"),
     # As valgrind counts those of an inference (spotimes.tflite.instructions).
     Figure("instructions", "instructions an inference", "instructions", machine_dependent=True),

@@ -62,7 +62,8 @@ def evaluate(params: Evaluate) -> None:
 
     predictions = accuracy.predict(FP32, INT8, test, card.class_names)
     result = accuracy.compare(predictions, params.calibration_bins)
-    verdicts = budgets.judge(params.budgets, INT8, stages.size, stages.cost, result)
+    found = budgets.Measured(stages.size, stages.export, stages.cost, result)
+    verdicts = budgets.judge(params.budgets, INT8, found)
     result = result.model_copy(update={"budgets": verdicts})
 
     layers = layer_error.layer_names(network, image_shape)
@@ -87,10 +88,13 @@ def check(params: Evaluate) -> None:
     Raises:
         LimitBrokenError: one is exceeded, or could not be measured and is not optional.
     """
-    size = metrics.load("quantize", metrics.Quantization)
-    cost = metrics.load("benchmark", metrics.Benchmark)
-    result = metrics.load("evaluate", metrics.Evaluation)
-    verdicts = budgets.judge(params.budgets, INT8, size, cost, result)
+    found = budgets.Measured(
+        metrics.load("quantize", metrics.Quantization),
+        metrics.load("export", metrics.Export),
+        metrics.load("benchmark", metrics.Benchmark),
+        metrics.load("evaluate", metrics.Evaluation),
+    )
+    verdicts = budgets.judge(params.budgets, INT8, found)
     print("\n".join(budgets.sentences(verdicts)))
     budgets.check(verdicts, params.optional)
 

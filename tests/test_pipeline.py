@@ -26,13 +26,15 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
-STAGES = ["params", "prepare", "train", "quantize", "benchmark", "evaluate"]
+STAGES = ["params", "prepare", "train", "quantize", "export", "benchmark", "evaluate"]
 # What must come out the same bytes each time; the rest holds timings.
 REPEATABLE = (
     "models/README.md",
     "models/model.keras",
     "models/model_fp32.tflite",
     "models/model_int8.tflite",
+    "models/c/spotimes_model.c",
+    "models/c/spotimes_selftest.c",
     "data/report.json",
     "data/samples/3_cat.png",
     "metrics/prepare.json",
@@ -40,6 +42,7 @@ REPEATABLE = (
     "metrics/fingerprint.json",
     "metrics/history.csv",
     "metrics/quantize.json",
+    "metrics/export.json",
     "metrics/confusion.csv",
 )
 SMALL: dict[str, dict[str, object]] = {

@@ -11,13 +11,14 @@ from spotimes.compare.answers import Answers, common_classes
 from spotimes.compare.paired_latency import PairedLatency
 from spotimes.compare.verdict import Outcome, Verdict
 from spotimes.evaluation.statistics import ACCURACY_STATISTICS, ByClass, Correct, Difference
+from spotimes.export import exported
 from spotimes.figures import ACCURACIES, FIGURES, FILE_PARTS, Figure
 from spotimes.tflite import arena, instructions
 from spotimes.tflite.tflite_file import TFLiteFile
 
 ONE_MODEL = "there is one model only"
 NOTHING_IN_COMMON = "the models have no class in common"
-COUNTED = ("arena_bytes", "macs", "instructions")
+COUNTED = ("arena_bytes", "c_ram_bytes", "macs", "instructions")
 # How far counts of one model differ, as a share.
 SPREADS = {"instructions": instructions.SPREAD}
 
@@ -61,11 +62,17 @@ def measure_costs(path: Path) -> Costs:
     content = path.read_bytes()
     file = TFLiteFile(content)
     needed, counted = arena.measure(content), instructions.measure(path)
-    notes = {"arena_bytes": needed.note, "instructions": counted.note}
+    as_c = exported.ram(content)
+    notes = {
+        "arena_bytes": needed.note,
+        "c_ram_bytes": as_c.note,
+        "instructions": counted.note,
+    }
     return Costs(
         parts=file.bytes_by_part(),
         counts={
             "arena_bytes": needed.bytes,
+            "c_ram_bytes": as_c.bytes,
             "macs": file.macs(),
             "instructions": counted.number,
         },

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spotimes.errors import LimitBrokenError
-from spotimes.evaluation.metrics import Benchmark, Evaluation, Quantization, Verdict
+from spotimes.evaluation.metrics import Benchmark, Evaluation, Export, Quantization, Verdict
 from spotimes.figures import ACCURACIES, FIGURES
 from spotimes.params.evaluate import Budgets
 from spotimes.tflite import instructions
@@ -29,31 +29,43 @@ class Measure(NamedTuple):
     lower_bound: float | None = None
 
 
-def judge(
-    limits: Budgets, int8: Path, size: Quantization, cost: Benchmark, result: Evaluation
-) -> dict[str, Verdict]:
+class Measured(NamedTuple):
+    """What the stages measured of a model.
+
+    Attributes:
+        size: metrics/quantize.json.
+        export: metrics/export.json.
+        cost: metrics/benchmark.json.
+        result: metrics/evaluate.json.
+    """
+
+    size: Quantization
+    export: Export
+    cost: Benchmark
+    result: Evaluation
+
+
+def judge(limits: Budgets, int8: Path, found: Measured) -> dict[str, Verdict]:
     """How the INT8 model stands to the budgets: `verdicts` of `measured`, which say the rest."""
-    return verdicts(limits, measured(limits, int8, size, cost, result))
+    return verdicts(limits, measured(limits, int8, found))
 
 
-def measured(
-    limits: Budgets, int8: Path, size: Quantization, cost: Benchmark, result: Evaluation
-) -> dict[str, Measure]:
+def measured(limits: Budgets, int8: Path, found: Measured) -> dict[str, Measure]:
     """Collects the INT8 model's figures that have a budget.
 
     Args:
         limits: instructions, which take seconds to count, are counted only if they are limited.
         int8: the .tflite file.
-        size: metrics/quantize.json.
-        cost: metrics/benchmark.json.
-        result: metrics/evaluate.json.
+        found: what the stages measured.
     """
+    size, export, cost, result = found
     counted = instructions.Instructions(None, None)
     if dict(limits)["instructions"] is not None:
         counted = instructions.measure(int8)
     return {
         "bytes": Measure(size.int8.bytes.file),
         "arena_bytes": Measure(size.int8.arena_bytes, size.int8.arena_note),
+        "c_ram_bytes": Measure(export.ram_bytes),
         "macs": Measure(size.macs),
         "instructions": Measure(counted.number, counted.note),
         "peak_rss_bytes": Measure(cost.int8.peak_rss_bytes),

@@ -77,6 +77,20 @@ class Quantization(Metrics):
     macs: int
 
 
+class Export(Metrics):
+    """metrics/export.json: the INT8 model as C.
+
+    Attributes:
+        ram_bytes: without the image and the stack.
+        ram_by_layer: how many of them are in use while a layer is computed, in the layers' order.
+        flash: bytes of constants by part; `constants` is all of them.
+    """
+
+    ram_bytes: int
+    ram_by_layer: dict[str, int]
+    flash: dict[str, int]
+
+
 class ModelCost(Metrics):
     """A model's latency and memory on the host.
 
@@ -177,6 +191,7 @@ class StageMetrics(NamedTuple):
         training: metrics/train.json.
         history: metrics/history.csv, a row an epoch, with `HISTORY_COLUMNS`.
         size: metrics/quantize.json.
+        export: metrics/export.json.
         cost: metrics/benchmark.json.
         latency: metrics/latency.csv: `model` (fp32 or int8), `percentile` and `microseconds`.
     """
@@ -185,6 +200,7 @@ class StageMetrics(NamedTuple):
     training: Training
     history: pd.DataFrame
     size: Quantization
+    export: Export
     cost: Benchmark
     latency: pd.DataFrame
 
@@ -203,6 +219,7 @@ def load_stages() -> StageMetrics:
         training=load("train", Training),
         history=load_history(),
         size=load("quantize", Quantization),
+        export=load("export", Export),
         cost=load("benchmark", Benchmark),
         latency=load_latency(),
     )

@@ -8,7 +8,7 @@ import argparse
 from pathlib import Path
 
 from spotimes.export.exported import exported
-from spotimes.system import atomic, command
+from spotimes.system import command
 
 
 def main() -> None:
@@ -20,8 +20,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the C goes")
     arguments = parser.parse_args()
     found = exported(arguments.model)
-    atomic.write_text(arguments.folder / "spotimes_model.h", found.sources.header)
-    atomic.write_text(arguments.folder / "spotimes_model.c", found.sources.source)
+    found.sources.write(arguments.folder, "spotimes_model")
     print(f"{found.plan.arena_bytes:,} bytes of RAM beside the image and the stack")
 
 

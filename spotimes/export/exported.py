@@ -25,6 +25,26 @@ class Exported(NamedTuple):
     sources: Sources
 
 
+class Ram(NamedTuple):
+    """The RAM that a model takes as C.
+
+    Attributes:
+        bytes: without the image and the stack, or None where it cannot be exported.
+        note: why not, or None.
+    """
+
+    bytes: int | None
+    note: str | None
+
+
+def ram(content: bytes) -> Ram:
+    """Plans the memory of a .tflite file."""
+    try:
+        return Ram(plan(graph.read(content, "the model")).arena_bytes, None)
+    except InputError as error:
+        return Ram(None, str(error))
+
+
 def exported(path: Path) -> Exported:
     """Exports an INT8 .tflite file that Spotimes wrote.
 

@@ -76,7 +76,7 @@ def _softmax(layer: Softmax, sources: list[Values], _: list[Map], __: Map) -> Va
     bits = 32 - total.bit_length()
     half = np.int64((total << bits) // 2)
     inverse = 1515870810 + _high_product(half, -1010580540)
-    for _ in range(3):
+    for _step in range(3):
         inverse += 4 * _high_product(inverse, 2**29 - _high_product(half, inverse))
     inverse = 2 * inverse if inverse < 2**30 else np.int64(2**31 - 1)
     shares = _divided_by_power(_high_product(inverse, table[differences]), 35 - bits)
@@ -126,4 +126,5 @@ def _high_product(first: Any, second: Any) -> Any:
 def _divided_by_power(values: Values, exponent: Any) -> Values:
     mask = (np.int64(1) << exponent) - 1
     rounded_up: Values = (values & mask) > (mask >> 1) + (values < 0)
-    return (values >> exponent) + rounded_up
+    quotients: Values = values >> exponent
+    return quotients + rounded_up

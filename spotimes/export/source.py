@@ -28,6 +28,7 @@ from spotimes.export.graph import (
 from spotimes.export.plan import IMAGE, Buffer, Plan, Step
 from spotimes.export.reference import classify
 from spotimes.inference.contract import Contract
+from spotimes.system import atomic
 
 KERNELS = Path(__file__).with_name("kernels")
 WIDTH = 96  # columns of a line of numbers
@@ -59,6 +60,11 @@ class Sources(NamedTuple):
 
     header: str
     source: str
+
+    def write(self, folder: Path, name: str) -> None:
+        """Writes both to a folder, under a name without its ending."""
+        atomic.write_text(folder / f"{name}.h", self.header)
+        atomic.write_text(folder / f"{name}.c", self.source)
 
 
 def written(network: Network, plan: Plan, contract: Contract) -> Sources:
@@ -96,7 +102,16 @@ def selftest(network: Network, images: npt.NDArray[np.int8]) -> Sources:
 
 def names(network: Network) -> list[str]:
     """The layers' names in C, such as `conv1`."""
-    return [f"{NAMES[type(layer)]}{index}" for index, layer in enumerate(network.layers, 1)]
+    return [
+        f"{'dense' if is_dense(network, index) else NAMES[type(layer)]}{index + 1}"
+        for index, layer in enumerate(network.layers)
+    ]
+
+
+def is_dense(network: Network, index: int) -> bool:
+    """Whether a layer is a convolution of a single pixel, by a kernel of one."""
+    layer, source = network.layers[index], network.maps[index]
+    return isinstance(layer, Convolution) and (1, 1) == source[:2] == layer.window[:2]
 
 
 def _header(network: Network, plan: Plan, contract: Contract) -> str:
@@ -210,7 +225,7 @@ class _Source:
         if isinstance(layer, Convolution | Depthwise):
             kernel, stride = layer.window[:2], layer.window[2:4]
             kind = "depthwise convolution" if isinstance(layer, Depthwise) else "convolution"
-            if target[:2] == (1, 1) == self._network.maps[index][:2] == kernel:
+            if is_dense(self._network, index):
                 return f"dense, to {target.channels} channels"
             strided = f", stride {stride[0]}" if max(stride) > 1 else ""
             return f"{kernel[1]} x {kernel[0]} {kind}{strided}, to {size}"

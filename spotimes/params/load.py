@@ -18,6 +18,7 @@ STAGE_GROUPS = (
     "network",
     "train",
     "quantize",
+    "export",
     "benchmark",
     "evaluate",
 )

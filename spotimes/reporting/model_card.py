@@ -8,6 +8,7 @@ from spotimes.dataset.prepared import Card
 from spotimes.evaluation.metrics import (
     Accuracy,
     Evaluation,
+    Export,
     Images,
     Quantization,
     StageMetrics,
@@ -44,7 +45,7 @@ def render(
         _summary(image_shape, card, stages.size, result),
         _use(image_shape, card, network.normalization),
         _accuracy(result),
-        _cost(stages.size),
+        _cost(stages.size, stages.export),
         _budgets(result),
         _architecture(network, image_shape, len(card.class_names), stages.size),
         _training(stages.training, backbone),
@@ -164,7 +165,7 @@ def _accuracy_row(name: str, accuracy: Accuracy) -> tuple[str, ...]:
     )
 
 
-def _cost(size: Quantization) -> str:
+def _cost(size: Quantization, export: Export) -> str:
     rows = [
         (
             "**all**" if part == "file" else part,
@@ -173,8 +174,11 @@ def _cost(size: Quantization) -> str:
         )
         for part in (*FILE_PARTS, "file")
     ]
-    arena = FIGURES["arena_bytes"]
-    arenas = (arena.text(model.arena_bytes) for model in (size.fp32, size.int8))
+    arena, as_c = FIGURES["arena_bytes"], FIGURES["c_ram_bytes"]
+    memory = [
+        (arena.heading, *(arena.text(model.arena_bytes) for model in (size.fp32, size.int8))),
+        (as_c.heading, as_c.text(None), as_c.text(export.ram_bytes)),
+    ]
     missing = size.int8.arena_note or size.fp32.arena_note
     note = f"\nThe arena: {missing}.\n" if missing else ""
     return f"""
@@ -184,7 +188,7 @@ The INT8 file is {size.ratio:.3g} times smaller than the FP32 file.
 
 {_table(("bytes of the file", "FP32", "INT8"), rows)}
 
-{_table(("", "FP32", "INT8"), [(arena.heading, *arenas)])}
+{_table(("", "FP32", "INT8"), memory)}
 {note}
 Latency, speedup and the memory of a process are a machine's: metrics/benchmark.json has them beside
 the host that they were measured on.

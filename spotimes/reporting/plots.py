@@ -154,19 +154,32 @@ def latency(percentiles: pd.DataFrame, path: Path) -> None:
 def memory(
     fp32: Sequence[OperatorMemory],
     int8: Sequence[OperatorMemory],
+    as_c: Sequence[int],
     layers: Sequence[str],
     path: Path,
+    *,
+    arena: int | None = None,
 ) -> None:
-    """Draws the RAM that activations occupy while each layer runs, and where it is highest."""
+    """Draws the RAM that each layer takes, layer by layer and as C, and where it is highest.
+
+    Args:
+        fp32: the FP32 model's, layer by layer.
+        int8: the INT8 model's.
+        as_c: bytes of the INT8 model as C.
+        layers: their names.
+        path: the picture.
+        arena: bytes that the INT8 model takes in an interpreter, which are drawn as a line.
+    """
     rows = np.arange(len(layers))
     with figure(path, (8, 1.2 + 0.28 * len(layers))) as drawing:
         axes = drawing.subplots()
-        for operators, colour, label, shift in (
-            (fp32, ORANGE, "FP32", -0.2),
-            (int8, BLUE, "INT8", 0.2),
+        for taken, colour, title, shift in (
+            ([each.bytes for each in fp32], ORANGE, "FP32, layer by layer", -0.27),
+            ([each.bytes for each in int8], BLUE, "INT8, layer by layer", 0.0),
+            (as_c, PURPLE, "INT8, as C", 0.27),
         ):
-            sizes = np.array([operator.bytes for operator in operators]) / 1000
-            axes.barh(rows + shift, sizes, 0.4, color=colour, label=label)
+            sizes = np.array(taken) / 1000
+            axes.barh(rows + shift, sizes, 0.27, color=colour, label=title)
             peak = int(sizes.argmax())
             text = f" {sizes[peak]:.3g} kB at most"
             axes.text(sizes[peak], rows[peak] + shift, text, va="center", fontsize=8)
@@ -174,7 +187,9 @@ def memory(
         axes.invert_yaxis()
         axes.margins(x=0.2)
         axes.grid(False, axis="y")
-        axes.set_xlabel("activations in RAM while the layer runs (kB)")
+        if arena is not None:
+            axes.axvline(arena / 1000, color=BLUE, linestyle=":", label="INT8, interpreter's arena")
+        axes.set_xlabel("feature maps in RAM while the layer runs (kB)")
         axes.legend(loc="lower right")
 
 

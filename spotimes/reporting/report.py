@@ -87,9 +87,16 @@ def sections(
         Section(
             "memory",
             "RAM by layer",
-            "What must be in RAM while a layer runs. The highest bar sets the least that a device "
-            "needs; the arena adds the runtime's own structures.",
-            partial(plots.memory, *memory, [error.layer for error in errors]),
+            "What is in RAM while a layer runs: layer by layer, all that it reads and writes, to "
+            "which an interpreter adds its own; as C, what is left of that by computing several "
+            "layers row by row, and writing over what has been read.",
+            partial(
+                plots.memory,
+                *memory,
+                list(stages.export.ram_by_layer.values()),
+                [error.layer for error in errors],
+                arena=stages.size.int8.arena_bytes,
+            ),
         ),
         Section(
             "classes",
@@ -162,6 +169,7 @@ def table(stages: StageMetrics, result: Evaluation) -> list[list[str]]:
         ),
         ("bytes", [each.bytes.file for each in sizes]),
         ("arena_bytes", [each.arena_bytes for each in sizes]),
+        ("c_ram_bytes", [None, stages.export.ram_bytes]),
         ("median_ms", [each.median_ms for each in costs]),
         ("p99_ms", [each.p99_ms for each in costs]),
     ]

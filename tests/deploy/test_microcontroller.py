@@ -53,7 +53,7 @@ def run(tmp_path: Path) -> Callable[[Exported, str, compiled.Images], Run]:
     """Runs a model on a board."""
 
     def on_board(model: Exported, board: str, images: compiled.Images) -> Run:
-        compiled.write(model, tmp_path / "model")
+        model.sources.write(tmp_path / "model", "spotimes_model")
         (tmp_path / "pictures.raw").write_bytes(to_uint8(images).tobytes())
         done = subprocess.run(
             [

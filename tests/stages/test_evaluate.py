@@ -26,6 +26,7 @@ pytestmark = pytest.mark.slow
 BUDGETS: dict[str, float | None] = {
     "bytes": 4000,
     "arena_bytes": 100,
+    "c_ram_bytes": 100,
     "macs": 100,
     "instructions": None,
     "peak_rss_bytes": None,
@@ -52,10 +53,12 @@ COST = {
     "peak_rss_bytes": 40_000_000,
     "rss_before_load_bytes": 30_000_000,
 }
+RAM = {f"layer{number}": 90 for number in range(13)}
 METRICS: dict[str, Any] = {
     "prepare": {"images": {"train": 90, "validation": 10, "test": 60}},
     "train": {"val_accuracy": 0.9, "epochs": 2},
     "quantize": {"fp32": SIZE, "int8": SIZE, "ratio": 1, "parameters": 10, "macs": 100},
+    "export": {"ram_bytes": 90, "ram_by_layer": RAM, "flash": {"constants": 80}},
     "benchmark": {
         "fp32": COST,
         "int8": COST,

@@ -14,6 +14,7 @@ NONE = Allowed(absolute=None, relative=None)
 BEFORE = {
     "bytes": 1000.0,
     "arena_bytes": 1000.0,
+    "c_ram_bytes": 1000.0,
     "macs": 1000.0,
     "instructions": 1000.0,
     "top1": 0.9,

@@ -13,7 +13,7 @@ from tests.project import ROOT
 INT8 = ROOT / "models/model_int8.tflite"
 COSTS = Costs(
     {"file": 100, "weights": 60, "quantization": 20, "metadata": 10, "rest": 10},
-    {"arena_bytes": 7, "macs": 5, "instructions": 9},
+    {"arena_bytes": 7, "c_ram_bytes": 6, "macs": 5, "instructions": 9},
     {},
 )
 NAMES = ("cat", "dog")
@@ -38,6 +38,9 @@ def test_costs_are_those_of_the_file() -> None:
     macs = found.counts["macs"]
     assert macs is not None
     assert macs > 1e6
+    as_c = found.counts["c_ram_bytes"]
+    assert as_c is not None
+    assert 5_000 < as_c < 10_000
     for key in ("arena_bytes", "instructions"):
         assert (found.counts[key] is None) == (key in found.notes)
 

@@ -21,6 +21,7 @@ LIMITS = Budgets.model_validate(
 MEASURED = {
     "bytes": Measure(1000),
     "arena_bytes": Measure(None, "no wheel"),
+    "c_ram_bytes": Measure(400),
     "macs": Measure(101),
     "instructions": Measure(3),
     "peak_rss_bytes": Measure(7),

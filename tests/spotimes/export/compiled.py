@@ -14,20 +14,14 @@ from spotimes.export.exported import Exported
 from spotimes.tflite.arena import NO_WHEEL
 
 DRIVER = Path(__file__).with_name("driver.c")
+SELFTEST = Path(__file__).with_name("selftest_main.c")
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror")
 Images = npt.NDArray[np.int8]
 
 
-def write(exported: Exported, folder: Path) -> None:
-    """Writes the sources there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "spotimes_model.h").write_text(exported.sources.header)
-    (folder / "spotimes_model.c").write_text(exported.sources.source)
-
-
 def build(exported: Exported, folder: Path, *flags: str, compiler: str = "gcc") -> Path:
     """Compiles them with a program that classifies what it reads; without a warning."""
-    write(exported, folder)
+    exported.sources.write(folder, "spotimes_model")
     return link(folder, [folder / "spotimes_model.c", DRIVER], *flags, compiler=compiler)
 
 
@@ -39,6 +33,12 @@ def link(folder: Path, sources: Sequence[Path], *flags: str, compiler: str = "gc
     arguments = [*WARNINGS, *flags, f"-I{folder}", *map(str, sources), "-o", str(program)]
     subprocess.run([compiler, *arguments], check=True)
     return program
+
+
+def selftest_status(folder: Path) -> int:
+    """What a program of the self-test and the model in a folder exits with: 0 if all is well."""
+    program = link(folder, [*sorted(folder.glob("*.c")), SELFTEST])
+    return subprocess.run([program], check=False).returncode
 
 
 def outputs(command: Path | Sequence[str], images: Images, classes: int) -> Images:

@@ -66,6 +66,7 @@ FIGURES: dict[str, Any] = {
         size=metrics.Quantization(
             fp32=size(9000, 5000), int8=size(3000, 2500), ratio=3, parameters=4321, macs=1_500_000
         ),
+        export=metrics.Export(ram_bytes=1234, ram_by_layer={"conv1": 1234}, flash={}),
         cost=metrics.Benchmark(
             fp32=COST,
             int8=COST,

@@ -75,7 +75,12 @@ PICTURES: dict[str, Callable[[Path], None]] = {
     "classes": lambda path: plots.class_accuracy(compare(SAME, 10), path),
     "cost": lambda path: plots.cost(SIZES, COST, path),
     "latency": lambda path: plots.latency(PERCENTILES, path),
-    "memory": lambda path: plots.memory(MEMORY, MEMORY, ["one", "two"], path),
+    "memory": lambda path: plots.memory(
+        MEMORY, MEMORY, [9_000, 40], ["one", "two"], path, arena=30_000
+    ),
+    "memory without an arena": lambda path: plots.memory(
+        MEMORY, MEMORY, [9_000, 40], ["one", "two"], path
+    ),
     "layers": lambda path: plots.layer_error(
         [LayerError("one", 30.0), LayerError("two", 20)], path
     ),
