@@ -96,7 +96,7 @@ def selftest(network: Network, images: npt.NDArray[np.int8]) -> Sources:
     outputs = np.stack([classify(network, image) for image in images])
     text = _kernel("selftest.c").replace("@count@", str(len(images)))
     for name, values in (("pictures", images), ("outputs", outputs)):
-        text = text.replace(f"@{name}@", "\n".join([*_array("int8_t", name, values.ravel()), ""]))
+        text = text.replace(f"@{name}@", "\n".join([*array("int8_t", name, values.ravel()), ""]))
     return Sources(_kernel("selftest.h"), text)
 
 
@@ -196,11 +196,11 @@ class _Source:
         layer, name = self._network.layers[index], self._names[index]
         lines = [f"/* Layer {index + 1}: {self._described(index)}. */"]
         if isinstance(layer, Convolution | Depthwise):
-            lines += _array("int8_t", f"{name}_weights", layer.weights.ravel())
-            lines += _array("int32_t", f"{name}_biases", layer.biases)
+            lines += array("int8_t", f"{name}_weights", layer.weights.ravel())
+            lines += array("int32_t", f"{name}_biases", layer.biases)
             factors = layer.scaling.factors
-            lines += _array("int32_t", f"{name}_multipliers", [each.multiplier for each in factors])
-            lines += _array("int8_t", f"{name}_shifts", [-each.shift for each in factors])
+            lines += array("int32_t", f"{name}_multipliers", [each.multiplier for each in factors])
+            lines += array("int8_t", f"{name}_shifts", [-each.shift for each in factors])
             kind = "convolution" if isinstance(layer, Convolution) else "depthwise"
             lines += [
                 f"static const struct {kind} {name} = {{",
@@ -212,11 +212,11 @@ class _Source:
         elif isinstance(layer, Addition):
             lines += self._addition(index, layer)
         elif isinstance(layer, Lookup):
-            lines += _array("int8_t", f"{name}_table", layer.table)
+            lines += array("int8_t", f"{name}_table", layer.table)
         elif isinstance(layer, Mean):
             lines += self._mean(index, layer)
         else:
-            lines += _array("int32_t", f"{name}_exponentials", layer.exponentials)
+            lines += array("int32_t", f"{name}_exponentials", layer.exponentials)
         return "\n".join([*lines, ""])
 
     def _described(self, index: int) -> str:
@@ -401,14 +401,18 @@ def _indented(lines: Iterable[str]) -> list[str]:
     return [f"    {line}" for line in lines]
 
 
-def _array(kind: str, name: str, values: Sequence[int] | npt.NDArray[Any]) -> list[str]:
+def array(
+    kind: str, name: str, values: Sequence[int] | npt.NDArray[Any], *, is_static: bool = True
+) -> list[str]:
+    """The lines of a constant array."""
     lines, line = [], "   "
     for value in np.asarray(values).tolist():
         if len(line) + len(f" {value},") > WIDTH:
             lines.append(line)
             line = "   "
         line += f" {value},"
-    return [f"static const {kind} {name}[{len(values)}] = {{", *lines, line, "};"]
+    linkage = "static " if is_static else ""
+    return [f"{linkage}const {kind} {name}[{len(values)}] = {{", *lines, line, "};"]
 
 
 def _string(text: str) -> str:
