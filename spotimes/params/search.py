@@ -79,12 +79,14 @@ class Limits(Frozen):
     Attributes:
         bytes: of its file.
         arena_bytes: of RAM on a microcontroller.
+        c_ram_bytes: of RAM on a microcontroller, as C.
         macs: multiply-accumulates an image.
         latency_ratio: its latency over that of `Search.reference`, both timed interleaved.
     """
 
     bytes: Limit | None
     arena_bytes: Limit | None
+    c_ram_bytes: Limit | None
     macs: Limit | None
     latency_ratio: Annotated[float, Field(gt=0)] | None
 

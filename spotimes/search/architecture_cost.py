@@ -7,6 +7,7 @@ import numpy as np
 
 from spotimes.benchmarking import latency
 from spotimes.blocks import Architecture, Shape, layers
+from spotimes.export import exported
 from spotimes.inference.contract import Contract
 from spotimes.nn import network as networks
 from spotimes.pixels import CHANNELS
@@ -45,12 +46,14 @@ class Cost(NamedTuple):
     Attributes:
         bytes: of the file.
         arena_bytes: of RAM on a microcontroller, or None where it could not be measured.
+        c_ram_bytes: likewise, as C; None where it cannot be exported.
         macs: multiply-accumulates an image.
         latency_ratio: its latency over that of the reference.
     """
 
     bytes: int
     arena_bytes: int | None
+    c_ram_bytes: int | None
     macs: int
     latency_ratio: float
 
@@ -106,6 +109,7 @@ def measure(network: Architecture, contract: Contract, reference: Path) -> Cost:
     return Cost(
         len(content),
         arena.measure(content).bytes,
+        exported.ram(content).bytes,
         file.macs(),
         latency.ratio(rounds, "own", "reference").median,
     )

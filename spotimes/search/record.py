@@ -37,7 +37,7 @@ def table(trials: Sequence[FrozenTrial]) -> pd.DataFrame:
             }
         )
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return frame.astype(dict.fromkeys(("bytes", "arena_bytes", "macs"), "Int64"))
+    return frame.astype(dict.fromkeys(("bytes", "arena_bytes", "c_ram_bytes", "macs"), "Int64"))
 
 
 def counts(frame: pd.DataFrame, size: int) -> str:

@@ -60,7 +60,13 @@ def write_reference(int8: bytes) -> None:
 def write_params(network: dict[str, Any] = COMMITTED["network"], **changes: Any) -> None:
     group = {
         "space": SPACE,
-        "limits": {"bytes": 12_000, "arena_bytes": None, "macs": None, "latency_ratio": None},
+        "limits": {
+            "bytes": 12_000,
+            "arena_bytes": None,
+            "c_ram_bytes": None,
+            "macs": None,
+            "latency_ratio": None,
+        },
         "reference": "reference.tflite",
         "trials": 3,
         "proposals": 100,
@@ -102,7 +108,7 @@ def pretended(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def measure(network: Architecture, *_: Any) -> Cost:
         guess = estimate(network, (32, 32, 3), 10)
-        return Cost(guess.bytes, 1000, guess.macs, guess.macs / 1e5)
+        return Cost(guess.bytes, 1000, 500, guess.macs, guess.macs / 1e5)
 
     monkeypatch.setattr(objective, "train", train)
     monkeypatch.setattr(objective, "measure", measure)
@@ -180,7 +186,8 @@ def test_it_says_that_the_network_of_params_is_over_a_limit(
     blocks = [{"kind": "conv", "channels": 6, "stride": 2}] + [
         {"kind": "separable", "channels": 12, "stride": stride} for stride in (2, 1)
     ]
-    limits = {"bytes": 10, "arena_bytes": None, "macs": None, "latency_ratio": None}
+    unlimited = dict.fromkeys(("arena_bytes", "c_ram_bytes", "macs", "latency_ratio"))
+    limits = {"bytes": 10, **unlimited}
     write_params(
         trials=1, proposals=2, limits=limits, network=COMMITTED["network"] | {"blocks": blocks}
     )
