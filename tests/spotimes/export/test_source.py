@@ -22,6 +22,7 @@ SANITIZED = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 def check(content: bytes, images: compiled.Images, folder: Path, *flags: str) -> None:
     """Compares the outputs of a model; `compiler=clang` among the flags takes that one."""
+    folder.mkdir(exist_ok=True)
     path = folder / "model.tflite"
     path.write_bytes(content)
     found = exported(path)
