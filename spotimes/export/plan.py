@@ -67,6 +67,14 @@ class Step(NamedTuple):
     moved_from: int | None = None
 
     @property
+    def is_over_its_source(self) -> bool:
+        """Whether its target lies over a part of its source."""
+        source, target = (self.maps.get(index) for index in (self.layers.start, self.layers.stop))
+        if source is None or target is None:
+            return False
+        return source.offset < target.end and target.offset < source.end
+
+    @property
     def buffers(self) -> list[Buffer]:
         """All of them."""
         return [*self.maps.values(), *([self.scratch] if self.scratch else [])]

@@ -165,7 +165,7 @@ class _Source:
                 *self._kernels("\n".join(steps)),
                 *constants,
                 "/* Feature maps, with their places in the arena. */",
-                *(_map(self._network, name, *found) for found, name in self._maps.items()),
+                *(_map(self._network, name, *found) for found, name in sorted(self._maps.items())),
                 "",
                 *steps,
                 _kernel("infer.c").replace("@calls@", "\n".join(calls)),
@@ -291,12 +291,12 @@ class _Source:
             ]
         layer = self._network.layers[step.layers.start]
         if isinstance(layer, Mean | Softmax) or step.by_channel:
-            comment = f"/* {first}. */"
+            where = ", in place, channel by channel" if step.by_channel else ""
+            comment = f"/* {first}{where}. */"
             lines += self._whole(step, layer)
         else:
-            comment = (
-                f"/* {first} to {last}, row by row. */" if first != last else f"/* {first}. */"
-            )
+            which = f"{first} to {last}, row by row" if first != last else first
+            comment = f"/* {which}{', over the input' if step.is_over_its_source else ''}. */"
             lines += self._by_rows(step)
         return "\n".join(
             [comment, f"static void step{number}({self._parameters(step)})", "{", *lines, "}", ""]

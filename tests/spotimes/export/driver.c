@@ -3,6 +3,10 @@
 
 #include "spotimes_model.h"
 
+#if defined(SPOTIMES_OWN_ARENA)
+int32_t spotimes_arena[SPOTIMES_RAM_BYTES / 4];
+#endif
+
 static void read_row(void *context, int32_t y, int8_t row[SPOTIMES_ROW_SIZE])
 {
     const int8_t *image = context;

@@ -40,7 +40,8 @@ def test_random_models(seed: int, tmp_path: Path) -> None:
 
 
 def test_a_model_of_every_operator_without_undefined_behaviour(tmp_path: Path) -> None:
-    check(small_model(quantized=True), random_images((6, 5, 3), 50), tmp_path, *SANITIZED)
+    flags = (*SANITIZED, "-DSPOTIMES_OWN_ARENA")
+    check(small_model(quantized=True), random_images((6, 5, 3), 50), tmp_path, *flags)
 
 
 def test_the_committed_model(tmp_path: Path) -> None:
