@@ -227,7 +227,7 @@ def test_an_experiment_and_its_comparison(small: Path) -> None:
     start = ("--set-param", "train.start_from=data/start.keras")
     printed = dvc(small, "exp", "run", "--set-param", "train.epochs=1", *start, *small_decay)
     assert "weight_decay: 1e-05" in (small / "params.yaml").read_text()  # text in YAML 1.1
-    assert ran(printed) == ["params", "train", "quantize", "benchmark", "evaluate"]
+    assert ran(printed) == ["params", "train", "quantize", "export", "benchmark", "evaluate"]
     assert "train.epochs" in dvc(small, "params", "diff", "--md")
     changed = dvc(small, "metrics", "diff", "--md")
     assert "int8.top1" in changed
@@ -283,7 +283,7 @@ def test_the_comment_on_a_pull_request(tmp_path: Path, small: Path) -> None:
     params["compare"]["regressions"]["worst_class"]["absolute"] = 1
     params["evaluate"]["budgets"] = dict.fromkeys(params["evaluate"]["budgets"])
     save_params(params, folder)
-    assert ran(dvc(folder, "repro")) == ["params", "quantize", "benchmark", "evaluate"]
+    assert ran(dvc(folder, "repro")) == ["params", "quantize", "export", "benchmark", "evaluate"]
     commit(folder=folder)
 
     def comment(status: int = 0) -> str:
