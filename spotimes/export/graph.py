@@ -438,8 +438,10 @@ class _Reading:
     def _add_map(self, index: int) -> None:
         tensor = self._graph.tensors[index]
         shape = self._shape(index)
-        if DTYPES[tensor.type] != "int8" or tensor.quantization is None:
+        if DTYPES[tensor.type] != "int8":
             raise InputError(f"is not INT8: a feature map is {DTYPES[tensor.type]}")
+        if tensor.quantization is None or tensor.quantization.zero_point is None:
+            raise InputError("has a feature map without a scale")
         if shape[0] != 1 or len(shape) not in (2, 4):
             raise InputError(f"has a feature map of shape {list(shape)}, not one image's")
         height, width, channels = shape[1:] if len(shape) == 4 else (1, 1, shape[1])

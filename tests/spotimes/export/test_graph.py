@@ -1,3 +1,4 @@
+import copy
 import re
 from typing import Any
 
@@ -62,6 +63,18 @@ def test_sums_that_can_exceed_32_bits_are_refused() -> None:
 
     with pytest.raises(InputError, match="sums can exceed 32 bits"):
         read(_changed(enlarge), "a model")
+
+
+def test_an_input_without_a_scale_is_refused() -> None:
+    def exchange(model: Any) -> None:
+        graph = model.subgraphs[0]
+        other = copy.deepcopy(graph.tensors[graph.inputs[0]])
+        other.quantization = None
+        graph.tensors.append(other)
+        graph.inputs = [len(graph.tensors) - 1, *graph.inputs]
+
+    with pytest.raises(InputError, match="has not one input and one output"):
+        read(_changed(exchange), "a model")
 
 
 def test_an_output_in_the_middle_is_refused() -> None:
