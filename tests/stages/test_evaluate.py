@@ -220,6 +220,7 @@ def test_check_exits_with_3_where_a_budget_is_not_met(
     [
         ({"bytes": 2999}, "bytes: at most 2,999 wanted, measured 3,000: NOT met"),
         ({"arena_bytes": 899}, "arena_bytes: at most 899 wanted, measured 900: NOT met"),
+        ({"c_ram_bytes": 89}, "c_ram_bytes: at most 89 wanted, measured 90: NOT met"),
         ({"peak_rss_bytes": 1}, "peak_rss_bytes: at most 1 wanted, measured 40,000,000: NOT met"),
         ({"macs": 99}, "macs: at most 99 wanted, measured 100: NOT met"),
         (
@@ -256,7 +257,7 @@ def test_a_latency_whose_interval_reaches_below_its_budget_is_within(
     run(monkeypatch, "--check")
 
 
-@pytest.mark.parametrize("missing", ["prepare", "train", "quantize", "benchmark"])
+@pytest.mark.parametrize("missing", ["prepare", "train", "quantize", "export", "benchmark"])
 def test_a_missing_metric_leaves_nothing(
     repository: Path, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
