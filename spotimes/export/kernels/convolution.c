@@ -36,7 +36,7 @@ static int8_t *gather(
 }
 
 #if defined(SPOTIMES_DSP)
-/* Four bytes at once; even() and odd() make 16 bits of the first and third, second and fourth. */
+/* Four bytes at once; even() makes 16 bits of the first and third, odd() of the others. */
 static uint32_t four(const int8_t *bytes)
 {
     uint32_t word;
@@ -51,7 +51,9 @@ static int16x2_t even(uint32_t word)
 
 static int16x2_t odd(uint32_t word)
 {
-    return __sxtb16((int8x4_t)(word >> 8 | word << 24));
+    int16x2_t halves; /* the instruction can rotate, the intrinsic cannot */
+    __asm__("sxtb16 %0, %1, ror #8" : "=r"(halves) : "r"(word));
+    return halves;
 }
 #endif
 
@@ -71,15 +73,20 @@ static void add_products(
 #if defined(SPOTIMES_DSP)
     for (; index <= count - 4; index += 4) {
         const uint32_t x = four(first + index), z = four(second + index);
-        const uint32_t v = four(upper + index), w = four(lower + index);
-        a = __smlad(even(x), even(v), a);
-        b = __smlad(even(z), even(v), b);
-        c = __smlad(even(x), even(w), c);
-        d = __smlad(even(z), even(w), d);
-        a = __smlad(odd(x), odd(v), a);
-        b = __smlad(odd(z), odd(v), b);
-        c = __smlad(odd(x), odd(w), c);
-        d = __smlad(odd(z), odd(w), d);
+        const int16x2_t x_even = even(x), x_odd = odd(x), z_even = even(z), z_odd = odd(z);
+        uint32_t w = four(upper + index);
+        int16x2_t w_even = even(w), w_odd = odd(w);
+        a = __smlad(x_even, w_even, a);
+        b = __smlad(z_even, w_even, b);
+        a = __smlad(x_odd, w_odd, a);
+        b = __smlad(z_odd, w_odd, b);
+        w = four(lower + index);
+        w_even = even(w);
+        w_odd = odd(w);
+        c = __smlad(x_even, w_even, c);
+        d = __smlad(z_even, w_even, d);
+        c = __smlad(x_odd, w_odd, c);
+        d = __smlad(z_odd, w_odd, d);
     }
 #endif
     for (; index < count; ++index) {
