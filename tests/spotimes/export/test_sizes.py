@@ -36,8 +36,8 @@ SIZES = {
     "large": Size("large", (32, 32, 3), 500, 17_000),
     "Fashion-MNIST": Size(None, (28, 28, 1), 500, 7_400),
     "96 x 96": Size(None, (96, 96, 3), 100, 21_100),
-    "few pictures": Size("few_pictures", (64, 64, 3), 100, 24_000),
-    "few pictures, 96 x 96": Size("few_pictures", (96, 96, 3), 50, 38_000),
+    "few pictures": Size("few_pictures", (64, 64, 3), 100, 15_000),
+    "few pictures, 96 x 96": Size("few_pictures", (96, 96, 3), 50, 27_000),
 }
 
 
