@@ -10,6 +10,8 @@ from spotimes.errors import InputError
 from spotimes.pretrained.checkpoint import MOST_INDEX_BYTES, read_tensors
 from tests.spotimes.pretrained.checkpoints import block, saved, table, varint
 
+pytestmark = pytest.mark.usefixtures("reseed")  # else TensorFlow makes its pools by itself
+
 GENERATOR = np.random.default_rng(1)
 ARRAYS: dict[str, npt.NDArray[Any]] = {
     "net/stem/kernel": GENERATOR.normal(size=(3, 3, 2, 4)).astype(np.float32),

@@ -23,6 +23,8 @@ from tests.spotimes.pretrained.checkpoints import DATA
 from tests.spotimes.pretrained.checkpoints import saved as checkpoint
 from tests.spotimes.pretrained.torch_files import Arrays, saved
 
+pytestmark = pytest.mark.usefixtures("reseed")  # else TensorFlow makes its pools by itself
+
 MEMBER = "package/weights.pth"
 BLOCKS = [
     Block(kind="conv", channels=4, stride=2),

@@ -20,6 +20,8 @@ from spotimes.training.checkpoint import Checkpoint
 from spotimes.training.loop import TrainingData
 from tests.recipes import RECIPE, changed
 
+pytestmark = pytest.mark.usefixtures("reseed")
+
 SHAPE = (32, 32, 3)
 NORMALIZATION = Normalization(127, 128)
 BACKBONE = Backbone(
