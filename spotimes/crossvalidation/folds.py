@@ -72,7 +72,11 @@ def divide(
         aside = set_groups_aside(labels[left], groups[left], shares, seed, 1)
         folds.append(Fold(left[~aside], left[aside], np.flatnonzero(fold_of == number)))
     for fold in folds:
-        _check_all_learnt(labels[fold.train], class_names)
+        for indices, purpose in (
+            (fold.train, "to learn from"),
+            (fold.validation, "to validate on"),
+        ):
+            _check_all_there(labels[indices], class_names, purpose)
     return folds
 
 
@@ -99,13 +103,13 @@ def _check_enough(labels: Numbers, groups: Numbers, count: int, class_names: Seq
     )
 
 
-def _check_all_learnt(labels: Numbers, class_names: Sequence[str]) -> None:
-    """Classes that share their groups can be such that no choice suits them all."""
+def _check_all_there(labels: Numbers, class_names: Sequence[str], purpose: str) -> None:
+    """Two folds of few groups, or classes that share theirs, can leave a class out."""
     for name, images in zip(
         class_names, np.bincount(labels, minlength=len(class_names)), strict=True
     ):
         if not images:
             raise InputError(
                 f"no way is found to divide the groups of pictures into folds that leaves {name} "
-                "to learn from in each; make some groups smaller"
+                f"{purpose} beside each; take more folds, or make some groups smaller"
             )

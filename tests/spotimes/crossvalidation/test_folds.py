@@ -28,7 +28,7 @@ def divided(
 @st.composite
 def grouped(draw: st.DrawFn) -> tuple[Numbers, Numbers, int]:
     """Labels, groups of one to four images of a class, and how many folds they suffice for."""
-    count = draw(st.integers(2, 6))
+    count = draw(st.integers(3, 6))
     of_group: list[int] = []
     of_image: list[int] = []
     for label in range(draw(st.integers(1, len(NAMES)))):
@@ -57,6 +57,11 @@ def test_every_image_is_held_out_once_and_no_group_is_divided(
         assert sum(map(len, fold)) == len(labels)
         for indices in fold:
             assert set(labels[indices].tolist()) == set(labels.tolist())
+
+
+def test_two_folds_of_too_few_groups_are_refused() -> None:
+    with pytest.raises(InputError, match="leaves cat to validate on beside each; take more folds"):
+        divided(np.zeros(5, np.int64), np.array([0, 1, 2, 3, 3]), 2)
 
 
 @settings(max_examples=20, deadline=None)
