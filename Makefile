@@ -13,7 +13,7 @@ help: ## list these verbs
 repro: .venv/pipeline ## set up, then run every stage whose inputs changed
 	dvc repro
 
-quick: .venv/tests ## the tests that need no dataset, network or DVC: less than a minute
+quick: .venv/tests ## the tests that need no dataset, network or DVC: about a minute
 	python -m pytest -n 2 -m 'not slow and not proof'
 
 # A file stays on one worker, since its tests share expensive fixtures; the longest is the first.

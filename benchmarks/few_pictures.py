@@ -8,8 +8,9 @@ the preset's source, in a folder of its own, and measures the INT8 and the FP32 
 images come out of the pictures that are drawn, so nothing else has a label. `default` is
 params.yaml as it is; `--set` changes a value, as in `--set network.backbone.keep=12`.
 
-Each run adds a row to metrics/few_pictures.csv; a run that is there already is not repeated. What
-is printed is the mean of the draws, and their spread from the lowest to the highest.
+Each run adds a row to metrics/few_pictures.csv; a run that is there already is not repeated, so
+remove the rows of a preset that you changed. What is printed is the mean of the draws, and their
+spread from the lowest to the highest.
 """
 
 import argparse

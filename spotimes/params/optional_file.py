@@ -4,6 +4,7 @@ DVC cannot interpolate null into a stage's deps, so such a param always names on
 is in Git, stands for none. It is not empty, of which DVC would warn in every run.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from spotimes.errors import InputError, printable
@@ -21,14 +22,7 @@ def optional_file(path: str, key: str) -> Path | None:
     Raises:
         InputError: there is no such file.
     """
-    if path == NONE:
-        return None
-    if not Path(path).is_file():
-        raise InputError(
-            f"params.yaml: {key}: {printable(path)} is not a file; name one that is there, or "
-            f"{NONE} for none"
-        )
-    return Path(path)
+    return _named(path, key, "file", Path.is_file)
 
 
 def optional_folder(path: str, key: str) -> Path | None:
@@ -41,11 +35,15 @@ def optional_folder(path: str, key: str) -> Path | None:
     Raises:
         InputError: there is no such folder.
     """
+    return _named(path, key, "folder", Path.is_dir)
+
+
+def _named(path: str, key: str, what: str, is_there: Callable[[Path], bool]) -> Path | None:
     if path == NONE:
         return None
-    if not Path(path).is_dir():
+    if not is_there(Path(path)):
         raise InputError(
-            f"params.yaml: {key}: {path} is not a folder; name one that is there, or {NONE} for "
-            "none"
+            f"params.yaml: {key}: {printable(path)} is not a {what}; name one that is there, or "
+            f"{NONE} for none"
         )
     return Path(path)

@@ -28,6 +28,7 @@ from spotimes.training.batches import EvaluationBatches
 from spotimes.training.checkpoint import Checkpoint
 from spotimes.training.pretrained import tensors_of
 from stages import train as stage
+from tests.backbones import tiny_backbone
 from tests.project import ROOT
 from tests.repository import network_group, save_params
 
@@ -234,16 +235,7 @@ def test_a_start_that_does_not_fit_is_reported(
 def backbone() -> Backbone:
     """Prepared beside the pictures, with random weights; `card.yaml` stands for its card."""
     blocks = [Block(kind="conv", channels=4, stride=2, activation="relu6")]
-    made = Backbone(
-        name="Tiny",
-        trained_on="nothing",
-        licence="none",
-        citation="none",
-        homepage="",
-        blocks=blocks,
-        offset=127,
-        scale=128,
-    )
+    made = tiny_backbone(*blocks)
     network = Architecture(blocks, normalization=made.normalization)
     tensors = tensors_of(build(network, (32, 32, 3), 2), network)
     source = PREPARED.resolve()

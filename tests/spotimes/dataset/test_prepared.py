@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from spotimes.blocks import Block
-from spotimes.dataset.backbone import NO_BACKBONE, Backbone
+from spotimes.dataset.backbone import NO_BACKBONE
 from spotimes.dataset.prepared import (
     Card,
     Split,
@@ -20,6 +20,7 @@ from spotimes.dataset.prepared import (
     write_prepared,
 )
 from spotimes.errors import InputError
+from tests.backbones import tiny_backbone
 from tests.programs import output_of
 
 CARD = Card(
@@ -160,16 +161,7 @@ def test_a_card_with_an_unknown_key_is_refused(prepared: Path) -> None:
         load_card(prepared)
 
 
-BACKBONE = Backbone(
-    name="Tiny",
-    trained_on="noise",
-    licence="CC0",
-    citation="none",
-    homepage="",
-    blocks=[Block(kind="conv", channels=2)],
-    offset=127,
-    scale=128,
-)
+BACKBONE = tiny_backbone(Block(kind="conv", channels=2))
 TENSORS = {
     "block1_conv/kernel": np.arange(54, dtype=np.float32).reshape(3, 3, 3, 2),
     "block1_conv/beta": np.ones(2, np.float32),

@@ -3,23 +3,14 @@ from collections.abc import Sequence
 import pytest
 
 from spotimes.blocks import Architecture, Block
-from spotimes.dataset.backbone import Backbone
 from spotimes.errors import InputError
 from spotimes.nn.architecture import architecture
 from spotimes.params.network import BackboneChoice, Network
 from spotimes.pixels import PLAIN, Normalization
+from tests.backbones import tiny_backbone
 
 FIRST, SECOND, OWN = (Block(kind="conv", channels=channels) for channels in (1, 2, 3))
-BACKBONE = Backbone(
-    name="Tiny",
-    trained_on="noise",
-    licence="CC0",
-    citation="none",
-    homepage="",
-    blocks=[FIRST, SECOND],
-    offset=127,
-    scale=128,
-)
+BACKBONE = tiny_backbone(FIRST, SECOND)
 
 
 def network(keep: int, *blocks: Block, widths: Sequence[int] = ()) -> Network:

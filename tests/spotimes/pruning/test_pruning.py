@@ -10,7 +10,6 @@ import yaml
 from PIL import Image
 
 from spotimes.blocks import Architecture, Block
-from spotimes.dataset.backbone import Backbone
 from spotimes.dataset.prepared import PREPARED, Card, Split, SplitName, write_prepared
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
@@ -18,22 +17,16 @@ from spotimes.params.preset import put
 from spotimes.pruning import __main__ as pruning
 from spotimes.pruning import fit
 from spotimes.pruning.cost import FIGURES
+from tests.backbones import tiny_backbone
 from tests.project import ROOT
 from tests.spotimes.training.backbones import tensors_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("reseed")]
 
-BACKBONE = Backbone(
-    name="Tiny",
-    trained_on="noise",
-    licence="CC0",
-    citation="none",
-    homepage="",
-    blocks=[
-        Block(kind="conv", channels=16, stride=2, activation="relu6"),
-        Block(kind="inverted_residual", channels=8, expansion=1, activation="relu6"),
-        Block(kind="inverted_residual", channels=8, expansion=4, activation="relu6"),
-    ],
+BACKBONE = tiny_backbone(
+    Block(kind="conv", channels=16, stride=2, activation="relu6"),
+    Block(kind="inverted_residual", channels=8, expansion=1, activation="relu6"),
+    Block(kind="inverted_residual", channels=8, expansion=4, activation="relu6"),
 )
 SetParams = Callable[..., None]
 OneLine = Callable[[str, Callable[[], None]], str]

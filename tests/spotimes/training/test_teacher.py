@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from spotimes.blocks import Architecture, Block
-from spotimes.dataset.backbone import Backbone
 from spotimes.dataset.prepared import Split, SplitName
 from spotimes.errors import InputError
 from spotimes.nn.frameworks import keras
@@ -18,24 +17,16 @@ from spotimes.training import keras_archive, loop, teacher
 from spotimes.training.batches import TrainingBatches
 from spotimes.training.checkpoint import Checkpoint
 from spotimes.training.loop import TrainingData
+from tests.backbones import tiny_backbone
 from tests.recipes import RECIPE, changed
 
 pytestmark = pytest.mark.usefixtures("reseed")
 
 SHAPE = (32, 32, 3)
 NORMALIZATION = Normalization(127, 128)
-BACKBONE = Backbone(
-    name="Tiny",
-    trained_on="nothing",
-    licence="none",
-    citation="none",
-    homepage="",
-    blocks=[
-        Block(kind="conv", channels=4, stride=2, activation="relu6"),
-        Block(kind="inverted_residual", channels=8, stride=2, expansion=2),
-    ],
-    offset=NORMALIZATION.offset,
-    scale=NORMALIZATION.scale,
+BACKBONE = tiny_backbone(
+    Block(kind="conv", channels=4, stride=2, activation="relu6"),
+    Block(kind="inverted_residual", channels=8, stride=2, expansion=2),
 )
 TAUGHT = changed(teacher={**RECIPE.teacher.model_dump(), "views": 2, "side": 40, "epochs": 2})
 CUTMIX = {**RECIPE.augmentation.model_dump(), "cutmix": 0.5}
