@@ -22,12 +22,13 @@ from spotimes.params.evaluate import Evaluate
 from spotimes.params.load import load_group
 from spotimes.params.network import Network
 from spotimes.params.runtime import Runtime
+from spotimes.params.train import Train
 from spotimes.reporting import model_card, report
 from spotimes.system import atomic, command
 from spotimes.system.packages import check_installed
 from spotimes.tflite import activation_memory
 
-PARAMS = ("runtime", "network", "evaluate")
+PARAMS = ("runtime", "network", "train", "evaluate")
 
 FP32 = Path("models/model_fp32.tflite")
 INT8 = Path("models/model_int8.tflite")
@@ -56,6 +57,8 @@ def evaluate(params: Evaluate) -> None:
     check_installed(load_group("runtime", Runtime))
     choice, backbone = load_group("network", Network), load_backbone()
     network, kept = architecture(choice, backbone), backbone.kept(choice.backbone.keep)
+    start_from = load_group("train", Train).start_from
+    origin = model_card.Origin(kept, bool(choice.backbone.widths), start_from)
     stages = metrics.load_stages()
     card, test = load_card(PREPARED), load_split("test", PREPARED)
     image_shape = test.images.shape[1:]
@@ -75,7 +78,7 @@ def evaluate(params: Evaluate) -> None:
     atomic.write_text(CONFUSION, predictions.table().to_csv(index=False))
     atomic.write_text(
         MODEL_CARD,
-        model_card.render(network, image_shape, card, stages, result, backbone=kept),
+        model_card.render(network, image_shape, card, stages, result, origin=origin),
     )
     atomic.write_json(METRICS, result.model_dump(exclude_defaults=True))
     print(f"top-1 FP32 {result.fp32.top1:.2%}, INT8 {result.int8.top1:.2%}")

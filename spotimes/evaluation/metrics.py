@@ -36,11 +36,18 @@ class Preparation(Metrics):
     images: Images
 
 
+class Teacher(Metrics):
+    """Of metrics/train.json: `val_accuracy` is the teacher's, of the same validation images."""
+
+    val_accuracy: float
+
+
 class Training(Metrics):
     """metrics/train.json: `val_accuracy` is a share of the validation images."""
 
     val_accuracy: float
     epochs: int
+    teacher: Teacher | None = None
 
 
 class FileParts(Metrics):

@@ -1,6 +1,7 @@
 """The model card (Mitchell et al. 2019, arXiv:1810.03993), as Markdown."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from spotimes.blocks import LINEAR, Architecture, layers, layers_by_block
 from spotimes.dataset.backbone import NO_BACKBONE, Backbone
@@ -12,11 +13,30 @@ from spotimes.evaluation.metrics import (
     Images,
     Quantization,
     StageMetrics,
+    Teacher,
     Training,
 )
 from spotimes.figures import ACCURACIES, FIGURES, FILE_PARTS
+from spotimes.params.optional_file import NONE
 from spotimes.pixels import Normalization, colour_of
 from spotimes.reporting.markdown import escaped
+
+
+class Origin(NamedTuple):
+    """What the network began with.
+
+    Attributes:
+        backbone: whose blocks are its first ones, only as many of them as were kept.
+        is_pruned: whether these are narrower inside than they were published.
+        start_from: an earlier model's file; `data/none` for none.
+    """
+
+    backbone: Backbone = NO_BACKBONE
+    is_pruned: bool = False
+    start_from: str = NONE
+
+
+RANDOM_WEIGHTS = Origin()
 
 
 def render(
@@ -26,7 +46,7 @@ def render(
     stages: StageMetrics,
     result: Evaluation,
     *,
-    backbone: Backbone = NO_BACKBONE,
+    origin: Origin = RANDOM_WEIGHTS,
 ) -> str:
     """Writes the card; it holds nothing that depends on the machine.
 
@@ -36,7 +56,7 @@ def render(
         card: the dataset's.
         stages: what the other stages measured.
         result: what evaluate did, with the budgets judged.
-        backbone: what the network began with, only as many blocks of it as were kept.
+        origin: what the network began with.
 
     Returns:
         Markdown, whose pictures are in ../metrics/plots.
@@ -48,7 +68,7 @@ def render(
         _cost(stages.size, stages.export),
         _budgets(result),
         _architecture(network, image_shape, len(card.class_names), stages.size),
-        _training(stages.training, backbone),
+        _training(stages.training, origin),
         _data(card, stages.preparation.images),
     ]
     return "\n\n".join(section.strip() for section in sections) + "\n"
@@ -241,26 +261,45 @@ Each convolution has batch norm, folded into its weights, and {titles} behind it
 """
 
 
-def _training(training: Training, backbone: Backbone) -> str:
-    origin = (
-        ""
-        if not backbone.blocks
-        else f"""
-The first {len(backbone.blocks)} blocks began with the weights of [{backbone.name}]({
-            backbone.homepage
-        }), trained
-on {backbone.trained_on}. Licence of these weights: {backbone.licence}.
-
-Citation: {backbone.citation}
-"""
-    )
+def _training(training: Training, origin: Origin) -> str:
     return f"""
 ## Training
 
 {training.epochs} epochs; {_percent(training.val_accuracy)} on the validation images, which are set
 aside from the training images. The recipe is `train` in params.yaml; `dvc repro` repeats it.
-{origin}
+{_start(origin)}{_teacher(training.teacher)}
 ![Loss and accuracy over the epochs](../metrics/plots/training.png)
+"""
+
+
+def _start(origin: Origin) -> str:
+    if origin.start_from != NONE:
+        return f"""
+It began with the weights of an earlier model, {escaped(origin.start_from)}, all but those of the
+dense layer. Of test images that this one learned from, the accuracy above is too high.
+"""
+    backbone = origin.backbone
+    if not backbone.blocks:
+        return ""
+    narrower = "; channels inside them were removed before the training" if origin.is_pruned else ""
+    return f"""
+The first {len(backbone.blocks)} blocks began with the weights of [{backbone.name}]({
+        backbone.homepage
+    }), trained
+on {backbone.trained_on}{narrower}. Licence of these weights: {backbone.licence}.
+
+Citation: {backbone.citation}
+"""
+
+
+def _teacher(teacher: Teacher | None) -> str:
+    if teacher is None:
+        return ""
+    return f"""
+It learned from the answers of a teacher (`train.teacher`), which is right about {
+        _percent(teacher.val_accuracy)
+    } of
+the validation images.
 """
 
 

@@ -9,7 +9,7 @@ from spotimes.dataset.prepared import Card
 from spotimes.evaluation import metrics
 from spotimes.pixels import Normalization
 from spotimes.pretrained.card import load_backbone_card
-from spotimes.reporting.model_card import render
+from spotimes.reporting.model_card import Origin, render
 from tests.project import ROOT
 
 NETWORK = Architecture(
@@ -194,11 +194,28 @@ def test_no_budgets() -> None:
 
 def test_a_backbone_is_named_with_its_licence_and_citation() -> None:
     card = load_backbone_card(ROOT / "data/backbones/efficientnet_lite0.yaml")
-    text = render(**FIGURES, backbone=card.backbone.kept(3))
+    text = render(**FIGURES, origin=Origin(card.backbone.kept(3)))
     assert f"The first 3 blocks began with the weights of [{card.name}]({card.homepage})" in text
     assert f"Licence of these weights: {card.licence}" in text
     assert card.citation in text
+    assert "channels inside them" not in text
+    pruned = render(**FIGURES, origin=Origin(card.backbone.kept(3), is_pruned=True))
+    assert "channels inside them were removed" in pruned
     assert "began with the weights" not in render(**FIGURES)
+
+
+def test_an_earlier_model_is_named_with_what_it_may_have_seen() -> None:
+    text = render(**FIGURES, origin=Origin(start_from="data/my_start.keras"))
+    assert r"began with the weights of an earlier model, data/my\_start.keras" in text
+    assert "Of test images that this one learned from, the accuracy above is too high." in text
+
+
+def test_a_teacher_is_named_with_its_accuracy() -> None:
+    taught = metrics.Training(val_accuracy=0.9, epochs=5, teacher=metrics.Teacher(val_accuracy=0.8))
+    stages = FIGURES["stages"]._replace(training=taught)
+    said = "learned from the answers of a teacher (`train.teacher`), which is right about 80.00%"
+    assert said in render(**FIGURES | {"stages": stages})
+    assert "of a teacher" not in render(**FIGURES)
 
 
 def test_the_input_is_written_as_the_network_takes_it() -> None:
