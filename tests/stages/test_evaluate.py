@@ -85,9 +85,10 @@ def write_data(classes: int) -> Split:
 
 
 def write_params(**budgets: float | None) -> None:
+    committed = yaml.safe_load((ROOT / "params.yaml").read_text())
     params = {
         "runtime": {name: version(name) for name in ("ai_edge_litert", "flatbuffers")},
-        "network": yaml.safe_load((ROOT / "params.yaml").read_text())["network"],
+        **{group: committed[group] for group in ("network", "train")},
         "evaluate": {
             "calibration_bins": 15,
             "budgets": BUDGETS | budgets,
