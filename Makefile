@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install repro quick test proof check compare crossvalidate doctor rebuild preset prune search serve fuzz lint lock
+.PHONY: help install repro quick test proof check compare crossvalidate doctor rebuild preset prune search demo serve fuzz lint lock
 .DEFAULT_GOAL := help
 
 help: ## list these verbs
@@ -12,6 +12,10 @@ help: ## list these verbs
 
 repro: .venv/pipeline ## set up, then run every stage whose inputs changed
 	dvc repro
+	@echo
+	@echo 'Try it:              make demo'
+	@echo 'Your own pictures:   docs/own-images.md'
+	@echo 'What it costs:       metrics/report.html, in a browser'
 
 quick: .venv/tests ## the tests that need no dataset, network or DVC: about a minute
 	python -m pytest -n 2 -m 'not slow and not proof'
@@ -53,6 +57,11 @@ search: .venv/pipeline ## search architectures within search.limits of params.ya
 crossvalidate: .venv/pipeline ## accuracy of all pictures by K trainings, where the test split is small: make crossvalidate K=5
 	@python -m spotimes.params
 	python -m spotimes.crossvalidation $(K)
+
+demo: .venv/app ## classify a picture of each class, then serve a page to try others
+	@[ -d data/samples ] || { echo 'demo: data/samples is missing; make repro makes it' >&2; exit 2; }
+	@python -m app predict data/samples
+	@python -m app serve $(ARGS)
 
 serve: .venv/app ## serve the model and a page to try it, over HTTP: make serve ARGS="--port 8080"
 	@python -m app serve $(ARGS)

@@ -18,15 +18,11 @@ from tests.imports import PACKAGES, distributions, file_of, imported, reached
 from tests.project import ROOT
 from tests.test_requirements import normalized, pins
 
-PAGES = [
-    "README.md",
-    "docs/deploy.md",
-    "docs/few-pictures.md",
-    "docs/git-and-dvc.md",
-    "docs/network.md",
-    "docs/own-images.md",
-    "models/README.md",
-]
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("README.md", "docs/*.md", "models/README.md", "deploy/**/*.md")
+    for path in ROOT.glob(pattern)
+)
 BLOCK = re.compile(r"(?:^    .*\n|^\n(?=    ))+", re.MULTILINE)
 # What the pipeline's packages do not suffice for, as it imports or starts the server.
 OF_THE_SERVER = {"app.serve", "benchmarks.request_parts", "benchmarks.server_load"}
@@ -39,12 +35,38 @@ def text(page: str) -> str:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links_and_pictures_exist(page: str) -> None:
-    targets = re.findall(r"\]\(([^)#]+)\)", text(page))
-    assert targets
+    targets = re.findall(r"\]\(([^)]+)\)", text(page))
     assert not re.search(r"@[A-Z]+@", text(page)), "something is left to fill in"
     for target in targets:
-        if not target.startswith("https://"):
-            assert (ROOT / page).parent.joinpath(target).exists(), target
+        if target.startswith("https://"):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (ROOT / page).parent / name if name else ROOT / page
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), target
+
+
+def anchors(page: str) -> set[str]:
+    """Those that a page's headings have, as GitHub names them."""
+    headings = re.findall(r"^#+ (.*)$", page, re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+def test_the_readme_or_the_index_leads_to_each_page() -> None:
+    for page in (page for page in PAGES if page.startswith("docs/")):
+        assert page == "docs/README.md" or f"]({Path(page).name})" in text("docs/README.md"), page
+
+
+def test_a_page_begins_with_what_it_is_for() -> None:
+    for page in PAGES:
+        title, rest = text(page).split("\n", 1)
+        assert title.startswith("# "), page
+        assert re.match(r"\s*(<!--.*-->\s*)?[A-Z]", rest), page
+
+
+def test_the_readme_is_read_in_ten_minutes() -> None:
+    assert len(text("README.md").splitlines()) <= 150
 
 
 def commands(page: str, first: str) -> list[list[str]]:
@@ -74,9 +96,7 @@ def modules(page: str) -> list[tuple[str, list[str]]]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_what_python_is_to_run_is_there_and_has_those_options(page: str) -> None:
-    found = modules(page)
-    assert found or page == "models/README.md"
-    for name, words in found:
+    for name, words in modules(page):
         file = file_of(f"{name}.__main__") or file_of(name)
         assert file is not None, name
         source = (ROOT / file).read_text(encoding="utf-8")
@@ -155,22 +175,61 @@ def test_presets_that_are_mentioned_are_there(page: str) -> None:
         assert (ROOT / f"presets/{name}.yaml").is_file(), name
 
 
-def test_the_readme_shows_the_figures_of_the_metrics() -> None:
-    def figures(stage: str) -> dict[str, dict[str, float]]:
-        loaded: dict[str, dict[str, float]] = json.loads(text(f"metrics/{stage}.json"))
-        return loaded
-
-    size, accuracy = json.loads(text("metrics/quantize.json")), figures("evaluate")
-    row = {
-        line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")[2:-1]]
-        for line in text("README.md").splitlines()
+def rows(page: str) -> dict[str, list[str]]:
+    """The cells of a page's tables behind each row's first; a later row of that name counts."""
+    cells = [
+        [cell.strip(" *") for cell in line.split("|")[1:-1]]
+        for line in text(page).splitlines()
         if line.startswith("| ")
-    }
+    ]
+    return {row[0]: row[1:] for row in cells}
+
+
+def figures(stage: str) -> Any:
+    return json.loads(text(f"metrics/{stage}.json"))
+
+
+def test_the_readme_shows_the_figures_of_the_metrics() -> None:
+    size, accuracy, export = figures("quantize"), figures("evaluate"), figures("export")
+    shown = rows("README.md")
+    for name, model in (("Spotimes**, the default", "int8"), ("the same in FP32", "fp32")):
+        top1, file, arena, as_c, macs, *_ = shown[name]
+        assert top1 == f"{accuracy[model]['top1']:.2%}"
+        assert file == f"{size[model]['bytes']['file']:,}"
+        assert arena == f"{size[model]['arena_bytes']:,}"
+        assert as_c == (f"{export['ram_bytes']:,}" if model == "int8" else "")
+        assert macs == f"{size['macs'] / 1e6:.2f} M"
+
+
+def test_the_page_of_results_shows_the_figures_of_the_metrics() -> None:
+    size, accuracy, export = figures("quantize"), figures("evaluate"), figures("export")
+    shown = rows("docs/results.md")
     for column, model in enumerate(("fp32", "int8")):
-        assert row["top-1, 10,000 test images"][column] == f"{accuracy[model]['top1']:.2%}"
-        assert row["file"][column] == f"{size[model]['bytes']['file']:,} bytes"
+        assert shown["top-1, 10,000 test images"][column] == f"{accuracy[model]['top1']:.2%}"
+        assert shown["file"][column] == f"{size[model]['bytes']['file']:,} bytes"
         arena = f"{size[model]['arena_bytes']:,} bytes"
-        assert row["RAM on a microcontroller"][column] == arena
+        assert shown["RAM on a microcontroller"][column] == arena
+        beside = shown[f"Spotimes, {model.upper()}"]
+        assert beside[0].startswith(f"{100 * accuracy[model]['top1']:.2f}%") or "K" in beside[0]
+    assert f"{size['parameters']:,} parameters, {size['macs'] / 1e6:.2f} million" in text(
+        "docs/results.md"
+    )
+    (as_c,) = (cells[1] for name, cells in shown.items() if name.startswith("the same, [as C]"))
+    assert as_c.startswith(f"{export['ram_bytes']:,} bytes")
+
+
+def test_pages_show_the_figures_of_few_pictures() -> None:
+    with (ROOT / "metrics/few_pictures.csv").open(encoding="utf-8") as file:
+        runs = list(csv.DictReader(file))
+    found = [
+        float(run["int8_top1"])
+        for run in runs
+        if run["preset"] == "few_pictures" and not run["changes"]
+        if run["images_per_class"] == "100"
+    ]
+    accuracy = f"{sum(found) / len(found):.1%}"
+    for page in ("README.md", "docs/own-images.md", "docs/few-pictures.md"):
+        assert accuracy in text(page), page
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
