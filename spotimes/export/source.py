@@ -93,7 +93,7 @@ def selftest(network: Network, images: npt.NDArray[np.int8]) -> Sources:
     Returns:
         spotimes_selftest.h and spotimes_selftest.c.
     """
-    outputs = np.stack([classify(network, image) for image in images])
+    outputs = classify(network, images)
     text = _kernel("selftest.c").replace("@count@", str(len(images)))
     for name, values in (("pictures", images), ("outputs", outputs)):
         text = text.replace(f"@{name}@", "\n".join([*array("int8_t", name, values.ravel()), ""]))

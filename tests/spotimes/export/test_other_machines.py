@@ -55,7 +55,7 @@ def write(content: bytes, images: compiled.Images, folder: Path) -> None:
     path = folder / "model.tflite"
     path.write_bytes(content)
     model = exported(path)
-    outputs = np.stack([classify(model.network, image) for image in images])
+    outputs = classify(model.network, images)
     np.testing.assert_array_equal(outputs, compiled.expected(content, images))
     model.sources.write(folder, "spotimes_model")
     source.selftest(model.network, images).write(folder, "spotimes_selftest")

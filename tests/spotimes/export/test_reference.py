@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from ai_edge_litert.tools import flatbuffer_utils
 
 from spotimes.export.graph import read
-from spotimes.export.reference import classify
+from spotimes.export.reference import classify, logits
+from spotimes.tflite import flatbuffer
 from tests.fuzz.small_models import small_model
 from tests.project import ROOT
 from tests.spotimes.export import compiled
@@ -20,5 +22,19 @@ def test_it_equals_the_interpreter(model: tuple[bytes, tuple[int, int, int]], co
     content, shape = model
     images = random_images(shape, count)
     network = read(content, "a model")
-    found = np.stack([classify(network, image) for image in images])
-    np.testing.assert_array_equal(found, compiled.expected(content, images))
+    np.testing.assert_array_equal(classify(network, images), compiled.expected(content, images))
+
+
+def test_logits_are_what_the_softmax_reads() -> None:
+    content, shape = DEFAULT
+    images = random_images(shape, 40)  # of more than one batch
+    network = read(content, "a model")
+    whole = compiled.expected(without_softmax(content), images)
+    np.testing.assert_array_equal(logits(network, images), whole)
+
+
+def without_softmax(content: bytes) -> bytes:
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    (graph,) = model.subgraphs
+    graph.outputs = graph.operators.pop().inputs[:1]
+    return flatbuffer.packed(model)
