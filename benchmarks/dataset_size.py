@@ -31,7 +31,7 @@ from spotimes.system.validation import load_yaml
 
 SIDE = 96
 NETWORK = {
-    "backbone": {"card": "data/backbones/none.yaml", "keep": 0},
+    "backbone": {"card": str(ROOT / "data/backbones/none.yaml"), "keep": 0, "widths": []},
     "largest_side": 96,
     "blocks": [
         {"kind": "conv", "channels": 8, "stride": 4},
@@ -66,8 +66,8 @@ def main() -> None:
             )
 
 
-def make_pictures(folder: Path, images: int) -> None:
-    """Writes JPEGs, in a sub-folder a class, of which no two are alike."""
+def make_pictures(folder: Path, images: int, size: tuple[int, int] = (SIDE, SIDE)) -> None:
+    """Writes JPEGs of a width and height, in a sub-folder a class, of which no two are alike."""
     split, names = load_split("train"), load_card().class_names
     for name in names:
         (folder / name).mkdir(parents=True)
@@ -78,7 +78,7 @@ def make_pictures(folder: Path, images: int) -> None:
         height, width = 2 * pixels.shape[1], 2 * pixels.shape[2]
         picture = Image.fromarray(rows.reshape(height, width, -1).squeeze())
         target = folder / names[split.labels[chosen[0]]] / f"{number}.jpg"
-        picture.resize((SIDE, SIDE)).save(target, quality=90)
+        picture.resize(size).save(target, quality=90)
 
 
 def write_params(folder: Path) -> None:

@@ -71,7 +71,8 @@ def fingerprints_of(images: ImageSource) -> Fingerprints:
     Args:
         images: uint8, shape (images, height, width, channels).
     """
-    return Fingerprints(image_digests(images), difference_hashes(images))
+    # Not the default, which cannot be sent to another process.
+    return Fingerprints(image_digests(images), difference_hashes(images), thumbnails={})
 
 
 def concatenated(parts: Iterable[Fingerprints]) -> Fingerprints:

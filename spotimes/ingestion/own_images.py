@@ -1,17 +1,14 @@
 """A folder of labelled pictures as the network's images, a few pictures at a time.
 
 What it holds in memory of each picture are its name and some numbers, about 200 bytes, or 1,000 of
-one of more than 8 bits a channel; the images go to a file. However many cores there are, no more
-pixels are decoded at once than one picture of the largest size has.
+one of more than 8 bits a channel; the images go to a file. However many processes share the work,
+no more pixels are decoded at once than one picture of the largest size has.
 """
 
-import os
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, NoReturn, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,28 +16,28 @@ from tqdm import tqdm
 
 from spotimes.dataset.image_file import BYTES_AT_ONCE, ImageFile, ImageWriter
 from spotimes.errors import InputError
-from spotimes.ingestion.fingerprints import (
-    Fingerprint,
-    Fingerprints,
-    concatenated,
-    fingerprint_of,
-    fingerprints_of,
-)
+from spotimes.ingestion.fingerprints import Fingerprint, Fingerprints, concatenated
 from spotimes.ingestion.headers import Headers
 from spotimes.ingestion.labelled_files import AS_IT_IS, LabelledFiles, Reading, find
+from spotimes.ingestion.picture_tasks import HeaderTask, ImageTask, ValueTask
+from spotimes.ingestion.processes import Processes
 from spotimes.ingestion.wide_values import WideValues, together
 from spotimes.params.prepare import Image
-from spotimes.preprocessing.decode import Header, read_header, read_values
 from spotimes.preprocessing.opening import MAX_PIXELS
-from spotimes.preprocessing.resize import Loaded, Target, load
+from spotimes.preprocessing.resize import Target
 from spotimes.preprocessing.wide import Values
+from spotimes.system import cores
 
-AT_ONCE = 256  # pictures, or fewer if their images are large
+# A task's pictures: fewer if their images are large, or if they have more pixels together.
+AT_ONCE = 256
+PIXELS_A_TASK = 4_000_000
+# Beside one for each pixel, as `Processes.results` counts; a header takes 0.3 ms.
+PICTURE_COST = 30_000
+HEADER_COST = 15_000
 DEFAULT_SIDE = 96
 LARGEST_OWN_SIDE = 224
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 class Files(Protocol):
@@ -78,13 +75,6 @@ class Pictures(NamedTuple, Generic[AnyFiles]):
     missing_rows: dict[int, int]
 
 
-class _Read(NamedTuple):
-    """What was made of a picture."""
-
-    loaded: Loaded
-    fingerprint: Fingerprint | None
-
-
 def read_folder(
     source: Path, wanted: Image, images_npy: Path, how: Reading = AS_IT_IS
 ) -> Pictures[LabelledFiles]:
@@ -100,8 +90,8 @@ def read_folder(
         InputError: the folder is none of labelled pictures, or holds not one that can be read.
     """
     files = find(source, how)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        reader = _Reader(files, how.least_rows, pool)
+    with Processes(cores.allowed(), MAX_PIXELS) as processes:
+        reader = _Reader(files, how.least_rows, processes)
         headers, values = reader.values(reader.headers())
         while len(headers.unreadable) < len(files.paths):
             wide = together(str(source), values, wanted.range)
@@ -129,8 +119,8 @@ def read_as(
         least_rows: the share of a picture's rows that its file must have.
         wide: what there is of more than 8 bits in the other pictures.
     """
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        reader = _Reader(files, least_rows, pool)
+    with Processes(cores.allowed(), MAX_PIXELS) as processes:
+        reader = _Reader(files, least_rows, processes)
         headers, values = reader.values(reader.headers())
         digests = {index: each.digest for index, each in values.items()}
         return reader.pictures(headers, target, images_npy, digests, wide)
@@ -155,22 +145,14 @@ def _size(wanted: Image, headers: Headers) -> tuple[int, int]:
 class _Reader(Generic[AnyFiles]):
     """Reads a folder's pictures, some at a time."""
 
-    def __init__(self, files: AnyFiles, least_rows: float, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, files: AnyFiles, least_rows: float, processes: Processes) -> None:
         self._files = files
         self._least_rows = least_rows
-        self._pool = pool
-        self._budget = _PixelBudget(MAX_PIXELS)
+        self._processes = processes
 
     def headers(self) -> Headers:
         """What the files' headers say."""
         paths = self._files.paths
-
-        def header(path: str) -> Header | str:
-            try:
-                return read_header(self._files.root / path, path)
-            except InputError as error:
-                return str(error)
-
         sizes = np.zeros((len(paths), 2), np.int32)
         mode_of = np.full(len(paths), -1, np.int16)
         animated = np.zeros(len(paths), np.bool_)
@@ -178,9 +160,13 @@ class _Reader(Generic[AnyFiles]):
         grey = np.ones(len(paths), np.bool_)
         wide = np.zeros(len(paths), np.bool_)
         unreadable = {}
-        for index, found in enumerate(
-            _mapped(self._pool, header, paths, "reading headers", AT_ONCE)
-        ):
+        tasks = (
+            HeaderTask(root=self._files.root, paths=paths[begin : begin + AT_ONCE])
+            for begin in range(0, len(paths), AT_ONCE)
+        )
+        blocks = self._processes.results(tasks, HEADER_COST * len(paths))
+        every = chain.from_iterable(blocks)
+        for index, found in enumerate(_shown(every, "reading headers", len(paths))):
             if isinstance(found, str):
                 unreadable[index] = found
                 continue
@@ -193,19 +179,23 @@ class _Reader(Generic[AnyFiles]):
 
     def values(self, headers: Headers) -> tuple[Headers, dict[int, Values]]:
         """The values of the pictures of more than 8 bits, and which of these can be read."""
-
-        def read(index: int) -> Values | str:
-            path = self._files.paths[index]
-            try:
-                with self._pixels_of(headers, index):
-                    return read_values(self._files.root / path, path, least_rows=self._least_rows)
-            except InputError as error:
-                return str(error)
-
-        indices = np.flatnonzero(headers.wide).tolist()
+        indices = np.flatnonzero(headers.wide)
+        if not indices.size:
+            return headers, {}
+        pixels = _pixels(headers)[indices]
+        tasks = (
+            ValueTask(
+                root=self._files.root,
+                paths=[self._files.paths[index] for index in indices[begin:end]],
+                pixels=int(pixels[begin:end].max()),
+                least_rows=self._least_rows,
+            )
+            for begin, end in _runs(pixels, AT_ONCE)
+        )
+        blocks = self._processes.results(tasks, _cost(pixels))
+        every = _shown(chain.from_iterable(blocks), "reading values", len(indices))
         values, unreadable = {}, {}
-        results = _mapped(self._pool, read, indices, "reading values", AT_ONCE) if indices else ()
-        for index, found in zip(indices, results, strict=True):
+        for index, found in zip(indices.tolist(), every, strict=True):
             if isinstance(found, str):
                 unreadable[index] = found
             else:
@@ -229,48 +219,27 @@ class _Reader(Generic[AnyFiles]):
             digests: of the values of pictures of more than 8 bits.
             wide: of the same.
         """
-        at_once = max(1, min(AT_ONCE, BYTES_AT_ONCE // int(np.prod(target.shape))))
-        unreadable: dict[int, str] = {}
-        by_all_values = target._replace(range=wide.of_data or wide.chosen) if wide else target
-
-        def read(index: int) -> _Read | str:
-            if index in headers.unreadable:
-                return headers.unreadable[index]
-            try:
-                with self._pixels_of(headers, index):
-                    loaded, fingerprint = self._load(index, target), None
-                    if index in digests:
-                        same = by_all_values == target
-                        other = loaded if same else self._load(index, by_all_values)
-                        fingerprint = fingerprint_of(digests[index], other.image)
-                    return _Read(loaded, fingerprint)
-            except InputError as error:
-                return str(error)
-
         count = len(self._files.paths)
+        unreadable = dict(headers.unreadable)
         fingerprints: list[Fingerprints] = []
         of_values: dict[int, Fingerprint] = {}
         missing_rows: dict[int, int] = {}
-        black = np.zeros(target.shape, np.uint8)
-        with ImageWriter(images_npy, (count, *target.shape)) as writer:
-            block: list[npt.NDArray[np.uint8]] = []
-            for index, found in enumerate(
-                _mapped(self._pool, read, range(count), "reading pictures", at_once)
-            ):
-                if isinstance(found, str):
-                    unreadable[index] = found
-                    block.append(black)
-                else:
-                    block.append(found.loaded.image)
-                    if found.loaded.missing_rows:
-                        missing_rows[index] = found.loaded.missing_rows
-                    if found.fingerprint is not None:
-                        of_values[index] = found.fingerprint
-                if len(block) == at_once or index == count - 1:
-                    images = np.stack(block)
-                    writer.append(images)
-                    fingerprints.append(fingerprints_of(images))
-                    block.clear()
+        pixels = _pixels(headers)
+        tasks = self._image_tasks(headers, target, digests, wide)
+        blocks = self._processes.results(tasks, _cost(pixels))
+        first = 0
+        with (
+            ImageWriter(images_npy, (count, *target.shape)) as writer,
+            _bar("reading pictures", count) as bar,
+        ):
+            for block in blocks:
+                writer.append(block.images)
+                fingerprints.append(block.fingerprints)
+                of_values.update(_placed(block.of_values, first))
+                missing_rows.update(_placed(block.missing_rows, first))
+                unreadable.update(_placed(block.unreadable, first))
+                first += len(block.images)
+                bar.update(len(block.images))
         return Pictures(
             self._files,
             headers.without(unreadable),
@@ -280,46 +249,67 @@ class _Reader(Generic[AnyFiles]):
             missing_rows,
         )
 
-    def _load(self, index: int, target: Target) -> Loaded:
-        path = self._files.paths[index]
-        return load(self._files.root / path, path, target, least_rows=self._least_rows)
-
-    def _pixels_of(self, headers: Headers, index: int) -> AbstractContextManager[None]:
-        return self._budget.taken(int(headers.sizes[index].prod(dtype=np.int64)))
-
-
-class _PixelBudget:
-    """So many pixels, which threads share; a thread that finds too few left waits."""
-
-    def __init__(self, pixels: int) -> None:
-        self._all = self._free = pixels
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def taken(self, pixels: int) -> Iterator[None]:
-        """Takes so many pixels, at most all that there are, and gives them back at the end."""
-        pixels = min(pixels, self._all)
-        with self._changed:
-            self._changed.wait_for(lambda: self._free >= pixels)
-            self._free -= pixels
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._free += pixels
-                self._changed.notify_all()
+    def _image_tasks(
+        self,
+        headers: Headers,
+        target: Target,
+        digests: Mapping[int, bytes],
+        wide: WideValues | None,
+    ) -> Iterator[ImageTask]:
+        held = BYTES_AT_ONCE // self._processes.at_once // int(np.prod(target.shape))
+        by_all_values = target._replace(range=wide.of_data or wide.chosen) if wide else target
+        pixels = _pixels(headers)
+        for begin, end in _runs(pixels, max(1, min(AT_ONCE, held))):
+            indices = range(begin, end)
+            yield ImageTask(
+                root=self._files.root,
+                paths=[
+                    None if index in headers.unreadable else self._files.paths[index]
+                    for index in indices
+                ],
+                pixels=int(pixels[begin:end].max()),
+                least_rows=self._least_rows,
+                target=target,
+                by_all_values=by_all_values,
+                digests={index - begin: digests[index] for index in indices if index in digests},
+            )
 
 
-def _mapped(
-    pool: ThreadPoolExecutor,
-    function: Callable[[Item], Result],
-    items: Sequence[Item],
-    what: str,
-    at_once: int,
-) -> Iterator[Result]:
-    """Results in order, so few at once that memory stays the same, with a progress bar."""
-    with tqdm(total=len(items), desc=what, unit="img", unit_scale=True, disable=None) as bar:
-        for begin in range(0, len(items), at_once):
-            for result in pool.map(function, items[begin : begin + at_once]):
-                yield result
-                bar.update()
+def _pixels(headers: Headers) -> npt.NDArray[np.int64]:
+    """How many each picture has."""
+    count: npt.NDArray[np.int64] = headers.sizes.prod(axis=1, dtype=np.int64)
+    return count
+
+
+def _placed(found: Mapping[int, Item], first: int) -> dict[int, Item]:
+    """What was found of a task's pictures by their indices, given that of the first."""
+    return {first + place: each for place, each in found.items()}
+
+
+def _cost(pixels: npt.NDArray[np.int64]) -> int:
+    """Of decoding pictures, as `Processes.results` counts."""
+    return int(pixels.sum()) + PICTURE_COST * len(pixels)
+
+
+def _runs(pixels: npt.NDArray[np.int64], most: int) -> Iterator[tuple[int, int]]:
+    """Where runs of pictures begin and end: so many, of `PIXELS_A_TASK` together or of one."""
+    ends = np.cumsum(pixels)
+    begin = 0
+    while begin < len(pixels):
+        before = ends[begin - 1] if begin else 0
+        end = int(np.searchsorted(ends, before + PIXELS_A_TASK, side="right"))
+        end = min(max(end, begin + 1), begin + most, len(pixels))
+        yield begin, end
+        begin = end
+
+
+def _bar(what: str, total: int) -> "tqdm[NoReturn]":
+    return tqdm(total=total, desc=what, unit="img", unit_scale=True, disable=None)
+
+
+def _shown(results: Iterable[Item], what: str, total: int) -> Iterator[Item]:
+    """The results, with a progress bar."""
+    with _bar(what, total) as bar:
+        for result in results:
+            yield result
+            bar.update()

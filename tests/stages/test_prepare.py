@@ -1,6 +1,9 @@
 import hashlib
 import io
 import json
+import os
+import re
+import signal
 import subprocess
 import sys
 import tarfile
@@ -13,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import yaml
 from PIL import Image
@@ -27,17 +31,18 @@ from spotimes.dataset.prepared import (
     load_split,
     load_unlabelled,
 )
-from spotimes.ingestion import dataset_figure
+from spotimes.ingestion import dataset_figure, own_images, processes
 from spotimes.ingestion.dataset_report import Report
 from spotimes.ingestion.exact_copies import combined_digest, image_digests
 from spotimes.ingestion.selection import Selection
 from spotimes.ingestion.source import Source
-from spotimes.system import command
+from spotimes.system import command, cores
 from stages import prepare
 from tests.folders import write_folder
 from tests.pictures import drawn
 from tests.project import ROOT
 from tests.repository import link_cards, network_group, prepare_group, save_params
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -347,6 +352,84 @@ def test_the_same_folder_gives_the_same_bytes_in_any_order_of_files(
         path.write_bytes(contents[path])
     run(source=str(pets))
     assert written() == first
+
+
+def test_any_number_of_cores_gives_the_same_bytes(
+    run: Prepare, pets: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (pets / "cat/notes.doc").write_text("no picture")
+    monkeypatch.setattr(processes, "WORTH_STARTING", 1)
+    monkeypatch.setattr(own_images, "AT_ONCE", 5)
+    found = {}
+    for count in (1, 2, 4):
+        monkeypatch.setattr(cores, "allowed", lambda count=count: count)
+        refused = run(status=2, source=str(pets))
+        run(source=str(pets), leave_out=["unreadable"])
+        found[count] = refused, capsys.readouterr().out, written()
+    assert found[2] == found[1]
+    assert found[4] == found[1]
+
+
+@pytest.fixture
+def stage(repo: Path) -> Iterator["subprocess.Popen[str]"]:
+    """The stage in a process group of its own, once its two processes read pictures of 9 MP."""
+    for number in range(24):
+        path = repo / "large" / ("cat", "dog")[number % 2] / f"{number:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (3000, 3000), number).save(path, compress_level=1)
+    write_params(source="large")
+    script = (
+        "from spotimes.system import command, cores\n"
+        "cores.allowed = lambda: 2\n"
+        "from stages import prepare\n"
+        "command.run('prepare', prepare.main)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as leader:
+        until(lambda: Path("data/.images.tmp").exists() and len(helpers(leader)) == 2)
+        yield leader
+        leader.kill()
+
+
+def helpers(leader: "subprocess.Popen[str]") -> list[psutil.Process]:
+    return psutil.Process(leader.pid).children()
+
+
+def test_a_helper_that_is_killed_gives_one_line_and_leaves_nothing(
+    stage: "subprocess.Popen[str]",
+) -> None:
+    killed, other = helpers(stage)
+    killed.kill()
+    output, error = stage.communicate(timeout=60)
+    assert (stage.returncode, output) == (2, "")
+    assert re.fullmatch(
+        r"prepare: large: (cat|dog)/\d\d.png: the process that read these pictures ended "
+        r"\(SIGKILL\); if memory is short, free some .*\n",
+        error,
+    )
+    assert not other.is_running()
+    assert written() == {}
+
+
+@pytest.mark.parametrize(
+    ("by", "status", "line"),
+    [(signal.SIGINT, 130, "prepare: interrupted\n"), (signal.SIGTERM, 143, "")],
+)
+def test_when_it_is_interrupted_so_are_its_helpers(
+    stage: "subprocess.Popen[str]", by: int, status: int, line: str
+) -> None:
+    workers = helpers(stage)
+    os.killpg(stage.pid, by)
+    assert stage.communicate(timeout=60) == ("", line)
+    assert stage.returncode == status
+    assert not any(worker.is_running() for worker in workers)
+    assert written() == {}
 
 
 def test_files_that_are_cut_off_are_refused_or_used(

@@ -1,6 +1,4 @@
-import os
-import threading
-import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +10,15 @@ from PIL import Image as PILImage
 from spotimes.dataset import image_file
 from spotimes.dataset.prepared import Card, Split, SplitName
 from spotimes.errors import InputError
-from spotimes.ingestion import own_images
+from spotimes.ingestion import own_images, processes
 from spotimes.ingestion.labelled_files import LabelledFiles, Reading
 from spotimes.ingestion.own_images import Pictures, read_folder
+from spotimes.ingestion.picture_tasks import ImageTask, PictureTask
+from spotimes.ingestion.processes import Processes
 from spotimes.params.prepare import Image
 from spotimes.pixels import Colour, Resize
-from spotimes.preprocessing.resize import Loaded, Target, load_image
+from spotimes.preprocessing.resize import Target, load_image
+from spotimes.system import cores
 from tests.folders import write_folder
 from tests.pictures import drawn
 
@@ -135,31 +136,28 @@ def test_a_folder_without_a_readable_picture_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "texts")
 
 
-def test_no_more_pixels_are_decoded_at_once_than_one_picture_may_have(
+def test_a_task_s_pictures_have_few_pixels_together_or_it_is_of_one(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    at_work: list[str] = []
-    most = 0
-    together = threading.Barrier(2, timeout=60)
+    PILImage.new("RGB", (70, 40), "teal").save(folder / "cat/99.jpg")
+    monkeypatch.setattr(own_images, "PIXELS_A_TASK", 2 * 1024 + 1)
+    given: list[tuple[int, int]] = []
 
-    def load(source: Path, where: str, *wanted: Any, **_: Any) -> Loaded:
-        nonlocal most
-        at_work.append(where)
-        most = max(most, len(at_work))
-        together.wait()
-        time.sleep(0.01)  # long enough for a third to come, were one let in
-        at_work.remove(where)
-        return Loaded(np.zeros((32, 32, 3), np.uint8), 0)
+    def noted(self: Processes, tasks: Iterable[PictureTask], cost: int) -> Iterator[object]:
+        for task in tasks:
+            if isinstance(task, ImageTask):
+                given.append((len(task.paths), task.pixels))
+                assert cost == 12 * 1024 + 70 * 40 + 13 * own_images.PICTURE_COST
+            yield task.run()  # type: ignore[attr-defined]
 
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
-    monkeypatch.setattr(own_images, "MAX_PIXELS", 3 * 32 * 32 - 1)
-    monkeypatch.setattr(own_images, "load", load)
-    assert read(folder).images.shape == (12, 32, 32, 3)
-    assert most == 2
+    monkeypatch.setattr(Processes, "results", noted)
+    read(folder)
+    assert given == [(2, 1024), (2, 1024), (1, 2800), *[(2, 1024)] * 4]
 
 
 def test_few_large_images_are_held_at_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_images, "BYTES_AT_ONCE", 2 * 1024 * 3)
+    monkeypatch.setattr(cores, "allowed", lambda: 3)
+    monkeypatch.setattr(own_images, "BYTES_AT_ONCE", 6 * 2 * 1024 * 3)
     blocks: list[int] = []
     append = image_file.ImageWriter.append
 
@@ -170,6 +168,49 @@ def test_few_large_images_are_held_at_once(folder: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(image_file.ImageWriter, "append", noted)
     assert read(folder).images.shape == (12, 32, 32, 3)
     assert blocks == [2] * 6
+
+
+def with_odd_files(folder: Path) -> None:
+    """Adds pictures of more than 8 bits, some that are cut off, and a file that is none."""
+    for place in range(4):
+        PILImage.fromarray(camera(place)).save(folder / f"dog/camera{place}.png")
+    drawn(64, 160).save(folder / "cat/cut.jpg")
+    content = (folder / "cat/cut.jpg").read_bytes()
+    (folder / "cat/cut.jpg").write_bytes(content[: int(len(content) * 0.95)])
+    (folder / "cat/notes.doc").write_text("no picture")
+    (folder / "dog/01.png").write_bytes((folder / "dog/01.png").read_bytes()[:-300])
+
+
+@pytest.mark.slow
+def test_any_number_of_processes_finds_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_odd_files(folder)
+    monkeypatch.setattr(own_images, "AT_ONCE", 3)
+    monkeypatch.setattr(processes, "WORTH_STARTING", 1)
+    image = Image(height=None, width=None, colour=None, resize="squash", range="data")
+    found = {}
+    for count in (1, 2, 4):
+        monkeypatch.setattr(cores, "allowed", lambda count=count: count)
+        how = Reading(least_rows=0.5)
+        pictures = read_folder(folder, image, folder.parent / "images.npy", how)
+        every = [*pictures.fingerprints.thumbnails.items()]
+        found[count] = (
+            pictures.images[:].tobytes(),
+            *(array.tobytes() for array in pictures.headers if isinstance(array, np.ndarray)),
+            pictures.headers.modes,
+            [*pictures.headers.unreadable.items()],
+            pictures.fingerprints.digests.tobytes(),
+            pictures.fingerprints.hashes.tobytes(),
+            [(index, thumbnail.tobytes()) for index, thumbnail in every],
+            pictures.wide,
+            [*pictures.missing_rows.items()],
+        )
+        assert len(every) == 4
+        assert len(pictures.headers.unreadable) == 1
+        assert len(pictures.missing_rows) == 2
+    assert found[2] == found[1]
+    assert found[4] == found[1]
 
 
 def camera(place: int) -> npt.NDArray[np.uint16]:
