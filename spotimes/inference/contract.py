@@ -6,7 +6,8 @@ the model's flatbuffer, where TFLite Model Metadata keeps associated files.
 `contract.json` has the fields of `Contract` but the class names, and a `version`, `MAJOR.MINOR`. A
 reader ignores keys that it does not know, so a new one only raises the minor number, unless one who
 ignores it would answer wrongly: then the major number grows, and older readers refuse the file.
-Files without a version are read as 1.0, which they are. `offset` and `range` came with 2.0.
+Files without a version are read as 1.0, which they are. `offset` and `range` came with 2.0,
+`unknown_below` with 1.1 and 2.1.
 """
 
 import json
@@ -30,7 +31,7 @@ from spotimes.pixels import (
 
 LABELS = "labels.txt"
 CONTRACT = "contract.json"
-VERSION = "2.0"  # the newest that is read
+VERSION = "2.1"  # the newest that is read
 MOST_BYTES = 2**20  # of a file in the archive, decompressed
 
 
@@ -50,6 +51,8 @@ class Contract(NamedTuple):
         range: of a picture of more than 8 bits a channel, the values that become pixels of 0 and
             255, as `spotimes.preprocessing.decode.decode` says; None takes what 16 bits can hold.
             Readers of version 1 know none but None.
+        unknown_below: an answer whose score (`spotimes.inference.unknown`) is lower is of a picture
+            that likely shows none of the classes; None sets no such limit.
     """
 
     class_names: tuple[str, ...]
@@ -60,6 +63,7 @@ class Contract(NamedTuple):
     scale: int = PLAIN.scale
     offset: int = PLAIN.offset
     range: tuple[float, float] | None = None
+    unknown_below: int | None = None
 
     @classmethod
     def of(
@@ -136,8 +140,9 @@ def read_contract(path: Path) -> Contract:
 
 
 def _version_of(contract: Contract) -> str:
-    """The oldest whose readers answer rightly."""
-    return "2.0" if contract.offset or contract.range is not None else "1.0"
+    """The oldest that has all of it; older readers of the same major number answer rightly."""
+    major = 2 if contract.offset or contract.range is not None else 1
+    return f"{major}.{0 if contract.unknown_below is None else 1}"
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -179,7 +184,12 @@ def _is_usable(contract: Contract) -> bool:
         and type(contract.offset) is int
         and 0 <= contract.offset <= 255
         and (contract.range is None or _is_range(contract.range))
+        and (contract.unknown_below is None or _is_score(contract.unknown_below))
     )
+
+
+def _is_score(found: Any) -> bool:
+    return type(found) is int and found >= 0
 
 
 def _is_range(found: Any) -> bool:

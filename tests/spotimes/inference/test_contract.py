@@ -198,6 +198,24 @@ def test_what_is_no_range_is_refused(path: Path, ends: object) -> None:
     assert "unusable" in refusal(saying(path, {**FIELDS, "range": ends}))
 
 
+@pytest.mark.parametrize(
+    ("other", "version"), [({}, "1.1"), ({"offset": 127, "scale": 128}, "2.1")]
+)
+def test_a_limit_of_the_score_needs_no_other_reader(
+    int8: bytes, path: Path, other: dict[str, int], version: str
+) -> None:
+    limited = GOOD._replace(unknown_below=417, **other)
+    path.write_bytes(embedded(int8, limited))
+    assert read_contract(path) == limited
+    with zipfile.ZipFile(path) as found:
+        assert json.loads(found.read(CONTRACT))["version"] == version
+
+
+@pytest.mark.parametrize("found", [-1, 1.5, True, "417", [417]])
+def test_what_is_no_score_is_refused(path: Path, found: object) -> None:
+    assert "unusable" in refusal(saying(path, {**FIELDS, "unknown_below": found}))
+
+
 def test_a_file_without_a_version_is_read(path: Path) -> None:
     """As all were that were made before there was one."""
     assert read_contract(saying(path, FIELDS)) == GOOD._replace(class_names=("cat",))
@@ -220,7 +238,7 @@ def test_a_newer_major_version_is_refused(
     path: Path, version: object, fields: dict[str, object]
 ) -> None:
     assert refusal(saying(path, {"version": version, **fields})) == (
-        f"its input contract has version {version}, and this Spotimes reads 2.0; use the Spotimes "
+        f"its input contract has version {version}, and this Spotimes reads 2.1; use the Spotimes "
         "that made the model, or a newer one"
     )
 
@@ -228,7 +246,7 @@ def test_a_newer_major_version_is_refused(
 @pytest.mark.parametrize("version", ["", "new", "-1", None, [1], "1.", "²", "1.0\n"])
 def test_what_is_no_version_is_refused(path: Path, version: object) -> None:
     assert refusal(saying(path, {"version": version, **FIELDS})) == (
-        f"the version of its input contract is {version!r}; it must be numbers, such as 2.0"
+        f"the version of its input contract is {version!r}; it must be numbers, such as 2.1"
     )
 
 
