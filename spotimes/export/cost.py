@@ -16,6 +16,7 @@ from spotimes.export.graph import (
 from spotimes.export.plan import Plan
 from spotimes.export.source import names
 from spotimes.inference.contract import Contract
+from spotimes.inference.unknown import COSTS
 
 WORD = 4  # bytes of an int32_t
 
@@ -30,13 +31,15 @@ def flash_by_part(network: Network, contract: Contract) -> dict[str, int]:
     """Bytes of constants.
 
     Returns:
-        `weights`; `biases`; `scaling`: each channel's multiplier and shift; `tables`: of softmax
-        and rectifiers; `labels`: the classes' names; `constants`: all of these.
+        `weights`; `biases`; `scaling`: each channel's multiplier and shift; `tables`: of softmax,
+        rectifiers and the score; `labels`: the classes' names; `constants`: all of these.
     """
     parts = {
         part: sum(_bytes(layer, part) for layer in network.layers)
         for part in ("weights", "biases", "scaling", "tables")
     }
+    if contract.unknown_below is not None:
+        parts["tables"] += COSTS.nbytes
     parts["labels"] = sum(len(name.encode()) + 1 for name in contract.class_names)
     return {**parts, "constants": sum(parts.values())}
 

@@ -28,6 +28,7 @@ from spotimes.export.graph import (
 from spotimes.export.plan import IMAGE, Buffer, Plan, Step
 from spotimes.export.reference import classify
 from spotimes.inference.contract import Contract
+from spotimes.inference.unknown import COSTS
 from spotimes.system import atomic
 
 KERNELS = Path(__file__).with_name("kernels")
@@ -129,8 +130,17 @@ def _header(network: Network, plan: Plan, contract: Contract) -> str:
             colours=colours,
             fitted=_FITTED[contract.resize].format(height=image.height, width=image.width),
             macs=f"{network.macs:,}",
+            unknown=_unknown(contract, "unknown.h"),
         )
     )
+
+
+def _unknown(contract: Contract, name: str) -> str:
+    """What a picture of no class is known by; nothing where the model has no limit for it."""
+    if contract.unknown_below is None:
+        return ""
+    costs = "\n".join(array("uint8_t", "costs", COSTS))
+    return _kernel(name).replace("@limit@", f"{contract.unknown_below}").replace("@costs@", costs)
 
 
 _FITTED = {
@@ -173,6 +183,7 @@ class _Source:
                 *labels,
                 "};",
                 "",
+                *filter(None, [_unknown(self._contract, "unknown.c")]),
             ]
         )
 

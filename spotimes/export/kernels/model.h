@@ -50,7 +50,7 @@ typedef void (*spotimes_row_reader)(void *context, int32_t y, int8_t row[SPOTIME
 /* Classifies an image that need not be in RAM. */
 void spotimes_infer_rows(
     spotimes_row_reader read_row, void *context, int8_t output[SPOTIMES_CLASSES]);
-
+{unknown}
 #ifdef __cplusplus
 }}
 #endif

@@ -30,3 +30,14 @@ def test_constants_by_part() -> None:
     assert found["scaling"] == 5 * (4 + 4 + 3) + 24 + 8
     assert found["labels"] == len(b"cat\0dog\0frog\0")
     assert found["constants"] == sum(found.values()) - found["constants"]
+
+
+def test_the_table_of_the_score_is_a_constant() -> None:
+    without, limited = (
+        flash_by_part(NETWORK, CONTRACT._replace(unknown_below=limit)) for limit in (None, 200)
+    )
+    changed = {part: limited[part] - without[part] for part in without}
+    assert {part: more for part, more in changed.items() if more} == {
+        "tables": 256,
+        "constants": 256,
+    }

@@ -1,6 +1,7 @@
 """The C computes what TensorFlow Lite Micro computes, byte for byte."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,16 @@ import pytest
 from spotimes.errors import InputError
 from spotimes.export import source
 from spotimes.export.exported import Exported, exported
-from spotimes.inference.contract import Contract
+from spotimes.inference.contract import Contract, read_contract
+from spotimes.inference.unknown import scores
 from spotimes.pixels import to_int8
-from tests.fuzz.small_models import small_model
+from tests.fuzz.small_models import CONTRACT, small_model
 from tests.project import ROOT
 from tests.spotimes.export import compiled
 from tests.spotimes.export.random_models import random_images, random_model
 
 DEFAULT = ROOT / "models/model_int8.tflite"
+CONTRACT_OF_DEFAULT = read_contract(DEFAULT)._replace(unknown_below=None)
 SANITIZED = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
@@ -104,6 +107,31 @@ def test_labels_of_any_script(tmp_path: Path) -> None:
     read = [re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), label) for label in labels]
     assert [text.encode("latin-1").decode() for text in read] == list(names)
     compiled.build(found, tmp_path)
+
+
+def test_the_score_in_c_is_the_one_in_python(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(small_model(quantized=True, contract=CONTRACT._replace(unknown_below=100)))
+    exported(path).sources.write(tmp_path, "spotimes_model")
+    main = compiled.DRIVER.with_name("score_main.c")
+    program = compiled.link(tmp_path, [tmp_path / "spotimes_model.c", main])
+    values = np.arange(-128, 128).astype(np.int8)
+    outputs = np.stack([values, np.roll(values, 40), values[::-1]], axis=1)
+    said = subprocess.run([program], input=outputs.tobytes(), capture_output=True, check=True)
+    found = np.array(said.stdout.split(), int).reshape(-1, 2)
+    expected = scores((outputs.astype(np.float32) + 128) / 256)
+    np.testing.assert_array_equal(found, np.stack([expected, expected < 100], axis=1))
+    assert 0 < found[:, 1].sum() < len(found)
+
+
+def test_a_model_without_a_limit_has_no_score(default: Exported) -> None:
+    without = source.written(default.network, default.plan, CONTRACT_OF_DEFAULT)
+    limited = CONTRACT_OF_DEFAULT._replace(unknown_below=417)
+    header, text = source.written(default.network, default.plan, limited)
+    assert "#define SPOTIMES_UNKNOWN_BELOW 417\n" in header
+    assert max(map(len, [*header.splitlines(), *text.splitlines()])) <= 100
+    assert "spotimes_score" not in "".join(without)
+    assert text.startswith(without.source)
 
 
 def test_a_contract_of_another_network(tmp_path: Path) -> None:
