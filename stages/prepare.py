@@ -46,9 +46,13 @@ def main() -> None:
     backbone = load_backbone_card(Path(load_group("network", Network).backbone.card))
     IMAGES.parent.mkdir(exist_ok=True)
     try:
-        found = source.read(params, IMAGES)
+        without_labels = unlabelled.find(params)
+        also = len(without_labels.paths) if without_labels else 0
+        found = source.read(params, IMAGES, unlabelled=also)
         selection = select(found, params)
-        others = unlabelled.read(found, selection, params, UNLABELLED)
+        others = without_labels and unlabelled.read(
+            without_labels, found, selection, params, UNLABELLED
+        )
         splits, groups = {}, {}
         for index, name in enumerate(SPLITS):
             chosen = selection.indices_of(index)

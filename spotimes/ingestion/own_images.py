@@ -5,7 +5,7 @@ one of more than 8 bits a channel; the images go to a file. However many process
 no more pixels are decoded at once than one picture of the largest size has.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Generic, NamedTuple, NoReturn, Protocol, TypeVar
@@ -76,7 +76,11 @@ class Pictures(NamedTuple, Generic[AnyFiles]):
 
 
 def read_folder(
-    source: Path, wanted: Image, images_npy: Path, how: Reading = AS_IT_IS
+    source: Path,
+    wanted: Image,
+    images_npy: Path,
+    how: Reading = AS_IT_IS,
+    before: Callable[[LabelledFiles, Target], None] = lambda *_: None,
 ) -> Pictures[LabelledFiles]:
     """Reads all pictures of a folder.
 
@@ -85,6 +89,7 @@ def read_folder(
         wanted: size, colour and resize mode.
         images_npy: the file that the images are written to.
         how: the folder is to be read.
+        before: is called before images are written, with what they are made of and become.
 
     Raises:
         InputError: the folder is none of labelled pictures, or holds not one that can be read.
@@ -97,6 +102,7 @@ def read_folder(
             wide = together(str(source), values, wanted.range)
             target = _target(wanted, headers, wide)
             digests = {index: each.digest for index, each in values.items()}
+            before(files, target)
             pictures = reader.pictures(headers, target, images_npy, digests, wide)
             headers = pictures.headers
             # A header was sound and its picture was not: it is to have no say in the size.

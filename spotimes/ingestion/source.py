@@ -13,12 +13,12 @@ from spotimes.dataset.image_file import ImageFile, ImageSource, ImageWriter
 from spotimes.dataset.prepared import SPLITS, Card
 from spotimes.downloads import download
 from spotimes.errors import InputError
-from spotimes.ingestion import own_images, readers
+from spotimes.ingestion import disk, own_images, readers
 from spotimes.ingestion.catalog import Catalog, load_catalog
 from spotimes.ingestion.fingerprints import Fingerprints, fingerprints_of
 from spotimes.ingestion.groups import ALONE, Groups
 from spotimes.ingestion.headers import Headers, headers_of_images
-from spotimes.ingestion.labelled_files import Reading
+from spotimes.ingestion.labelled_files import LabelledFiles, Reading
 from spotimes.ingestion.labelled_paths import Notes
 from spotimes.ingestion.split import TEST, TRAIN
 from spotimes.ingestion.wide_values import WideValues
@@ -102,27 +102,29 @@ class Source(NamedTuple):
         return f"{SPLITS[split]} {index - first}"
 
 
-def read(params: Prepare, images_npy: Path) -> Source:
+def read(params: Prepare, images_npy: Path, *, unlabelled: int = 0) -> Source:
     """Reads the source.
 
     Args:
         params: where it is, and how it is to be read and its pictures fitted.
         images_npy: a file that images which are not the source's own can be written to; it must
             stay while they are read.
+        unlabelled: how many pictures are to become such images besides.
 
     Raises:
-        InputError: there is no such source, it cannot be fetched, or is broken.
+        InputError: there is no such source, it cannot be fetched, is broken, or the disk has no
+            room for its images.
     """
     path = Path(params.source)
     if path.is_dir():
-        return _folder(path, params, images_npy)
+        return _folder(path, params, images_npy, unlabelled)
     catalog = load_catalog(path)
     if params.group is not None:
         raise InputError(
             f"prepare.group: is {params.group}, but the images of a catalog's dataset have no "
             "paths; set it to null"
         )
-    return _catalog(path, catalog, params.image, images_npy)
+    return _catalog(path, catalog, params, images_npy, unlabelled)
 
 
 def least_rows(params: Prepare) -> float:
@@ -130,14 +132,21 @@ def least_rows(params: Prepare) -> float:
     return 1 if params.truncated == "refuse" else params.truncated
 
 
-def _folder(path: Path, params: Prepare, images_npy: Path) -> Source:
+def _folder(path: Path, params: Prepare, images_npy: Path, unlabelled: int) -> Source:
+    def check_disk(files: LabelledFiles, target: Target) -> None:
+        classes = len(files.class_names)
+        images = disk.Images(
+            len(files.paths), unlabelled, classes, params.images_per_class, are_copied=True
+        )
+        disk.check(images, target.shape)
+
     how = Reading(
         params.split_folders,
         params.group,
         "missing" in params.leave_out,
         least_rows(params),
     )
-    pictures = own_images.read_folder(path, params.image, images_npy, how)
+    pictures = own_images.read_folder(path, params.image, images_npy, how, check_disk)
     files = pictures.files
     card = Card(
         name=path.resolve().name,
@@ -170,40 +179,52 @@ def _range(image: Image, wide: WideValues | None) -> list[float] | None:
     return None if chosen is None else list(chosen)
 
 
-def _catalog(path: Path, catalog: Catalog, image: Image, images_npy: Path) -> Source:
+def _catalog(
+    path: Path, catalog: Catalog, params: Prepare, images_npy: Path, unlabelled: int
+) -> Source:
+    target = _target(catalog, params.image)
+    images = disk.Images(
+        catalog.splits.train.images + catalog.splits.test.images,
+        unlabelled,
+        len(catalog.class_names),
+        params.images_per_class,
+        are_copied=target.shape != tuple(catalog.image_shape),
+    )
+    disk.check(images, target.shape)
     mirror, files = download.fetch_any(catalog.mirrors)
     canonical = readers.read(catalog, mirror, files)
     catalog.check(canonical, f"{path}: {mirror.files[0].url}")
     own = np.concatenate([split.images for split in canonical])
-    images = _refitted(own, catalog, image, images_npy)
+    fitted = _refitted(own, target, images_npy)
     given = np.repeat(np.array([TRAIN, TEST], np.int8), [len(split.labels) for split in canonical])
     return Source(
         where=str(path),
-        card=catalog.card().model_copy(update={"resize": image.resize}),
-        images=images,
+        card=catalog.card().model_copy(update={"resize": params.image.resize}),
+        images=fitted,
         labels=np.concatenate([split.labels for split in canonical]),
         given=given,
-        fingerprints=fingerprints_of(images),
-        headers=headers_of_images(images.shape),
+        fingerprints=fingerprints_of(fitted),
+        headers=headers_of_images(fitted.shape),
         files=None,
     )
 
 
-def _refitted(
-    images: npt.NDArray[np.uint8], catalog: Catalog, image: Image, images_npy: Path
-) -> ImageSource:
-    """The catalog's own images, or a file of them in the size and colour that params ask for."""
+def _target(catalog: Catalog, image: Image) -> Target:
     height, width, channels = catalog.image_shape
-    target = Target(
+    return Target(
         image.height or height,
         image.width or width,
         image.colour or colour_of(channels),
         image.resize,
     )
-    if target.shape == (height, width, channels):
+
+
+def _refitted(images: npt.NDArray[np.uint8], target: Target, images_npy: Path) -> ImageSource:
+    """The catalog's own images, or a file of them in the size and colour that params ask for."""
+    if images.shape[1:] == target.shape:
         return images
     with ImageWriter(images_npy, (len(images), *target.shape)) as writer:
         for pixels in images:
-            own = PILImage.fromarray(pixels.squeeze(axis=-1) if channels == 1 else pixels)
+            own = PILImage.fromarray(pixels.squeeze(axis=-1) if pixels.shape[-1] == 1 else pixels)
             writer.append(resize_image(own, target))
     return ImageFile(images_npy)

@@ -65,27 +65,41 @@ class Unlabelled(NamedTuple):
         return Selected(self.pictures.images, self.used)
 
 
-def read(
-    source: Source, selection: Selection, params: Prepare, images_npy: Path
-) -> Unlabelled | None:
-    """Reads the folder that `prepare.unlabelled` names; None where it names none.
-
-    Args:
-        source: the labelled pictures, whose size, colour and range these get.
-        selection: which of those are used, and where.
-        params: the folder, and what to do with what cannot be used.
-        images_npy: a file that the images can be written to; it must stay while they are read.
+def find(params: Prepare) -> UnlabelledFiles | None:
+    """Finds the pictures of the folder that `prepare.unlabelled` names; None where it names none.
 
     Raises:
-        InputError: there is no such folder, something in it is unusable and not to be excluded, or
-            no picture is left.
+        InputError: there is no such folder, it lies where all folders are classes, or is empty.
     """
     root = optional_folder(params.unlabelled, "prepare.unlabelled")
     if root is None:
         return None
     _refuse_within_the_source(root, Path(params.source))
+    return _found(root)
+
+
+def read(
+    files: UnlabelledFiles,
+    source: Source,
+    selection: Selection,
+    params: Prepare,
+    images_npy: Path,
+) -> Unlabelled:
+    """Reads pictures without labels.
+
+    Args:
+        files: the pictures.
+        source: the labelled ones, whose size, colour and range these get.
+        selection: which of those are used, and where.
+        params: what to do with what cannot be used.
+        images_npy: a file that the images can be written to; it must stay while they are read.
+
+    Raises:
+        InputError: something is unusable and not to be excluded, or no picture is left.
+    """
+    root = files.root
     wide = source.files.wide if source.files else None
-    pictures = read_as(_found(root), source.target, images_npy, least_rows(params), wide)
+    pictures = read_as(files, source.target, images_npy, least_rows(params), wide)
     unreadable = pictures.headers.unreadable
     if unreadable:
         refuse_unreadable(str(root), unreadable, len(pictures.files.paths), params)

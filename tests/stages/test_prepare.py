@@ -31,7 +31,8 @@ from spotimes.dataset.prepared import (
     load_split,
     load_unlabelled,
 )
-from spotimes.ingestion import dataset_figure, own_images, processes
+from spotimes.downloads import download
+from spotimes.ingestion import dataset_figure, disk, own_images, processes
 from spotimes.ingestion.dataset_report import Report
 from spotimes.ingestion.exact_copies import combined_digest, image_digests
 from spotimes.ingestion.selection import Selection
@@ -368,6 +369,23 @@ def test_any_number_of_cores_gives_the_same_bytes(
         found[count] = refused, capsys.readouterr().out, written()
     assert found[2] == found[1]
     assert found[4] == found[1]
+
+
+def test_a_disk_without_room_is_refused_before_an_image_is_written(
+    run: Prepare, pets: Path, tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "OTHERS", 1 << 60)
+    monkeypatch.setattr(own_images, "ImageWriter", None)
+    monkeypatch.setattr(download, "fetch_any", None)
+    before = written()
+    for source, images in ((str(pets), 36), ("tiny.yaml", 60)):
+        line = run(status=2, source=source)
+        assert re.fullmatch(
+            rf"prepare: {images} images of 32 x 32 x 3 need up to 1,152,921,504.6 GB in data, "
+            r"where .* are free; free some, or .*\n",
+            line,
+        )
+    assert written() == before
 
 
 @pytest.fixture

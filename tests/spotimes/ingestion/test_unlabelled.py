@@ -44,9 +44,9 @@ def labelled() -> tuple[Source, Selection]:
 
 def read(folder: Path, **changes: Any) -> Unlabelled:
     params = params_with(unlabelled=str(folder), **changes)
-    found = unlabelled.read(*labelled(), params, Path("images.npy"))
-    assert found is not None
-    return found
+    files = unlabelled.find(params)
+    assert files is not None
+    return unlabelled.read(files, *labelled(), params, Path("images.npy"))
 
 
 def excluded(found: Unlabelled) -> dict[str, str]:
@@ -55,8 +55,7 @@ def excluded(found: Unlabelled) -> dict[str, str]:
 
 
 def test_none_is_none() -> None:
-    params = params_with(unlabelled="data/none")
-    assert unlabelled.read(*labelled(), params, Path("images.npy")) is None
+    assert unlabelled.find(params_with(unlabelled="data/none")) is None
 
 
 def test_pictures_of_all_folders_are_used_but_what_is_left_behind(folder: Path) -> None:
