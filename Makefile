@@ -78,6 +78,7 @@ lock: .venv/tests ## compile requirements*.txt anew from requirements*.in
 	uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url --prerelease if-necessary-or-explicit requirements.in --output-file requirements.txt
 	uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url app/requirements.in --output-file app/requirements.txt
 	uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url requirements-dev.in --output-file requirements-dev.txt
+	for peer in fastapi mlserver; do uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url benchmarks/serving_peers/$$peer.in --output-file benchmarks/serving_peers/$$peer.txt || exit; done
 
 # A stamp is made when an install is complete; one that was broken off is begun anew.
 install: ## install what requirements.txt pins, anew

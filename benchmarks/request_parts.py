@@ -44,7 +44,7 @@ ROUND_MS = 20
 
 
 def main() -> None:
-    """Measures both kinds of request; prints a Markdown table."""
+    """Measures all kinds of request; prints a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=100, help="of each kind (100)")
     parser.add_argument("--picture", type=Path, default=PICTURE, help="what is sent")
@@ -151,13 +151,13 @@ def by_picture(classifier: Classifier, sent: Sent) -> bytes:
 
 def by_tensor(classifier: Classifier, sent: Sent) -> bytes:
     """The inference protocol's answer."""
-    length = sent.headers[protocol.HEADER_LENGTH]
+    length = sent.headers.get(protocol.HEADER_LENGTH)
     model = protocol.Model(MODEL.stem, "1", classifier.contract)
     request = protocol.parse(sent.body, length, model.contract, 1)
     return protocol.render(request, classifier.probabilities(request.images), model).body
 
 
-READING = {"picture": by_picture, "tensor": by_tensor}
+READING = {"picture": by_picture, "tensor": by_tensor, "json": by_tensor}
 
 
 async def by_application(app: ASGIApp, sent: Sent) -> bytes:

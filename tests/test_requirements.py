@@ -26,7 +26,8 @@ def modules(folder: str) -> list[Path]:
 
 
 def test_every_line_of_requirements_in_is_a_pin() -> None:
-    for file in ("requirements.in", "app/requirements.in", "requirements-dev.in"):
+    peers = (f"benchmarks/serving_peers/{name}.in" for name in ("fastapi", "mlserver"))
+    for file in ("requirements.in", "app/requirements.in", "requirements-dev.in", *peers):
         lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
         for line in lines:
             assert not line.strip() or line.startswith(("#", "-c ", "-r ")) or PIN.match(line), line
@@ -36,6 +37,14 @@ def test_what_is_asked_for_directly_is_what_is_locked() -> None:
     assert pins("requirements.in")
     assert pins("requirements.in") <= pins("requirements.txt")
     assert pins("requirements-dev.in") <= pins("requirements-dev.txt")
+
+
+def test_the_peers_of_the_server_run_the_same_network_and_decoder() -> None:
+    ours, shared = pins("app/requirements.txt"), {"numpy", "pillow", "ai-edge-litert"}
+    for name in ("fastapi", "mlserver"):
+        asked, locked = (pins(f"benchmarks/serving_peers/{name}.{end}") for end in ("in", "txt"))
+        assert asked and asked <= locked
+        assert {pin for pin in locked if pin[0] in shared} <= ours
 
 
 def test_tools_and_pipeline_lock_no_package_in_two_versions() -> None:

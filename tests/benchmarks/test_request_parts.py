@@ -52,13 +52,15 @@ def test_a_part_is_what_it_adds(
     monkeypatch.setattr(timing, "timed", lambda *_: None)
     main()
     head, _, *rows = capsys.readouterr().out.splitlines()
-    assert head == "| microseconds | picture | tensor |"
+    assert head == "| microseconds | picture | tensor | json |"
     expected = zip((*PARTS, "all"), (30, 5, 15, 100, 250, 400), strict=True)
-    assert rows == [f"| {name} | {each} | {each} |" for name, each in expected]
+    assert rows == [f"| {name} | {each} | {each} | {each} |" for name, each in expected]
 
 
 def _probabilities(kind: str, body: bytes, names: tuple[str, ...]) -> Any:
     if kind == "tensor":
         return np.frombuffer(body[-4 * len(names) :], "<f4")
+    if kind == "json":
+        return np.array(json.loads(body)["outputs"][0]["data"], np.float32)
     found = {each["label"]: each["probability"] for each in json.loads(body)["predictions"]}
     return np.array([found[name] for name in names], np.float32)

@@ -1,0 +1,1 @@
+"""`python -m benchmarks.serving_peers`: our server beside what people would write or install."""
