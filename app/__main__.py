@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+from spotimes import usage
 from spotimes.errors import InputError
 from spotimes.system import command
 from spotimes.system.cores import at_most_allowed
@@ -19,15 +20,24 @@ VERBS = {
     "bench": "measure how long the model takes for an image here",
     "serve": "answer over HTTP: the Open Inference Protocol v2, picture uploads, and a page",
 }
+EXAMPLES = {
+    "predict": "python -m app predict picture.jpg",
+    "info": "python -m app info --model models/model_int8.tflite",
+    "bench": "python -m app bench",
+    "serve": "python -m app serve --port 8000",
+}
 
 
 def main() -> None:
     """Runs the verb that the command line names; `python -m app VERB --help` explains each."""
-    parser = argparse.ArgumentParser(prog="python -m app", description=__doc__)
+    parser = usage.parser("app", __doc__, *EXAMPLES.values())
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     for name, summary in VERBS.items():
         verb = verbs.add_parser(
-            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}."
+            name,
+            help=summary,
+            description=usage.with_examples(f"{summary[0].upper()}{summary[1:]}.", EXAMPLES[name]),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         if name not in sys.argv[1:2]:  # nothing is imported that the verb does not need
             continue

@@ -7,7 +7,6 @@ picture there, interleaved with TensorFlow's own interpreter in this environment
 the process to its end. Takes two minutes, and what it installs is downloaded or from pip's cache.
 """
 
-import argparse
 import os
 import shutil
 import statistics
@@ -21,6 +20,7 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from benchmarks.project import MODEL, PICTURE, ROOT
+from spotimes import usage
 from spotimes.errors import InputError
 from spotimes.system import command
 
@@ -37,7 +37,7 @@ class Cost(NamedTuple):
 
 def main() -> None:
     """Measures both interleaved; prints a Markdown table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = usage.parser("benchmarks.cold_start", __doc__, "python -m benchmarks.cold_start")
     parser.add_argument("--runs", type=int, default=15, help="of each (15)")
     parser.add_argument("--picture", type=Path, default=PICTURE, help="what is classified")
     arguments = parser.parse_args()

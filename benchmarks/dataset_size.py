@@ -8,7 +8,6 @@ a network that input would hold it up first. A row each: peak RSS in MiB and ima
 Takes 10 minutes on two cores, and 15 GB of disk for 200,000 images.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -23,6 +22,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from benchmarks.project import ROOT
+from spotimes import usage
 from spotimes.dataset.prepared import load_card, load_split
 from spotimes.errors import InputError
 from spotimes.params.load import PARAMS_FILE
@@ -44,7 +44,7 @@ FEWEST = 1000
 
 def main() -> None:
     """Measures each number of images in turn, and prints a Markdown table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = usage.parser("benchmarks.dataset_size", __doc__, "python -m benchmarks.dataset_size")
     parser.add_argument("images", type=int, nargs="+", help=f"how many, {FEWEST:,} or more")
     numbers = parser.parse_args().images
     if min(numbers) < FEWEST:

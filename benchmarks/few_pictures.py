@@ -13,7 +13,6 @@ remove the rows of a preset that you changed. What is printed is the mean of the
 spread from the lowest to the highest.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -29,6 +28,7 @@ import pandas as pd
 import yaml
 
 from benchmarks.project import ROOT
+from spotimes import usage
 from spotimes.dataset.prepared import load_split
 from spotimes.errors import InputError
 from spotimes.inference.classifier import Classifier
@@ -46,7 +46,11 @@ STAGES = ("prepare", "train", "quantize")
 
 def main() -> None:
     """Runs what has no row yet, and prints a Markdown table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = usage.parser(
+        "benchmarks.few_pictures",
+        __doc__,
+        "python -m benchmarks.few_pictures few_pictures --images 20 100",
+    )
     parser.add_argument("preset", help="of a file of presets/, without .yaml; or default")
     parser.add_argument("--images", type=int, nargs="+", required=True, help="a class")
     parser.add_argument("--draws", type=int, default=1, help="of the training pictures (1)")

@@ -11,7 +11,6 @@ Pictures of 320 x 240 take 15 KB each on disk, those of 48 x 48 4 KB, and prepar
 million of the latter are made and prepared in REPLACE on two cores.
 """
 
-import argparse
 import os
 import subprocess
 import sys
@@ -25,6 +24,7 @@ import yaml
 
 from benchmarks.dataset_size import FEWEST, make_pictures
 from benchmarks.project import ROOT
+from spotimes import usage
 from spotimes.errors import InputError
 from spotimes.params.load import PARAMS_FILE
 from spotimes.system import command, cores
@@ -36,7 +36,7 @@ SECONDS_BETWEEN_LOOKS = 0.5
 
 def main() -> None:
     """Measures each number of pictures on each number of cores, and prints a Markdown table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = usage.parser("benchmarks.prepare_scale", __doc__, "python -m benchmarks.prepare_scale")
     parser.add_argument("images", type=int, nargs="+", help=f"how many, {FEWEST:,} or more")
     parser.add_argument(
         "--cores", type=int, nargs="+", default=[cores.allowed()], help="how many; default: all"

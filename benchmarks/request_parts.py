@@ -30,6 +30,7 @@ from app.server.limits import Limits
 from benchmarks.parts import check_rounds, medians
 from benchmarks.project import MODEL, PICTURE
 from benchmarks.serving import Sent, sent_requests, serving
+from spotimes import usage
 from spotimes.benchmarking import timing
 from spotimes.errors import InputError
 from spotimes.inference.classifier import Classifier, top_k
@@ -45,7 +46,7 @@ ROUND_MS = 20
 
 def main() -> None:
     """Measures all kinds of request; prints a Markdown table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = usage.parser("benchmarks.request_parts", __doc__, "python -m benchmarks.request_parts")
     parser.add_argument("--rounds", type=int, default=100, help="of each kind (100)")
     parser.add_argument("--picture", type=Path, default=PICTURE, help="what is sent")
     arguments = parser.parse_args()

@@ -8,7 +8,6 @@ protocol. Both share this machine's cores, so a server with them to itself answe
 the server's resident set, at the end of a row's first tenth and at its end.
 """
 
-import argparse
 import sys
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ from benchmarks import wrk
 from benchmarks.project import PICTURE
 from benchmarks.serving import Sent, sent_requests, serving
 from benchmarks.wrk import Load
+from spotimes import usage
 from spotimes.system import command
 
 CONNECTIONS = (1, 8, 64)
@@ -28,7 +28,7 @@ CONNECTIONS = (1, 8, 64)
 
 def main() -> None:
     """Measures each kind of request over each number of connections; prints a Markdown table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = usage.parser("benchmarks.server_load", __doc__, "python -m benchmarks.server_load")
     parser.add_argument("--seconds", type=int, default=60, help="a row (60)")
     parser.add_argument("--picture", type=Path, default=PICTURE, help="what is sent")
     arguments = parser.parse_args()

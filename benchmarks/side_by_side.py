@@ -10,7 +10,6 @@ what their input stands for.
 Takes a minute on two cores.
 """
 
-import argparse
 import zipfile
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from benchmarks.project import MODEL
+from spotimes import usage
 from spotimes.benchmarking import latency
 from spotimes.dataset.prepared import load_split
 from spotimes.errors import InputError
@@ -40,7 +40,11 @@ BUDGET_SECONDS = 30
 
 def main() -> None:
     """Measures all files, and prints a Markdown table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = usage.parser(
+        "benchmarks.side_by_side",
+        __doc__,
+        "python -m benchmarks.side_by_side pretrainedResnet_quant.tflite",
+    )
     parser.add_argument("file", type=Path, nargs="+", help="a .tflite file of the same task")
     files = parser.parse_args().file
     models = {path.name: path for path in (*OURS, *files)}

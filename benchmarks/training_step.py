@@ -13,12 +13,12 @@ optimizer; interleaved, so a part is what the next takes longer than the one bef
 Takes half a minute; prints a Markdown table.
 """
 
-import argparse
 from collections.abc import Callable
 
 import numpy as np
 
 from benchmarks.parts import check_rounds, medians
+from spotimes import usage
 from spotimes.blocks import Architecture
 from spotimes.dataset.prepared import load_backbone, load_card, load_split
 from spotimes.errors import InputError
@@ -44,7 +44,7 @@ ROUND_MS = 200
 
 def main() -> None:
     """Measures, and prints a Markdown table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = usage.parser("benchmarks.training_step", __doc__, "python -m benchmarks.training_step")
     parser.add_argument("--rounds", type=int, default=20, help="how many (20)")
     rounds = parser.parse_args().rounds
     check_rounds(rounds)

@@ -9,7 +9,6 @@ printed is the median over all comparisons. With --busy another process keeps a 
 Takes half a minute a comparison at most.
 """
 
-import argparse
 import multiprocessing
 import tempfile
 import time
@@ -21,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from spotimes import usage
 from spotimes.compare import paired_latency, verdict
 from spotimes.dataset.prepared import load_backbone, load_card, load_split
 from spotimes.errors import InputError
@@ -35,7 +35,7 @@ from spotimes.system import command
 
 def main() -> None:
     """Compares, and prints the verdicts."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = usage.parser("benchmarks.verdicts", __doc__, "python -m benchmarks.verdicts")
     parser.add_argument("--times", type=int, default=40, help="comparisons (40)")
     parser.add_argument("--wider", type=int, default=0, help="channels more in the last block (0)")
     parser.add_argument("--busy", action="store_true", help="keep another core busy")

@@ -12,9 +12,9 @@ it names each and exits with 3 if one is not met, or could not be measured and i
 `evaluate.optional`.
 """
 
-import argparse
 from pathlib import Path
 
+from spotimes import usage
 from spotimes.dataset.prepared import PREPARED, load_backbone, load_card, load_split
 from spotimes.evaluation import accuracy, budgets, layer_error, metrics
 from spotimes.nn.architecture import architecture
@@ -42,7 +42,7 @@ LAYER_IMAGES = 200
 
 def main() -> None:
     """Runs the stage, or the check."""
-    parser = argparse.ArgumentParser(prog="python -m stages.evaluate")
+    parser = usage.parser("stages.evaluate", __doc__, "dvc repro evaluate", "make check")
     parser.add_argument("--check", action="store_true", help="only say whether the budgets are met")
     only_check = parser.parse_args().check
     params = load_group("evaluate", Evaluate)

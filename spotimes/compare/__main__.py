@@ -5,10 +5,10 @@ test split of data/prepared; all else is counted. Without REV2 the working tree'
 Prints a Markdown table, or JSON. Takes 20 to 60 seconds on two cores.
 """
 
-import argparse
 import json
 from pathlib import Path
 
+from spotimes import usage
 from spotimes.compare import flips, gates
 from spotimes.compare.comparison import compare
 from spotimes.compare.rendering import as_json, markdown
@@ -19,8 +19,11 @@ from spotimes.system import command
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m spotimes.compare", description=(__doc__ or "").partition("\n")[0]
+    parser = usage.parser(
+        "spotimes.compare",
+        __doc__,
+        "python -m spotimes.compare main",
+        "python -m spotimes.compare v1 v2 --flips flips.png",
     )
     parser.add_argument("before", metavar="REV", help="a branch, tag or commit")
     parser.add_argument("after", metavar="REV2", nargs="?", help="another; else the working tree")

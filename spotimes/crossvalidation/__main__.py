@@ -19,11 +19,11 @@ other params, data, code or machine it begins anew.
 Time: K trainings.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
 
+from spotimes import usage
 from spotimes.crossvalidation import record
 from spotimes.crossvalidation.folds import Fold, divide
 from spotimes.crossvalidation.pool import Pool, load_pool
@@ -87,11 +87,7 @@ def main() -> None:
 
 
 def _folds_asked_for() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m spotimes.crossvalidation",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = usage.parser("spotimes.crossvalidation", __doc__, "make crossvalidate K=5")
     parser.add_argument("K", nargs="?", default="5", help="how many folds (5)")
     asked: str = parser.parse_args().K
     if not asked.isdecimal():

@@ -5,9 +5,9 @@ prints the RAM that the model takes. With --interpreter it writes FOLDER/spotime
 FOLDER/spotimes_tflite.c instead: what a program needs that has TensorFlow Lite Micro already.
 """
 
-import argparse
 from pathlib import Path
 
+from spotimes import usage
 from spotimes.export import interpreter
 from spotimes.export.exported import exported
 from spotimes.system import command
@@ -16,8 +16,8 @@ from spotimes.tflite import arena
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m spotimes.export", description=(__doc__ or "").partition("\n")[0]
+    parser = usage.parser(
+        "spotimes.export", __doc__, "python -m spotimes.export models/model_int8.tflite my_project"
     )
     parser.add_argument("model", type=Path, metavar="MODEL.tflite", help="an INT8 model")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="where the C goes")

@@ -4,13 +4,13 @@ A preset names only what it changes, such as `network.blocks` and `train.epochs`
 params.yaml stays as it is, comments too; `git checkout params.yaml` takes it back.
 """
 
-import argparse
 import io
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from spotimes import usage
 from spotimes.errors import InputError
 from spotimes.params.load import GROUPS, PARAMS_FILE, schema
 from spotimes.system import atomic, command
@@ -26,7 +26,12 @@ def main() -> None:
         InputError: there is no such preset, it has a key that params.yaml lacks, or a value that is
             not allowed; params.yaml then stays as it is.
     """
-    parser = argparse.ArgumentParser(prog="preset", description=__doc__.partition("\n")[0])
+    parser = usage.parser(
+        "spotimes.params.preset",
+        __doc__,
+        "make preset NAME=nano",
+        "python -m spotimes.params.preset nano",
+    )
     parser.add_argument("name", help="of a file of presets/, without .yaml")
     name = parser.parse_args().name
     path = FOLDER / f"{name}.yaml"

@@ -8,7 +8,6 @@ finding
 becomes a file of the corpus, which `make test` replays; the status is then 1.
 """
 
-import argparse
 import contextlib
 import itertools
 import os
@@ -21,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from spotimes import usage
 from tests.fuzz import promise, worker
 from tests.fuzz.worker import State
 from tests.project import ROOT
@@ -47,7 +47,7 @@ class Result(NamedTuple):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    parser = usage.parser("tests.fuzz", __doc__, "make fuzz MINUTES=30 SEED=1")
     parser.add_argument("what", nargs="*", metavar="TARGET", help="or a file of the corpus")
     parser.add_argument("--minutes", type=float, default=1, help="of all targets together (1)")
     parser.add_argument("--executions", type=int, default=2**40, help="of each, at most")
