@@ -3,14 +3,14 @@
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from spotimes.errors import InputError
-from spotimes.inference.verification import MOST_BYTES, verify
+from spotimes.inference.verification import MOST_BYTES, Graph, verify
 from spotimes.pixels import PLAIN, Images, Normalization, to_float32, to_int8
 from spotimes.system import native_stderr
 
@@ -25,7 +25,8 @@ def load_interpreter(path: Path, threads: int = 1, *, keep_tensors: bool = False
         path: the file.
         threads: of the runtime, at least 1.
         keep_tensors: keep what each operator writes, to be read after `invoke`. XNNPACK, which
-            keeps nothing, is then not used; TensorFlow Lite's own kernels compute the same.
+            keeps nothing, is then not used; TensorFlow Lite's own kernels round otherwise, so that
+            a few INT8 answers differ (`spotimes.inference.outputs` keeps some tensors of XNNPACK).
 
     Returns:
         A LiteRT interpreter whose tensors are allocated.
@@ -39,8 +40,46 @@ def load_interpreter(path: Path, threads: int = 1, *, keep_tensors: bool = False
         >>> fill_inputs(interpreter, zeros)
         >>> invoke(interpreter, "models/model_int8.tflite")
     """
+    content, _ = read_verified(path)
+    return interpreter_of(content, path, threads, keep_tensors=keep_tensors)
+
+
+class Verified(NamedTuple):
+    """A .tflite file that is safe to run.
+
+    Attributes:
+        content: the file.
+        graph: what it computes.
+    """
+
+    content: bytes
+    graph: Graph
+
+
+def read_verified(path: Path) -> Verified:
+    """Reads a .tflite file and verifies it.
+
+    Raises:
+        InputError: as for `load_interpreter`.
+    """
     content = _content(path)
-    verify(content, path)
+    return Verified(content, verify(content, path))
+
+
+def interpreter_of(
+    content: bytes, path: Path, threads: int = 1, *, keep_tensors: bool = False
+) -> Any:
+    """Makes an interpreter of a .tflite file that is verified, as `load_interpreter` does.
+
+    Args:
+        content: the file.
+        path: what it is called in messages.
+        threads: as for `load_interpreter`.
+        keep_tensors: likewise.
+
+    Raises:
+        InputError: LiteRT cannot run it.
+    """
     resolver = (
         OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES if keep_tensors else OpResolverType.AUTO
     )

@@ -7,7 +7,7 @@ damaged, or made to do harm.
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +27,38 @@ NO_TENSOR = -1  # an index for an input that is optional
 _NONE = np.empty(0)
 
 
-def verify(content: bytes, where: object) -> None:
-    """Verifies all that the runtime reads of a model.
+class Operator(NamedTuple):
+    """An operator of a model's graph.
+
+    Attributes:
+        kind: the schema's name, such as `CONV_2D`.
+        inputs: its tensors' indices.
+        output: that of the one tensor which it computes.
+        options: by the schema's names; None if its kind has none.
+    """
+
+    kind: str
+    inputs: list[int]
+    output: int
+    options: Any
+
+
+class Graph(NamedTuple):
+    """A model's graph, verified.
+
+    Attributes:
+        tensors: all of them, by index.
+        operators: in the order in which they are computed.
+        outputs: the model's, indices of tensors.
+    """
+
+    tensors: list[Tensor]
+    operators: list[Operator]
+    outputs: list[int]
+
+
+def verify(content: bytes, where: object) -> Graph:
+    """Verifies all that the runtime reads of a model, and gives what was read.
 
     Args:
         content: a .tflite file.
@@ -41,7 +71,7 @@ def verify(content: bytes, where: object) -> None:
     """
     try:
         reader = Reader(content)
-        _check_model(reader, reader.root(IDENTIFIER, MODEL))
+        return _checked(reader, reader.root(IDENTIFIER, MODEL))
     except DamagedError as error:
         raise InputError(
             f"{where}: is no .tflite file that can be run: {error}; give one that Spotimes' "
@@ -49,7 +79,7 @@ def verify(content: bytes, where: object) -> None:
         ) from error
 
 
-def _check_model(reader: Reader, model: Any) -> None:
+def _checked(reader: Reader, model: Any) -> Graph:
     if model.version != VERSION:
         raise DamagedError(f"version {model.version} is not {VERSION}")
     if len(model.subgraphs) != 1:
@@ -69,7 +99,7 @@ def _check_model(reader: Reader, model: Any) -> None:
         held += tensor.bytes + 16 * len(tensor.scale)  # the runtime keeps them in two forms
         _check_bytes(held)
         tensors.append(tensor)
-    _check_graph(reader, model, tensors, held)
+    return _checked_graph(reader, model, tensors, held)
 
 
 def _data(model: Any, index: int, where: str) -> npt.NDArray[np.uint8]:
@@ -129,7 +159,7 @@ def _is_within(values: npt.NDArray[Any], lowest: float, highest: float) -> bool:
     return bool(values.min() >= lowest and values.max() <= highest)  # not so where one is NaN
 
 
-def _check_graph(reader: Reader, model: Any, tensors: Sequence[Tensor], held: int) -> None:
+def _checked_graph(reader: Reader, model: Any, tensors: list[Tensor], held: int) -> Graph:
     (graph,) = model.subgraphs
     inputs = _indices(graph.inputs, tensors, "the inputs")
     known = {index for index, tensor in enumerate(tensors) if tensor.values is not None}
@@ -138,6 +168,7 @@ def _check_graph(reader: Reader, model: Any, tensors: Sequence[Tensor], held: in
     known |= set(inputs)
     kinds = [_kind(code, f"operator code {n}") for n, code in enumerate(model.operator_codes)]
     computed = set()
+    operators = []
     steps = 0
     for number, operator in enumerate(graph.operators):
         if operator.opcode_index >= len(kinds):
@@ -159,6 +190,7 @@ def _check_graph(reader: Reader, model: Any, tensors: Sequence[Tensor], held: in
             raise DamagedError(f"{where}: has not one output that is computed here alone")
         known |= set(targets)
         computed |= set(targets)
+        operators.append(Operator(kind.name, sources, targets[0], options))
         try:
             cost = CHECKS[kind.name](
                 [tensors[index] for index in sources], tensors[targets[0]], options
@@ -170,8 +202,10 @@ def _check_graph(reader: Reader, model: Any, tensors: Sequence[Tensor], held: in
         steps += cost.steps
         if steps > MOST_STEPS:
             raise DamagedError(f"an inference takes more than {MOST_STEPS:,} steps")
-    if not computed.issuperset(_indices(graph.outputs, tensors, "the outputs")):
+    outputs = _indices(graph.outputs, tensors, "the outputs")
+    if not computed.issuperset(outputs):
         raise DamagedError("an output of the model is not computed")
+    return Graph(tensors, operators, outputs)
 
 
 def _given(operator: Any, kind: Kind) -> npt.NDArray[np.int32] | None:
