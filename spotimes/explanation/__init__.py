@@ -1,0 +1,1 @@
+"""Why a .tflite file answers as it does: a map of each image; on the device, without TensorFlow."""
