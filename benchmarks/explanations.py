@@ -18,7 +18,6 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from benchmarks.project import MODEL
-from spotimes.dataset.image_file import ImageSource
 from spotimes.dataset.prepared import load_split
 from spotimes.errors import InputError
 from spotimes.explanation.explainer import Explainer
@@ -48,7 +47,7 @@ def main() -> None:
     report_deletion(classifier, images[: arguments.deletion_images])
 
 
-def report_sums(classifier: Classifier, images: ImageSource) -> None:
+def report_sums(classifier: Classifier, images: Image) -> None:
     """Prints what maps and bias leave of the logits, whose answer they explain, and the time."""
     explainer = Explainer(classifier)
     steps, milliseconds, explained = [], [], []
@@ -84,7 +83,7 @@ def report_sums(classifier: Classifier, images: ImageSource) -> None:
     )
 
 
-def by_other_kernels(classifier: Classifier, images: ImageSource) -> list[Map]:
+def by_other_kernels(classifier: Classifier, images: Image) -> list[Map]:
     """The answers where all tensors are preserved, which is the other way to see the last map."""
     interpreter = load_interpreter(classifier.path, keep_tensors=True)
     (given,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
@@ -99,7 +98,7 @@ def by_other_kernels(classifier: Classifier, images: ImageSource) -> list[Map]:
     return answers
 
 
-def report_deletion(classifier: Classifier, images: ImageSource) -> None:
+def report_deletion(classifier: Classifier, images: Image) -> None:
     """Prints how the probability of the network's answer falls as more is blanked."""
     generator = np.random.default_rng(0)
     shares, occlusion = Explainer(classifier), Explainer(classifier, occlusion=True)
@@ -146,12 +145,14 @@ def enlarged(cells: npt.NDArray[np.bool_], shape: Sequence[int]) -> npt.NDArray[
     rows, columns = (
         np.arange(side) * count // side for side, count in zip(shape, cells.shape, strict=False)
     )
-    return cells[rows][:, columns, np.newaxis]
+    within: npt.NDArray[np.bool_] = cells[rows][:, columns, np.newaxis]
+    return within
 
 
 def around(shape: tuple[int, ...], centre: npt.NDArray[np.generic]) -> Map:
     """A map whose values fall with the distance to a position."""
-    return -np.hypot(*(np.indices(shape) - np.reshape(centre, (2, 1, 1)))).astype(np.float32)
+    distance: Map = np.hypot(*(np.indices(shape) - np.reshape(centre, (2, 1, 1))), dtype=np.float32)
+    return -distance
 
 
 def area(curve: Sequence[float]) -> float:

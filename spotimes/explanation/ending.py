@@ -55,7 +55,8 @@ def real(tensor: Tensor, values: npt.NDArray[np.int8] | Real) -> Real:
     """The real values of a computed tensor's."""
     if tensor.dtype == "float32":
         return values.astype(np.float32)
-    return (values.astype(np.float32) - np.float32(tensor.zero_point[0])) * tensor.scale[0]
+    from_zero = values.astype(np.float32) - np.float32(tensor.zero_point[0])
+    return from_zero * np.float32(tensor.scale[0])
 
 
 def step_of(tensor: Tensor) -> float:
@@ -66,19 +67,22 @@ def step_of(tensor: Tensor) -> float:
 def _weights(tensor: Tensor) -> Real:
     """In their shape, (classes, channels)."""
     assert tensor.values is not None
-    values = tensor.values.reshape(tensor.shape).astype(np.float32)
-    return values * tensor.scale[:, np.newaxis] if len(tensor.scale) else values
+    values: Real = tensor.values.reshape(tensor.shape).astype(np.float32)
+    if not len(tensor.scale):
+        return values
+    return values * tensor.scale[:, np.newaxis].astype(np.float32)
 
 
 def _bias(bias: list[Tensor], weights: Tensor, pooled: Tensor) -> Real:
     if not bias:
         return np.zeros(weights.shape[0], np.float32)
     assert bias[0].values is not None
-    values = bias[0].values.astype(np.float32)
+    values: Real = bias[0].values.astype(np.float32)
     if pooled.dtype == "float32":
         return values
     # As the kernels take it, whatever scale the bias itself is said to have.
-    return np.multiply(values, pooled.scale[0] * weights.scale, dtype=np.float32)
+    scales: Real = (pooled.scale[0] * weights.scale).astype(np.float32)
+    return values * scales
 
 
 def _makers(graph: Graph) -> dict[int, Operator]:

@@ -57,7 +57,8 @@ class Explanation(NamedTuple):
         """What of each logit is neither in the bias nor in the map; None of an occlusion map."""
         if self.logits is None:
             return None
-        return self.logits.values - self.logits.bias - self.maps.sum(axis=(1, 2))
+        explained: Real = self.logits.bias + self.maps.sum(axis=(1, 2))
+        return self.logits.values - explained
 
 
 class Explainer:

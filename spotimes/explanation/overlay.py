@@ -1,5 +1,6 @@
 """Draws a map over a picture, by Pillow alone."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,29 +24,33 @@ class Box(NamedTuple):
     bottom: float
 
 
-def side_by_side(picture: Image.Image, map_: Real, box: Box | None = None) -> Image.Image:
-    """Draws a picture, and to its right the map over it.
+def side_by_side(picture: Image.Image, maps: Sequence[Real], box: Box | None = None) -> Image.Image:
+    """Draws a picture, and to its right each of some maps over it, all in one scale.
 
     Args:
         picture: in mode "L" or "RGB".
-        map_: float32, shape (rows, columns).
+        maps: each float32, of shape (rows, columns); at least one.
         box: as for `overlaid`.
     """
-    drawn = overlaid(picture, map_, box)
-    both = Image.new("RGB", (2 * drawn.width, drawn.height))
-    both.paste(_in_size(picture, drawn.size), (0, 0))
-    both.paste(drawn, (drawn.width, 0))
-    return both
+    largest = float(np.abs(maps).max())
+    drawn = [overlaid(picture, map_, box, largest=largest) for map_ in maps]
+    width, height = drawn[0].size
+    row = Image.new("RGB", (width * (1 + len(drawn)), height))
+    for number, each in enumerate([_in_size(picture, (width, height)), *drawn]):
+        row.paste(each, (number * width, 0))
+    return row
 
 
-def overlaid(picture: Image.Image, map_: Real, box: Box | None = None) -> Image.Image:
+def overlaid(
+    picture: Image.Image, map_: Real, box: Box | None = None, *, largest: float | None = None
+) -> Image.Image:
     """Draws a map over a picture in shades of grey: orange speaks for the class, blue against it.
 
     Args:
         picture: in mode "L" or "RGB".
-        map_: float32, shape (rows, columns); the largest of its values, whatever its sign, becomes
-            the densest colour.
+        map_: float32, shape (rows, columns).
         box: of the picture, what the map covers; all of it if None. What is outside is darkened.
+        largest: the value, whatever its sign, that has the densest colour; the map's own if None.
 
     Returns:
         In mode "RGB", with the picture's proportions and a longer side of 256 to 1,024 pixels.
@@ -59,7 +64,8 @@ def overlaid(picture: Image.Image, map_: Real, box: Box | None = None) -> Image.
     left, top, right, bottom = box or Box(0, 0, width, height)
     across, down = size[0] / width, size[1] / height
     covered = (round(left * across), round(top * down), round(right * across), round(bottom * down))
-    values, seen = _spread(map_, covered, size)
+    largest = largest or float(np.abs(map_).max()) or 1.0
+    values, seen = _spread(np.clip(map_ / largest, -1, 1, dtype=np.float32), covered, size)
     drawn = np.where(seen, grey, grey / 3)[..., np.newaxis]
     colour = np.where(values[..., np.newaxis] > 0, FOR, AGAINST)
     opacity = DENSEST * np.abs(values)[..., np.newaxis]
@@ -75,12 +81,10 @@ def _in_size(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 def _spread(
     map_: Real, covered: tuple[int, int, int, int], size: tuple[int, int]
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """The map, -1 to 1, at each pixel of a drawing, and whether it covers it."""
+) -> tuple[Real, npt.NDArray[np.bool_]]:
+    """The map at each pixel of a drawing, and whether it covers it."""
     left, top, right, bottom = covered
-    largest = np.abs(map_).max()
-    scaled = np.clip(map_ / largest, -1, 1) if largest else map_
-    smooth = Image.fromarray(scaled.astype(np.float32)).resize(
+    smooth = Image.fromarray(map_).resize(
         (max(1, right - left), max(1, bottom - top)), Image.Resampling.BILINEAR
     )
     values, seen = Image.new("F", size), Image.new("1", size)

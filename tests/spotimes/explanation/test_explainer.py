@@ -84,14 +84,15 @@ def test_an_occlusion_map_says_by_how_much_blanking_a_place_lowers_the_score(
     tmp_path: Path,
 ) -> None:
     """Without softmax, what the classifier puts out is the score."""
-    classifier = Classifier(with_ending(tmp_path / "model.tflite", "dense", "dense"))
+    path = with_ending(tmp_path / "model.tflite", "dense", "dense", quantized=False)
+    classifier = Classifier(path)
     image = pictures(classifier, 1)[0]
     blanked = image.copy()
     blanked[2:5, :2] = np.rint(image.mean(axis=(0, 1)))
     fall = classifier.probabilities(image) - classifier.probabilities(blanked)
     maps = Explainer(classifier).explain(image).maps
-    np.testing.assert_allclose(maps[:, 3, 0], fall, atol=1e-6)
-    assert fall.any()
+    np.testing.assert_allclose(maps[:, 3, 0], fall, atol=1e-4)
+    assert np.abs(fall).max() > 0.01
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,8 @@ def test_an_image_of_another_shape_or_type_is_refused(image: Any) -> None:
 
 
 def test_a_file_that_has_become_another_model_is_refused(tmp_path: Path) -> None:
-    path = shutil.copy(INT8, tmp_path / "model.tflite")
+    path = tmp_path / "model.tflite"
+    shutil.copy(INT8, path)
     classifier = Classifier(path)
     with_ending(path, "dense", "softmax")
     with pytest.raises(InputError, match="has changed since it was loaded"):

@@ -1,4 +1,5 @@
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
@@ -7,7 +8,7 @@ from spotimes.explanation.overlay import AGAINST, FOR, Box, overlaid, side_by_si
 MAP = np.array([[1, 0], [0, -2]], np.float32)
 
 
-def pixels(drawn: Image.Image) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
+def pixels(drawn: Image.Image) -> npt.NDArray[np.uint8]:
     return np.asarray(drawn)
 
 
@@ -37,7 +38,7 @@ def test_the_picture_below_is_grey() -> None:
 )
 def test_size(size: tuple[int, int], drawn: tuple[int, int]) -> None:
     assert overlaid(Image.new("L", size), MAP).size == drawn
-    assert side_by_side(Image.new("L", size), MAP).size == (2 * drawn[0], drawn[1])
+    assert side_by_side(Image.new("L", size), [MAP]).size == (2 * drawn[0], drawn[1])
 
 
 def test_what_the_network_does_not_see_is_darkened_and_has_no_map() -> None:
@@ -55,8 +56,9 @@ def test_a_map_that_reaches_beyond_the_picture_is_cut() -> None:
     np.testing.assert_allclose(drawn[:, 150], np.tile(0.8 * np.array(FOR), (300, 1)), atol=2)
 
 
-def test_the_picture_itself_is_on_the_left() -> None:
+def test_the_picture_itself_is_on_the_left_and_the_maps_are_in_their_order_and_one_scale() -> None:
     picture = Image.fromarray(np.random.default_rng(1).integers(0, 256, (300, 280, 3), np.uint8))
-    both = pixels(side_by_side(picture, MAP))
-    np.testing.assert_array_equal(both[:, :280], pixels(picture))
-    np.testing.assert_array_equal(both[:, 280:], pixels(overlaid(picture, MAP)))
+    row = pixels(side_by_side(picture, [MAP, -MAP / 4]))
+    np.testing.assert_array_equal(row[:, :280], pixels(picture))
+    np.testing.assert_array_equal(row[:, 280:560], pixels(overlaid(picture, MAP)))
+    np.testing.assert_array_equal(row[:, 560:], pixels(overlaid(picture, -MAP / 4, largest=2)))
