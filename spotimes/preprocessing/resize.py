@@ -130,24 +130,63 @@ def resize_image(picture: Image.Image, wanted: Wanted) -> npt.NDArray[np.uint8]:
     if picture.mode != mode:
         picture = picture.convert(mode)
     across, down = picture.size
-    # By how much the picture is wider than wanted (negative: higher), as a difference of products.
-    wider = across * height - down * width
+    wider = _wider(across, down, wanted)
     bilinear = Image.Resampling.BILINEAR
     if wanted.resize == "fit_shortest":
-        cut_across = _quotient(down * width, height) if wider > 0 else across
-        cut_down = _quotient(across * height, width) if wider < 0 else down
-        left, top = (across - cut_across) // 2, (down - cut_down) // 2
-        box = (left, top, left + cut_across, top + cut_down)
+        box = _cut(across, down, wanted)
         result = picture.resize((width, height), bilinear, box=box)
     elif wanted.resize == "fit_longest" and wider != 0:
-        new_width = width if wider > 0 else _quotient(across * height, down)
-        new_height = height if wider < 0 else _quotient(down * width, across)
+        left, top, new_width, new_height = _fitted(across, down, wanted)
         result = Image.new(mode, (width, height))
-        corner = (width - new_width) // 2, (height - new_height) // 2
-        result.paste(picture.resize((new_width, new_height), bilinear), corner)
+        result.paste(picture.resize((new_width, new_height), bilinear), (left, top))
     else:
         result = picture.resize((width, height), bilinear)
     return np.array(result, np.uint8).reshape(height, width, -1)
+
+
+def seen_of(size: tuple[int, int], wanted: Wanted) -> tuple[float, float, float, float]:
+    """The part of a picture that `resize_image` shows: left, top, right and bottom in its pixels.
+
+    With "fit_longest" it reaches beyond the picture, by what is black.
+
+    Args:
+        size: The picture's width and height.
+        wanted: Size and resize mode.
+    """
+    across, down = size
+    if wanted.resize == "fit_shortest":
+        return _cut(across, down, wanted)
+    if wanted.resize == "fit_longest":
+        left, top, width, height = _fitted(across, down, wanted)
+        return (
+            -left * across / width,
+            -top * down / height,
+            (wanted.width - left) * across / width,
+            (wanted.height - top) * down / height,
+        )
+    return 0, 0, across, down
+
+
+def _wider(across: int, down: int, wanted: Wanted) -> int:
+    """By how much it is wider than wanted (negative: higher), as a difference of products."""
+    return across * wanted.height - down * wanted.width
+
+
+def _cut(across: int, down: int, wanted: Wanted) -> tuple[int, int, int, int]:
+    """The middle of a picture that has the proportions which are wanted."""
+    height, width, wider = wanted.height, wanted.width, _wider(across, down, wanted)
+    cut_across = _quotient(down * width, height) if wider > 0 else across
+    cut_down = _quotient(across * height, width) if wider < 0 else down
+    left, top = (across - cut_across) // 2, (down - cut_down) // 2
+    return left, top, left + cut_across, top + cut_down
+
+
+def _fitted(across: int, down: int, wanted: Wanted) -> tuple[int, int, int, int]:
+    """Left, top, width and height within the image of a picture that just fits into it."""
+    height, width, wider = wanted.height, wanted.width, _wider(across, down, wanted)
+    new_width = width if wider >= 0 else _quotient(across * height, down)
+    new_height = height if wider <= 0 else _quotient(down * width, across)
+    return (width - new_width) // 2, (height - new_height) // 2, new_width, new_height
 
 
 def _quotient(dividend: int, divisor: int) -> int:

@@ -10,7 +10,7 @@ from PIL import Image
 from spotimes.dataset.prepared import Split
 from spotimes.errors import InputError
 from spotimes.pixels import RESIZE_MODES, Resize
-from spotimes.preprocessing.resize import Target, load_image, resize_image
+from spotimes.preprocessing.resize import Target, load_image, resize_image, seen_of
 from tests.pictures import Pixels, encoded, sample
 
 
@@ -140,6 +140,33 @@ def test_fit_longest_fills_with_black(
     assert np.abs(inside - expected).max() < 1.01
     result[top : top + height, left : left + width] = 0
     assert not result.any()
+
+
+@pytest.mark.parametrize("resize", RESIZE_MODES)
+@pytest.mark.parametrize("size", [(64, 32), (20, 32), (45, 32), (32, 32), (301, 77)])
+def test_seen_of_says_which_part_of_a_picture_an_image_shows(
+    size: tuple[int, int], resize: Resize
+) -> None:
+    """Where a picture's colour says how far right and down it is, an image's pixels tell theirs."""
+    down, across = np.indices((size[1], size[0])) + 0.5
+    wanted = Target(16, 24, "rgb", resize)
+    left, top, right, bottom = seen_of(size, wanted)
+    places = []
+    for distance, length in ((across, size[0]), (down, size[1])):
+        shade = np.rint(1 + 254 * distance / length).astype(np.uint8)
+        image = resize_image(Image.fromarray(shade).convert("RGB"), wanted)[..., 0]
+        places.append(np.where(image, (image.astype(float) - 1) / 254 * length, np.nan))
+    x = left + (np.arange(24) + 0.5) * (right - left) / 24
+    y = top + (np.arange(16) + 0.5) * (bottom - top) / 16
+    inside = np.nan_to_num((places[0] > 0) & (places[1] > 0))
+    assert inside[8, 12]
+    for found, expected, length in (
+        (places[0], np.tile(x, (16, 1)), size[0]),
+        (places[1], np.tile(y, (24, 1)).T, size[1]),
+    ):
+        # At the picture's edges less is there to be averaged.
+        assert np.nanmedian(np.abs(found - expected)[inside]) < 0.02 * length
+        assert np.nanmax(np.abs(found - expected)[inside]) < 0.06 * length
 
 
 @pytest.mark.parametrize("resize", RESIZE_MODES)
