@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
+from PIL import Image
 
 from spotimes.errors import InputError
 from spotimes.inference.contract import Contract
 from spotimes.pixels import Images
+from spotimes.preprocessing.decode import decode_image
 from spotimes.preprocessing.picture_files import is_about_the_data, is_left_behind
 from spotimes.preprocessing.resize import load_image
 
@@ -30,10 +32,12 @@ class Item(NamedTuple):
         name: of the image in the answer.
         load: reads the image as the model takes it, uint8 or int8 of shape (height, width,
             channels). Raises InputError if it cannot be read.
+        decode: reads the picture that `load` makes the image of, upright; None of a tensor.
     """
 
     name: str
     load: Callable[[], Images]
+    decode: Callable[[], Image.Image] | None = None
 
 
 class Found(NamedTuple):
@@ -104,7 +108,7 @@ def _in_stream(name: str, contract: Contract) -> Iterator[Item]:
     if content.getvalue().startswith(NPY):
         yield from _tensors(content, name, contract)
     else:
-        yield Item(name, functools.partial(load_image, content, name, contract))
+        yield _of_picture(name, content, contract)
 
 
 def _standard_input() -> bytes:
@@ -168,7 +172,15 @@ def _in_file(path: Path, contract: Contract) -> Iterator[Item]:
     if _is_tensor(path):
         yield from _or_failing(str(path), _tensors(path, str(path), contract))
     else:
-        yield Item(str(path), functools.partial(load_image, path, str(path), contract))
+        yield _of_picture(str(path), path, contract)
+
+
+def _of_picture(name: str, source: Path | BinaryIO, contract: Contract) -> Item:
+    return Item(
+        name,
+        functools.partial(load_image, source, name, contract),
+        functools.partial(decode_image, source, name, chosen_range=contract.range),
+    )
 
 
 def _is_tensor(path: Path) -> bool:

@@ -9,11 +9,16 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from app import inputs
 from spotimes.errors import InputError
 from spotimes.inference.classifier import Classifier, Prediction
+
+if TYPE_CHECKING:
+    from app.explanations import Explanations
 
 FEWEST_FOR_PROGRESS = 20
 CLEARED = "\r\x1b[K"  # the terminal's line
@@ -29,6 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a picture, a .npy tensor, a folder of them, or - for standard input",
     )
     parser.add_argument("--top", type=int, default=1, metavar="K", help="how many classes (1)")
+    parser.add_argument(
+        "--explain",
+        type=Path,
+        metavar="FOLDER",
+        help="write there for each input a PNG: the picture, and what speaks for each class that "
+        "is printed in orange, what speaks against it in blue",
+    )
     layouts = parser.add_mutually_exclusive_group()
     layouts.add_argument("--json", action="store_true", help="print a JSON object a line")
     layouts.add_argument("--csv", action="store_true", help="print comma-separated values")
@@ -44,6 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
     classifier = Classifier(arguments.model, arguments.threads)
     if not 1 <= arguments.top <= classifier.classes:
         raise InputError(f"--top: {arguments.top} is not allowed; give 1 to {classifier.classes}")
+    explanations = _explanations(arguments, classifier)
     items, ignored = inputs.found(arguments.paths, classifier.contract)
     for folder, names in ignored.items():
         more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
@@ -56,14 +69,19 @@ def run(arguments: argparse.Namespace) -> None:
         if counted:
             _print_count(done, len(items))
         try:
-            image = item.load()
+            loaded = explanations.load(item) if explanations else None
+            image = loaded.image if loaded else item.load()
         except InputError as error:
             _report(str(error), CLEARED if counted else "")
-            write(item.name, str(error))
+            write(item.name, str(error), None)
             unread += 1
             continue
         (predictions,) = classifier.predict(image[None], arguments.top)
-        write(item.name, predictions)
+        explained = None
+        if explanations and loaded:
+            classes = [each.label for each in predictions]
+            explained = explanations.write(item.name, loaded, classes)
+        write(item.name, predictions, explained)
     if counted:
         _print_count(len(items), len(items))
         print(file=sys.stderr)
@@ -75,40 +93,67 @@ def _report(message: str, cleared: str = "") -> None:
     print(f"{cleared}predict: {' '.join(message.splitlines())}", file=sys.stderr, flush=True)
 
 
-def _writer(arguments: argparse.Namespace) -> Callable[[str, list[Prediction] | str], None]:
-    """The function that writes an input's name with its predictions, or with the error."""
+def _explanations(arguments: argparse.Namespace, classifier: Classifier) -> "Explanations | None":
+    if not arguments.explain:
+        return None
+    # What draws is imported only where something is to be drawn.
+    from app.explanations import MOST_CLASSES, Explanations  # noqa: PLC0415
+
+    if arguments.top > MOST_CLASSES:
+        raise InputError(
+            f"--top: {arguments.top} is not allowed with --explain; give at most {MOST_CLASSES}"
+        )
+    return Explanations(classifier, arguments.explain)
+
+
+# Writes an input's name with its predictions, or with the error; and what its explanation is.
+Writer = Callable[[str, list[Prediction] | str, Mapping[str, Any] | None], None]
+
+
+def _writer(arguments: argparse.Namespace) -> Writer:
     if arguments.json:
         return _write_json
     if arguments.csv:
-        return _csv_writer(arguments.top)
+        return _csv_writer(arguments.top, bool(arguments.explain))
     return _write_text
 
 
-def _csv_writer(top: int) -> Callable[[str, list[Prediction] | str], None]:
+def _csv_writer(top: int, explain: bool) -> Writer:
     table = csv.writer(sys.stdout, lineterminator="\n")
     ranks = ("", *(f"_{rank}" for rank in range(2, top + 1)))
     columns = [column + rank for rank in ranks for column in ("label", "probability")]
-    table.writerow(["input", *columns])
+    table.writerow(["input", *columns, *(["explanation"] if explain else [])])
 
-    def write(name: str, found: list[Prediction] | str) -> None:
+    def write(
+        name: str, found: list[Prediction] | str, explained: Mapping[str, Any] | None
+    ) -> None:
         cells = [""] * len(columns)
         if not isinstance(found, str):
             cells = [cell for each in found for cell in (each.label, f"{each.probability:.6g}")]
+        if explain:
+            cells.append(explained["file"] if explained else "")
         table.writerow([name, *cells])
 
     return write
 
 
-def _write_text(name: str, found: list[Prediction] | str) -> None:
-    if not isinstance(found, str):  # the error is on standard error
-        print(f"{name}: " + ", ".join(f"{each.label} {each.probability:.1%}" for each in found))
+def _write_text(
+    name: str, found: list[Prediction] | str, explained: Mapping[str, Any] | None
+) -> None:
+    if isinstance(found, str):  # the error is on standard error
+        return
+    named = ", ".join(f"{each.label} {each.probability:.1%}" for each in found)
+    print(f"{name}: {named}" + (f", explained in {explained['file']}" if explained else ""))
 
 
-def _write_json(name: str, found: list[Prediction] | str) -> None:
+def _write_json(
+    name: str, found: list[Prediction] | str, explained: Mapping[str, Any] | None
+) -> None:
     if isinstance(found, str):
         print(json.dumps({"input": name, "error": found}), flush=True)
-    else:
-        print(json.dumps({"input": name, "predictions": [each._asdict() for each in found]}))
+        return
+    answer: dict[str, Any] = {"input": name, "predictions": [each._asdict() for each in found]}
+    print(json.dumps(answer | ({"explanation": explained} if explained else {})))
 
 
 def _print_count(done: int, total: int) -> None:

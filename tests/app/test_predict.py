@@ -23,6 +23,7 @@ from spotimes.inference.classifier import Classifier
 from spotimes.inference.contract import Contract, read_contract
 from spotimes.ingestion import own_images
 from spotimes.params.prepare import Image as Fit
+from spotimes.preprocessing.resize import load_image
 from tests.app.conftest import Ended
 from tests.app.models import MODEL, of_another_task, with_contract, without_contract
 from tests.app.serving import serving
@@ -117,6 +118,68 @@ def test_more_classes_as_json_and_as_csv(app: App, model: Path, folder: Path) ->
     assert rows[0][1::2] == [each["label"] for each in answers]
     shares = [float(share) for share in rows[0][2::2]]
     assert shares == pytest.approx([each["probability"] for each in answers], rel=1e-5)
+
+
+def test_explanations_are_the_picture_with_the_maps_of_its_classes(
+    app: App, model: Path, folder: Path, tmp_path: Path
+) -> None:
+    """Of pictures of any shape; two of one name have a file each, and what is told sums up."""
+    paths = [folder / each for each in ("dog/01.png", "cat/01.png", "cat/wide.jpg")]
+    arguments = ("predict", "--model", model, "--top", 2, "--explain", tmp_path / "new/maps")
+    for line, path, shape, name in zip(
+        app(*arguments, "--json", *paths).out.splitlines(),
+        paths,
+        [(256, 3 * 256, 3), (256, 3 * 256, 3), (150, 3 * 270, 3)],
+        ["01.png.png", "01.png.2.png", "wide.jpg.png"],
+        strict=True,
+    ):
+        answer = json.loads(line)
+        answers = expected(model, load_image(path, "", read_contract(model)), 2)
+        assert answer["predictions"] == answers
+        explanation = answer["explanation"]
+        assert (explanation["method"], Path(explanation["file"]).name) == ("shares", name)
+        drawn = np.asarray(Image.open(explanation["file"])).astype(int)
+        assert drawn.shape == shape
+        picture = (
+            Image.open(path)
+            .convert("RGB")
+            .resize((shape[1] // 3, shape[0]), Image.Resampling.NEAREST)
+        )
+        np.testing.assert_array_equal(drawn[:, : shape[1] // 3], np.asarray(picture))
+        coloured = np.ptp(drawn[:, shape[1] // 3 :], axis=2) > 10
+        assert 0.05 < coloured.mean() < 0.999
+        for each, predicted in zip(explanation["classes"], answers, strict=True):
+            assert each["label"] == predicted["label"]
+            parts = each["bias"] + each["map"] + each["remainder"]
+            assert each["logit"] == pytest.approx(parts, abs=1e-5)
+            assert abs(each["remainder"]) < abs(each["logit"])
+
+
+def test_explanations_in_other_layouts_and_of_tensors(
+    app: App, model: Path, tmp_path: Path, picture_pixels: Any
+) -> None:
+    path, maps = tmp_path / "batch.npy", tmp_path / "maps"
+    np.save(path, np.stack([picture_pixels] * 2))
+    arguments = ("predict", "--model", model, "--explain", maps, path)
+    for index, line in enumerate(app(*arguments).out.splitlines()):
+        assert line.endswith(f"%, explained in {maps}/batch.npy[{index}].png")
+    absent = tmp_path / "absent.png"
+    header, *rows = csv.reader(io.StringIO(app(*arguments, absent, "--csv").out))
+    assert header[-1] == "explanation"
+    assert [row[-1] for row in rows] == [*(f"{maps}/batch.npy[{n}].png" for n in (0, 1)), ""]
+    left = np.asarray(Image.open(rows[1][-1]))[4::8, 4:256:8]
+    np.testing.assert_array_equal(left, picture_pixels)
+
+
+def test_a_folder_for_explanations_that_cannot_be_made_is_reported(
+    app: App, model: Path, folder: Path
+) -> None:
+    taken = folder / "dog/01.png"
+    ended = app("predict", "--model", model, "--explain", taken, taken)
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err == (
+        f"predict: --explain: {taken}: cannot be made (File exists); name another folder\n"
+    )
 
 
 def test_a_folder_is_all_its_pictures_and_tensors_by_name(
