@@ -2,9 +2,9 @@
 
 A row is all that budgets (`evaluate.budgets` in params.yaml), gates (`compare.regressions`), the
 comparison, the model card and the report need to know of a figure. A new one is a row here, its
-limits in params.yaml, and what measures it: for an accuracy `spotimes.evaluation.statistics` and a
-field of `spotimes.evaluation.metrics.Accuracy`, for a cost `spotimes.evaluation.budgets.measured`
-and `spotimes.compare.rows`.
+limits in params.yaml, and what measures it: for one of `ACCURACIES`
+`spotimes.evaluation.statistics` and a field of `spotimes.evaluation.metrics.Accuracy`, for a cost
+`spotimes.evaluation.budgets.measured` and `spotimes.compare.rows`.
 """
 
 from typing import Literal, NamedTuple
@@ -86,9 +86,16 @@ _ROWS = (
     Figure("worst_class", "top-1 in the worst class", "share", higher_is_better=True),
     # FP32's top-1 less INT8's.
     Figure("top1_loss", "top-1 lost against FP32", "share", gated=False),
+    # Of the test images, by the limit in the model's file (spotimes.inference.unknown).
+    Figure("known_kept", "taken as known, of known pictures", "share", higher_is_better=True),
+    # Of pictures of none of the classes (spotimes.evaluation.foreign), by the same limit.
+    Figure("foreign_accepted", "taken as known, of foreign pictures", "share"),
+    # How often a known picture's score is above a foreign one's, whatever the limit is.
+    Figure("foreign_auroc", "known told from foreign, AUROC", "share", higher_is_better=True),
 )
 
 FIGURES = {figure.key: figure for figure in _ROWS}
-ACCURACIES = tuple(figure for figure in _ROWS if figure.unit == "share" and figure.higher_is_better)
+ACCURACIES = tuple(FIGURES[key] for key in ("top1", "balanced_accuracy", "worst_class"))
+UNKNOWN = tuple(FIGURES[key] for key in ("known_kept", "foreign_accepted", "foreign_auroc"))
 # The parts of a .tflite file, which add up to all of it.
 FILE_PARTS = ("weights", "quantization", "metadata", "rest")

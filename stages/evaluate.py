@@ -16,7 +16,9 @@ from pathlib import Path
 
 from spotimes import usage
 from spotimes.dataset.prepared import PREPARED, load_backbone, load_card, load_split
-from spotimes.evaluation import accuracy, budgets, layer_error, metrics
+from spotimes.evaluation import accuracy, budgets, foreign, layer_error, metrics
+from spotimes.inference.classifier import Classifier
+from spotimes.inference.unknown import scores
 from spotimes.nn.architecture import architecture
 from spotimes.params.evaluate import Evaluate
 from spotimes.params.load import load_group
@@ -65,6 +67,10 @@ def evaluate(params: Evaluate) -> None:
 
     predictions = accuracy.predict(FP32, INT8, test, card.class_names)
     result = accuracy.compare(predictions, params.calibration_bins)
+    int8 = Classifier(INT8)
+    scored = foreign.scored(int8, test.images, scores(predictions.int8))
+    unknown = foreign.measure(scored)
+    result = result.model_copy(update={"unknown": unknown})
     found = budgets.Measured(stages.size, stages.export, stages.cost, result)
     verdicts = budgets.judge(params.budgets, INT8, found)
     result = result.model_copy(update={"budgets": verdicts})
@@ -82,6 +88,7 @@ def evaluate(params: Evaluate) -> None:
     )
     atomic.write_json(METRICS, result.model_dump(exclude_defaults=True))
     print(f"top-1 FP32 {result.fp32.top1:.2%}, INT8 {result.int8.top1:.2%}")
+    print(foreign.sentence(unknown))
     print("\n".join(budgets.sentences(verdicts)))
 
 

@@ -10,8 +10,11 @@ from spotimes.compare import verdict
 from spotimes.compare.flips import Flip
 from spotimes.compare.verdict import Verdict
 from spotimes.dataset.prepared import LabelledImages
+from spotimes.evaluation import foreign
+from spotimes.evaluation.foreign import Scored
 from spotimes.evaluation.statistics import Correct, correct_by_class
 from spotimes.inference.classifier import Classifier
+from spotimes.inference.unknown import scores
 
 BATCH = 500
 
@@ -24,11 +27,13 @@ class Answers(NamedTuple):
             does not know.
         predicted: int64, shape (images,).
         class_names: of the classifier.
+        scored: the scores of its answers, for these images and for foreign pictures.
     """
 
     labels: npt.NDArray[np.int64]
     predicted: npt.NDArray[np.int64]
     class_names: tuple[str, ...]
+    scored: Scored
 
     @property
     def correct(self) -> Correct:
@@ -65,14 +70,17 @@ def classify(classifier: Classifier, split: LabelledImages, class_names: Sequenc
         split: the images, of the size that it takes, and their labels.
         class_names: what the labels stand for.
     """
-    known = classifier.contract.class_names
-    index_of = {name: index for index, name in enumerate(known)}
+    names = classifier.contract.class_names
+    index_of = {name: index for index, name in enumerate(names)}
     own = np.array([index_of.get(name, -1) for name in class_names], np.int64)
-    predicted = []
+    predicted, known = [], []
     for start in range(0, len(split.labels), BATCH):
         images = split.images[start : start + BATCH]
-        predicted.append(classifier.probabilities(images).argmax(axis=1))
-    return Answers(own[split.labels], np.concatenate(predicted), known)
+        probabilities = classifier.probabilities(images)
+        predicted.append(probabilities.argmax(axis=1))
+        known.append(scores(probabilities))
+    scored = foreign.scored(classifier, split.images, np.concatenate(known))
+    return Answers(own[split.labels], np.concatenate(predicted), names, scored)
 
 
 def common_classes(before: Answers, after: Answers) -> dict[str, tuple[Correct, Correct]]:

@@ -81,6 +81,7 @@ def compare(before: str, after: str | None, params: Compare) -> Comparison:
             *rows.cost_rows(*costs),
             rows.latency_row(latency, params.smallest_ratio),
             *rows.accuracy_rows(one, other, "; ".join(untested)),
+            *rows.unknown_rows(one, other, "; ".join(untested)),
         ],
         ratio=latency and latency.ratio,
         images=split.images,

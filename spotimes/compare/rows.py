@@ -10,13 +10,23 @@ from spotimes.compare import verdict
 from spotimes.compare.answers import Answers, common_classes
 from spotimes.compare.paired_latency import PairedLatency
 from spotimes.compare.verdict import Outcome, Verdict
-from spotimes.evaluation.statistics import ACCURACY_STATISTICS, ByClass, Correct, Difference
+from spotimes.evaluation import foreign
+from spotimes.evaluation.foreign import Scored
+from spotimes.evaluation.statistics import (
+    ACCURACY_STATISTICS,
+    ByClass,
+    Correct,
+    Difference,
+    auroc_difference,
+    paired_difference,
+)
 from spotimes.export import exported
-from spotimes.figures import ACCURACIES, FIGURES, FILE_PARTS, Figure
+from spotimes.figures import ACCURACIES, FIGURES, FILE_PARTS, UNKNOWN, Figure
 from spotimes.tflite import arena, instructions
 from spotimes.tflite.tflite_file import TFLiteFile
 
 ONE_MODEL = "there is one model only"
+NO_LIMIT = "a model has no limit of the score"
 NOTHING_IN_COMMON = "the models have no class in common"
 COUNTED = ("arena_bytes", "c_ram_bytes", "macs", "instructions")
 # How far counts of one model differ, as a share.
@@ -139,6 +149,50 @@ def accuracy_rows(
     if not classes:
         return [_unknown(figure, None, None, NOTHING_IN_COMMON) for figure in ACCURACIES]
     return [_accuracy_row(figure, classes) for figure in ACCURACIES]
+
+
+def unknown_rows(
+    before: Answers | None, after: Answers | None, reason: str = ONE_MODEL
+) -> list[Row]:
+    """The rows of what is taken as known; known are the images whose class both models know.
+
+    Args:
+        before: the one model's answers, or None.
+        after: the other's.
+        reason: why there are none.
+    """
+    sides = [each for each in (before, after) if each is not None]
+    known = np.all([each.labels >= 0 for each in sides], axis=0)
+    if not np.any(known):
+        return [_unknown(figure, None, None, reason) for figure in UNKNOWN]
+    first, second = (
+        each and each.scored._replace(known=each.scored.known[known]) for each in (before, after)
+    )
+    return [_unknown_row(figure, first, second, reason) for figure in UNKNOWN]
+
+
+def _unknown_row(figure: Figure, before: Scored | None, after: Scored | None, reason: str) -> Row:
+    first, second = (
+        None if each is None else getattr(foreign.measure(each), figure.key)
+        for each in (before, after)
+    )
+    if before is None or after is None:
+        return _unknown(figure, first, second, reason)
+    if first is None or second is None:
+        return _unknown(figure, first, second, NO_LIMIT)
+    if figure.key == "foreign_auroc":
+        pairs = ((each.known, each.every_foreign) for each in (before, after))
+        difference = auroc_difference(*pairs)
+    else:
+        scores = "known" if figure.key == "known_kept" else "every_foreign"
+        difference = paired_difference(
+            *(getattr(each, scores) >= each.unknown_below for each in (before, after))
+        )
+    better = difference
+    if not figure.higher_is_better:
+        better = Difference(-difference.value, -difference.high, -difference.low)
+    judged = verdict.of_difference(better)
+    return Row(figure, figure.heading, first, second, _points(difference), judged)
 
 
 def _accuracy_row(figure: Figure, classes: Mapping[str, tuple[Correct, Correct]]) -> Row:

@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 from spotimes.errors import LimitBrokenError
 from spotimes.evaluation.metrics import Benchmark, Evaluation, Export, Quantization, Verdict
-from spotimes.figures import ACCURACIES, FIGURES
+from spotimes.figures import ACCURACIES, FIGURES, UNKNOWN
 from spotimes.params.evaluate import Budgets
 from spotimes.tflite import instructions
 
 # Shares are quotients, and the metrics files hold six digits of them.
 ROUNDING = 5e-7
 UNMEASURED = "metrics/evaluate.json does not have it; run `dvc repro evaluate`"
+NO_LIMIT = "the model has no limit of the score; quantize sets one by quantize.known_share"
 
 
 class Measure(NamedTuple):
@@ -74,6 +75,13 @@ def measured(limits: Budgets, int8: Path, found: Measured) -> dict[str, Measure]
         **{
             figure.key: Measure(getattr(result.int8, figure.key), UNMEASURED)
             for figure in ACCURACIES
+        },
+        **{
+            figure.key: Measure(
+                result.unknown and getattr(result.unknown, figure.key),
+                NO_LIMIT if result.unknown else UNMEASURED,
+            )
+            for figure in UNKNOWN
         },
     }
 

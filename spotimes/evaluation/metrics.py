@@ -164,6 +164,42 @@ class Disagreement(Metrics):
     p_value: float
 
 
+class ForeignSet(Metrics):
+    """How a set of foreign pictures is told from the test images.
+
+    Attributes:
+        images: how many pictures it has.
+        auroc: how often a test image's score is above one of theirs.
+        accepted: the share of them that is taken as known, with `accepted_low` and
+            `accepted_high`, the ends of its 95% interval; None where the model has no limit.
+    """
+
+    images: int
+    auroc: float
+    accepted: float | None = None
+    accepted_low: float | None = None
+    accepted_high: float | None = None
+
+
+class Unknown(Metrics):
+    """How the INT8 model tells pictures of none of the classes, by `spotimes.inference.unknown`.
+
+    Attributes:
+        known_kept: the share of the test images that is taken as known, with `known_kept_low` and
+            `known_kept_high`, the ends of its 95% interval; None where the model has no limit.
+        foreign_accepted: the share of all foreign pictures that is; likewise.
+        foreign_auroc: of all foreign pictures, as `ForeignSet.auroc`.
+        sets: of `spotimes.evaluation.foreign`, by their names.
+    """
+
+    known_kept: float | None = None
+    known_kept_low: float | None = None
+    known_kept_high: float | None = None
+    foreign_accepted: float | None = None
+    foreign_auroc: float
+    sets: dict[str, ForeignSet]
+
+
 class Verdict(Metrics):
     """A budget beside what was measured; unmeasured, it is neither met nor not, for a reason.
 
@@ -179,7 +215,10 @@ class Verdict(Metrics):
 
 
 class Evaluation(Metrics):
-    """metrics/evaluate.json: `agreement` and `top1_loss` are shares of the test images."""
+    """metrics/evaluate.json: `agreement` and `top1_loss` are shares of the test images.
+
+    `unknown` is None where evaluate did not measure it, as it did not at first.
+    """
 
     images: int
     fp32: Accuracy
@@ -187,6 +226,7 @@ class Evaluation(Metrics):
     top1_loss: float
     agreement: float
     mcnemar: Disagreement
+    unknown: Unknown | None = None
     budgets: dict[str, Verdict]
 
 

@@ -13,6 +13,7 @@ from scipy import stats
 Labels = npt.NDArray[np.integer]
 # Bool, shape (images,): which of them a classifier classifies correctly.
 Correct = npt.NDArray[np.bool_]
+Scores = npt.NDArray[np.integer]
 # For each class that has images, at least one, which of them are classified correctly.
 ByClass = Sequence[Correct]
 
@@ -177,6 +178,45 @@ def worst_class_difference(first: ByClass, second: ByClass) -> Difference:
         max(low_after - high, min(each.low for each in paired)),
         min(high_after - low, max(each.high for each in paired)),
     )
+
+
+def auroc(known: Scores, foreign: Scores) -> float:
+    """The area under the ROC curve: how often a known picture's score is above a foreign one's.
+
+    Equal scores count as a half (Hanley and McNeil 1982, Radiology 143:29).
+
+    Args:
+        known: shape (pictures,), at least one.
+        foreign: likewise.
+    """
+    return float(_shares_below(foreign, known).mean())
+
+
+def auroc_difference(first: tuple[Scores, Scores], second: tuple[Scores, Scores]) -> Difference:
+    """How much larger a second classifier's `auroc` is, on the same pictures.
+
+    The interval is that of DeLong et al. (1988, Biometrics 44:837).
+
+    Args:
+        first: the first classifier's scores of known and of foreign pictures.
+        second: the second's.
+    """
+    of_known, of_foreign = (
+        _shares_below(second[1 - side], second[side]) - _shares_below(first[1 - side], first[side])
+        for side in (0, 1)
+    )
+    value = float(of_known.mean())
+    variance = sum(each.var() / max(len(each) - 1, 1) for each in (of_known, of_foreign))
+    margin = quantile(0.95) * math.sqrt(variance)
+    return Difference(value, value - margin, value + margin)
+
+
+def _shares_below(others: Scores, scores: Scores) -> npt.NDArray[np.float64]:
+    """For each score the share of others that are below it, equal ones by half."""
+    ordered = np.sort(others)
+    ends = (np.searchsorted(ordered, scores, side) for side in ("left", "right"))
+    shares: npt.NDArray[np.float64] = sum(ends) / (2 * len(others))
+    return shares
 
 
 def expected_calibration_error(

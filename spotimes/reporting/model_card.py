@@ -10,11 +10,13 @@ from spotimes.evaluation.metrics import (
     Accuracy,
     Evaluation,
     Export,
+    ForeignSet,
     Images,
     Quantization,
     StageMetrics,
     Teacher,
     Training,
+    Unknown,
 )
 from spotimes.figures import ACCURACIES, FIGURES, FILE_PARTS
 from spotimes.params.optional_file import NONE
@@ -65,6 +67,7 @@ def render(
         _summary(image_shape, card, stages.size, result),
         _use(image_shape, card, network.normalization),
         _accuracy(result),
+        *([_unknown(result.unknown)] if result.unknown else []),
         _cost(stages.size, stages.export),
         _budgets(result),
         _architecture(network, image_shape, len(card.class_names), stages.size),
@@ -105,8 +108,8 @@ For images like those of {name}: one object that fills the picture, of one of th
 {names}. To learn from, to compare with, and to start
 from with images of your own.
 
-- It always answers with one of these classes, whatever the picture shows; its highest probability
-  is no detector of foreign pictures.
+- A picture of something else gets one of these classes, too. A score says that it is likely
+  unknown, which is right of some such pictures only: see below.
 - The figures below hold for pictures drawn like the test images. Other cameras, light, crops or
   scaling from larger pictures lower them by an amount that only your own labelled images show.
 - Not for decisions that affect people's safety or rights.
@@ -183,6 +186,40 @@ def _accuracy_row(name: str, accuracy: Accuracy) -> tuple[str, ...]:
         *(figure.text(getattr(accuracy, figure.key)) for figure in ACCURACIES[1:]),
         f"{accuracy.calibration_error:.4f}",
     )
+
+
+def _unknown(found: Unknown) -> str:
+    rows = [
+        (name, _thousands(each.images), _percent(each.auroc), *_accepted(each))
+        for name, each in found.sets.items()
+    ]
+    return f"""
+## Pictures of something else
+
+Each answer has a score, and is called unknown where that is below the limit in the model's file
+(`spotimes/inference/unknown.py`). {_kept(found)} Foreign pictures here are test images whose tiles
+are shuffled, and generated textures. AUROC is how often a test image's score is above theirs: 50%
+if the score told nothing. Pictures of objects much like those of the classes are harder to tell.
+
+{_table(("", "pictures", "AUROC", "taken as known", "95% interval"), rows)}
+"""
+
+
+def _kept(found: Unknown) -> str:
+    kept, low, high = found.known_kept, found.known_kept_low, found.known_kept_high
+    if kept is None or low is None or high is None:
+        return "This model has no limit."
+    return (
+        f"So {_percent(kept)} of the test images\nare taken as known ({_percent(low)} to "
+        f"{_percent(high)}), as the limit was set on the validation images."
+    )
+
+
+def _accepted(found: ForeignSet) -> tuple[str, str]:
+    if found.accepted is None or found.accepted_low is None or found.accepted_high is None:
+        return "-", "-"
+    interval = f"{_percent(found.accepted_low)} to {_percent(found.accepted_high)}"
+    return _percent(found.accepted), interval
 
 
 def _cost(size: Quantization, export: Export) -> str:

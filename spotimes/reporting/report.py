@@ -10,7 +10,7 @@ from typing import NamedTuple
 from spotimes.evaluation.accuracy import Predictions
 from spotimes.evaluation.layer_error import LayerError
 from spotimes.evaluation.metrics import Evaluation, StageMetrics
-from spotimes.figures import ACCURACIES, FIGURES
+from spotimes.figures import ACCURACIES, FIGURES, UNKNOWN
 from spotimes.reporting import plots
 from spotimes.tflite.activation_memory import OperatorMemory
 
@@ -159,13 +159,17 @@ def page(
 
 
 def table(stages: StageMetrics, result: Evaluation) -> list[list[str]]:
-    """The table of what both models cost and classify correctly; its first row is the head."""
+    """The table of what both models cost and answer; its first row is the head."""
     sizes = (stages.size.fp32, stages.size.int8)
     costs = (stages.cost.fp32, stages.cost.int8)
     rows: list[tuple[str, list[float | None]]] = [
         *(
             (figure.key, [getattr(each, figure.key) for each in (result.fp32, result.int8)])
             for figure in ACCURACIES
+        ),
+        *(
+            (figure.key, [None, result.unknown and getattr(result.unknown, figure.key)])
+            for figure in UNKNOWN
         ),
         ("bytes", [each.bytes.file for each in sizes]),
         ("arena_bytes", [each.arena_bytes for each in sizes]),

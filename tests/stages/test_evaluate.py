@@ -35,6 +35,9 @@ BUDGETS: dict[str, float | None] = {
     "balanced_accuracy": 0,
     "worst_class": 0,
     "top1_loss": 1,
+    "known_kept": None,
+    "foreign_accepted": None,
+    "foreign_auroc": 0,
 }
 SIZE = {
     "bytes": {"file": 3000, "weights": 2000, "quantization": 500, "metadata": 300, "rest": 200},
@@ -183,6 +186,8 @@ def test_what_is_written(repository: Path, monkeypatch: pytest.MonkeyPatch) -> N
     table = pd.read_csv(evaluate.CONFUSION)
     assert list(table.actual) == [f"class{label}" for label in split.labels]
     assert list(table.predicted) == [f"class{answer}" for answer in answers]
+    assert 0 < found["unknown"]["foreign_auroc"] < 1
+    assert set(found["unknown"]["sets"]) == {"tiles", "textures"}
     assert found["budgets"]["bytes"] == {"limit": 4000, "measured": 3000, "met": True}
     assert found["budgets"]["arena_bytes"] == {
         "limit": 100,
@@ -231,6 +236,7 @@ def test_check_exits_with_3_where_a_budget_is_not_met(
         ({"top1": 1}, "top1: at least 1 wanted, measured"),
         ({"balanced_accuracy": 1}, "balanced_accuracy: at least 1 wanted, measured"),
         ({"worst_class": 1}, "worst_class: at least 1 wanted, measured"),
+        ({"foreign_auroc": 1}, "foreign_auroc: at least 1 wanted, measured"),
         ({"instructions": 1000}, "instructions: at most 1,000 wanted, measured 2,000: NOT met"),
     ],
 )

@@ -3,7 +3,9 @@ import numpy as np
 from spotimes.compare.answers import Answers, class_flips, classify, flips, unshared_classes
 from spotimes.compare.verdict import Outcome
 from spotimes.dataset.prepared import Card, Split, SplitName
+from spotimes.evaluation.foreign import COUNT, Scored
 from spotimes.inference.classifier import Classifier
+from spotimes.inference.unknown import scores
 from tests.project import ROOT
 
 INT8 = ROOT / "models/model_int8.tflite"
@@ -11,7 +13,8 @@ NAMES = ("cat", "dog")
 
 
 def made(labels: list[int], predicted: list[int], names: tuple[str, ...] = NAMES) -> Answers:
-    return Answers(np.array(labels), np.array(predicted), names)
+    scored = Scored(np.zeros(len(labels), np.int64), {}, None)
+    return Answers(np.array(labels), np.array(predicted), names, scored)
 
 
 def test_answers_are_the_classifiers(cifar10: dict[SplitName, Split], card: Card) -> None:
@@ -19,6 +22,13 @@ def test_answers_are_the_classifiers(cifar10: dict[SplitName, Split], card: Card
     found = classify(Classifier(INT8), split, card.class_names)
     expected = Classifier(INT8).probabilities(split.images).argmax(axis=1)
     np.testing.assert_array_equal(found.predicted, expected)
+    np.testing.assert_array_equal(
+        found.scored.known, scores(Classifier(INT8).probabilities(split.images))
+    )
+    assert {name: len(each) for name, each in found.scored.foreign.items()} == {
+        "tiles": len(split.labels),
+        "textures": COUNT,
+    }
     np.testing.assert_array_equal(found.correct, expected == split.labels)
 
 

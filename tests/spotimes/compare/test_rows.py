@@ -7,6 +7,7 @@ from spotimes.compare.answers import Answers
 from spotimes.compare.paired_latency import PairedLatency
 from spotimes.compare.rows import Costs, Row
 from spotimes.compare.verdict import Outcome
+from spotimes.evaluation.foreign import Scored
 from spotimes.figures import ACCURACIES
 from tests.project import ROOT
 
@@ -19,8 +20,22 @@ COSTS = Costs(
 NAMES = ("cat", "dog")
 
 
-def made(labels: list[int], predicted: list[int], names: tuple[str, ...] = NAMES) -> Answers:
-    return Answers(np.array(labels), np.array(predicted), names)
+def made(
+    labels: list[int],
+    predicted: list[int],
+    names: tuple[str, ...] = NAMES,
+    *,
+    unknown_below: int | None = 50,
+    known: int = 60,
+    foreign: int = 40,
+) -> Answers:
+    """Answers whose scores spread by 10 around `known`, those of 400 foreign pictures likewise."""
+    own, others = (
+        np.linspace(middle - 10, middle + 10, count).astype(np.int64)
+        for middle, count in ((known, len(labels)), (foreign, 400))
+    )
+    scored = Scored(own, {"tiles": others[:100], "textures": others[100:]}, unknown_below)
+    return Answers(np.array(labels), np.array(predicted), names, scored)
 
 
 def by_key(found: list[Row]) -> dict[str, Row]:
@@ -69,7 +84,12 @@ def test_where_one_model_is_lacking_the_other_is_shown(side: int) -> None:
         costs.reverse()
         answers.reverse()
     first, second = answers
-    for row in [*rows.cost_rows(*costs), *rows.accuracy_rows(first, second)]:
+    found = [
+        *rows.cost_rows(*costs),
+        *rows.accuracy_rows(first, second),
+        *rows.unknown_rows(first, second),
+    ]
+    for row in found:
         assert row.verdict == (Outcome.UNKNOWN, rows.ONE_MODEL)
         assert [row.before, row.after][1 - side] is not None
         assert [row.before, row.after][side] is None
@@ -133,3 +153,38 @@ def test_balanced_accuracy_counts_each_class_alike() -> None:
     assert balanced.after == 0.5
     assert balanced.change.startswith("-44.44 points (-")
     assert balanced.title == "balanced accuracy"
+
+
+def test_what_is_taken_as_known_is_compared() -> None:
+    labels = [0] * 200
+    before, after = made(labels, labels), made(labels, labels, known=70, foreign=50)
+    found = by_key(rows.unknown_rows(before, after))
+    kept, accepted, told = (
+        found[key] for key in ("known_kept", "foreign_accepted", "foreign_auroc")
+    )
+    assert (kept.before, kept.after) == (1, 1)
+    assert (accepted.before, accepted.after) == (1 / 400, pytest.approx(0.5, abs=0.05))
+    assert accepted.verdict.outcome == Outcome.WORSE
+    assert accepted.change.startswith("+")
+    assert (told.before, told.after) == (pytest.approx(1, abs=1e-4), pytest.approx(1, abs=1e-4))
+    assert told.verdict.outcome == kept.verdict.outcome == Outcome.SAME
+    worse = by_key(rows.unknown_rows(before, made(labels, labels, foreign=58)))["foreign_auroc"]
+    assert worse.verdict.outcome == Outcome.WORSE
+
+
+def test_known_are_the_images_whose_class_both_know() -> None:
+    before = made([0, 1, 0, 1], [0] * 4, known=50)
+    after = made([-1, -1, 0, 0], [0] * 4, ("dog",), known=50)
+    found = by_key(rows.unknown_rows(before, after))["known_kept"]
+    assert (found.before, found.after) == (1, 1)  # the scores rise from image to image
+    none = rows.unknown_rows(before, made([-1] * 4, [0] * 4, ("fox",)))
+    assert {(row.before, row.after) for row in none} == {(None, None)}
+
+
+def test_a_model_without_a_limit_can_still_tell_known_from_foreign() -> None:
+    found = by_key(rows.unknown_rows(made([0], [0], unknown_below=None), made([0], [0])))
+    assert {row.verdict for key, row in found.items() if key != "foreign_auroc"} == {
+        (Outcome.UNKNOWN, rows.NO_LIMIT)
+    }
+    assert found["known_kept"].after == 1
+    assert found["foreign_auroc"].before is not None

@@ -197,3 +197,36 @@ def test_correct_by_class_by_hand() -> None:
 
 def test_every_accuracy_has_a_statistic() -> None:
     assert set(statistics.ACCURACY_STATISTICS) == {figure.key for figure in ACCURACIES}
+
+
+def test_auroc_is_mann_and_whitneys_u_as_a_share() -> None:
+    rng = np.random.default_rng(1)
+    known, foreign = rng.integers(3, 20, 80), rng.integers(0, 15, 50)  # with equal ones
+    expected = stats.mannwhitneyu(known, foreign).statistic / (80 * 50)
+    assert statistics.auroc(known, foreign) == pytest.approx(expected, abs=1e-12)
+    assert statistics.auroc(foreign, known) == pytest.approx(1 - expected, abs=1e-12)
+    assert statistics.auroc(np.array([5, 6]), np.array([1])) == 1
+    assert statistics.auroc(np.array([5]), np.array([5])) == 0.5
+
+
+def test_the_interval_of_a_difference_of_aurocs_holds_the_true_one() -> None:
+    """Of normal scores, d apart, it is the share of a normal distribution below d / sqrt(2)."""
+    rng = np.random.default_rng(1)
+    truth = stats.norm.cdf(1.5 / np.sqrt(2)) - stats.norm.cdf(1 / np.sqrt(2))
+    held = 0
+    for _ in range(200):
+        known, foreign = rng.normal(size=300), rng.normal(size=200)
+        first, second = (
+            (
+                np.rint(1000 * (known + apart + rng.normal(scale=0.01, size=300))).astype(int),
+                np.rint(1000 * foreign).astype(int),
+            )
+            for apart in (1, 1.5)
+        )
+        found = statistics.auroc_difference(first, second)
+        assert found.value == pytest.approx(
+            statistics.auroc(*second) - statistics.auroc(*first), abs=1e-12
+        )
+        held += found.low <= truth <= found.high
+    assert 183 <= held <= 199
+    assert statistics.auroc_difference(first, first) == (0, 0, 0)

@@ -53,6 +53,18 @@ COST = metrics.ModelCost(
     peak_rss_bytes=40_000_000,
     rss_before_load_bytes=30_000_000,
 )
+UNKNOWN = metrics.Unknown(
+    known_kept=0.95,
+    known_kept_low=0.94,
+    known_kept_high=0.96,
+    foreign_accepted=0.4,
+    foreign_auroc=0.81,
+    sets={
+        "tiles": metrics.ForeignSet(
+            images=1000, auroc=0.83, accepted=0.3, accepted_low=0.27, accepted_high=0.33
+        )
+    },
+)
 FIGURES: dict[str, Any] = {
     "network": NETWORK,
     "image_shape": (9, 8, 3),
@@ -83,6 +95,7 @@ FIGURES: dict[str, Any] = {
         top1_loss=0.01,
         agreement=0.97,
         mcnemar=metrics.Disagreement(fp32_only_correct=40, int8_only_correct=20, p_value=0.0135),
+        unknown=UNKNOWN,
         budgets={
             "bytes": metrics.Verdict(limit=4000, measured=3000, met=True),
             "median_ms": metrics.Verdict(limit=5, measured=0.0815, met=True),
@@ -102,6 +115,7 @@ FIGURES: dict[str, Any] = {
         "| FP32 | 85.00% | 84.00% to 86.00% | 83.00% | 80.00% | 0.0123 |",
         "| INT8 | 84.00% | 83.00% to 85.00% | 82.00% | 79.00% | 0.0123 |",
         "| dog | 90.00% | 89.00% |",
+        "| tiles | 1,000 | 83.00% | 30.00% | 27.00% to 33.00% |",
         "| quantization | 300 | 300 |",
         "| **all** | 9,000 | 3,000 |",
         "| RAM on a microcontroller, bytes | 5,000 | 2,500 |",
@@ -137,6 +151,17 @@ def test_the_pictures_are_those_that_evaluate_draws() -> None:
 def test_tables_are_rectangular() -> None:
     for table in re.findall(r"(?:^\|.*\n?)+", render(**FIGURES), flags=re.MULTILINE):
         assert len({line.count(" | ") for line in table.splitlines() if "---" not in line}) == 1
+
+
+def test_a_model_without_a_limit_tells_foreign_pictures_by_the_score_alone() -> None:
+    text = " ".join(render(**FIGURES).split())
+    assert "So 95.00% of the test images are taken as known (94.00% to 96.00%)" in text
+    bare = metrics.Unknown(
+        foreign_auroc=0.8, sets={"tiles": metrics.ForeignSet(images=10, auroc=0.8)}
+    )
+    text = render(**FIGURES | {"result": FIGURES["result"].model_copy(update={"unknown": bare})})
+    assert "| tiles | 10 | 80.00% | - | - |" in text.splitlines()
+    assert "This model has no limit." in text
 
 
 def test_an_unknown_arena_says_why() -> None:
