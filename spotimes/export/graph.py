@@ -124,7 +124,7 @@ class Depthwise(NamedTuple):
         target: of the map that it writes.
         window: where it reads.
         weights: int8, shape (height, width, channels).
-        biases: int32, without the input's zero point.
+        biases: int32, with the input's zero point accounted for.
         scaling: of its sums.
     """
 
@@ -211,11 +211,17 @@ class Network(NamedTuple):
     @property
     def macs(self) -> int:
         """Multiply-accumulates of an inference: those of convolutions and dense layers."""
-        return sum(
+        return sum(self.macs_by_layer)
+
+    @property
+    def macs_by_layer(self) -> list[int]:
+        """Likewise, of each layer; 0 of those of another kind."""
+        return [
             self.maps[layer.target].height * self.maps[layer.target].width * layer.weights.size
-            for layer in self.layers
             if isinstance(layer, Convolution | Depthwise)
-        )
+            else 0
+            for layer in self.layers
+        ]
 
 
 def read(content: bytes, where: object) -> Network:
@@ -326,8 +332,9 @@ class _Reading:
         source = self._source(inputs[0])
         window = self._window(inputs[0], output, shape, options)
         weights = self._values(inputs[1]).reshape(shape[1:])
-        biases = self._biases(inputs, shape[3])
-        _check_sums(np.abs(biases) + 255 * np.abs(weights.astype(np.int64)).sum(axis=(0, 1)))
+        sums = weights.astype(np.int64).sum(axis=(0, 1))
+        biases = self._biases(inputs, shape[3]) - self._maps[source].zero_point * sums
+        _check_sums(np.abs(biases) + 128 * np.abs(weights.astype(np.int64)).sum(axis=(0, 1)))
         scaling = self._scaling(inputs, output, options, shape[3])
         return Depthwise(
             (source,), self._target(output), window, weights, biases.astype(np.int32), scaling

@@ -196,7 +196,7 @@ def _needs(network: Network, layers: range) -> Iterator[_Need]:
         return
     else:
         flow = _Flow(network, layers)
-        scratch = max(_taps(network.layers[index]) for index in layers)
+        scratch = max(_copied(network, index) for index in layers)
         if layers.start == IMAGE:
             flow.rows[IMAGE] = flow.source_rows
         lag = flow.lag
@@ -204,9 +204,8 @@ def _needs(network: Network, layers: range) -> Iterator[_Need]:
             lag = _pointwise_lag(network, layers.start)
         yield _need(network, layers, lag, flow.rows, scratch)
         if len(layers) == 1 and isinstance(only, Depthwise) and layers.start != IMAGE:
-            source = network.maps[layers.start]
-            plane = source.height * source.width
-            yield _need(network, layers, 0, {}, plane, by_channel=True)
+            scratch += (network.maps[layers.stop].height - 1) * only.window.stride_y
+            yield _need(network, layers, 0, {}, scratch, by_channel=True)
 
 
 def _need(
@@ -227,9 +226,24 @@ def _need(
     return _Need(layers, by_channel, lag, source, target, rows, scratch, total)
 
 
-def _taps(layer: Layer) -> int:
-    """The inputs of two output pixels, which a convolution is computed for at a time."""
-    return 2 * layer.weights[0].size if isinstance(layer, Convolution) else 0
+def _copied(network: Network, index: int) -> int:
+    """Bytes of the inputs that a layer copies before it computes with them.
+
+    Of a convolution they are those of two output pixels; of a depthwise one, a channel of the rows
+    that a row of its output is made of, with their padding.
+    """
+    layer = network.layers[index]
+    if isinstance(layer, Convolution):
+        return 2 * int(layer.weights[0].size)
+    if isinstance(layer, Depthwise):
+        window = layer.window
+        return window.height * _padded(network.maps[index + 1].width, window.width, window.stride_x)
+    return 0
+
+
+def _padded(outputs: int, side: int, stride: int) -> int:
+    """How much of its input, padding included, so many outputs are made of, along one axis."""
+    return (outputs - 1) * stride + side
 
 
 def _pointwise_lag(network: Network, index: int) -> int:

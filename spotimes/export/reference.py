@@ -92,11 +92,10 @@ def _convolution(layer: Convolution, sources: list[Int8], maps: list[Map], targe
 
 
 def _depthwise(layer: Depthwise, sources: list[Int8], maps: list[Map], target: Map) -> Int8:
-    values = sources[0].astype(np.int32) - maps[0].zero_point
+    values = sources[0].astype(np.int32)
     weights = layer.weights.reshape(-1, target.channels).astype(np.int32)
     sums = np.zeros((len(values), target.height, target.width, target.channels), np.int32)
-    padding = maps[0]._replace(zero_point=0)
-    for tap, weight in zip(_taps(layer.window, values, padding, target), weights, strict=True):
+    for tap, weight in zip(_taps(layer.window, values, maps[0], target), weights, strict=True):
         sums += tap * weight
     return _scaled(sums.astype(np.int64) + layer.biases, layer.scaling, target)
 

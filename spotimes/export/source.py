@@ -43,16 +43,16 @@ NAMES: dict[type[Layer], str] = {
 }
 # The files that a kind of layer needs, in an order in which each comes behind what it uses.
 _PARTS: dict[type[Layer], tuple[str, ...]] = {
-    Convolution: ("window", "scaling", "outputs", "convolution"),
-    Depthwise: ("window", "scaling", "outputs", "depthwise"),
+    Convolution: ("window", "dsp", "scaling", "outputs", "convolution"),
+    Depthwise: ("window", "dsp", "scaling", "outputs", "depthwise"),
     Addition: ("scaling", "addition"),
     Lookup: ("lookup",),
     Mean: ("scaling", "mean"),
     Softmax: ("scaling", "softmax"),
 }
 _ORDER = (
-    *("window", "rows_needed", "scaling", "outputs", "convolution", "depthwise", "depthwise_row"),
-    *("depthwise_plane", "addition", "lookup", "mean", "softmax"),
+    *("window", "rows_needed", "dsp", "scaling", "outputs", "convolution", "depthwise"),
+    *("depthwise_row", "depthwise_plane", "addition", "lookup", "mean", "softmax"),
 )
 
 
@@ -196,9 +196,6 @@ class _Source:
         if "rows_needed(" in steps:
             needed.add("rows_needed")
         found = [_kernel("rows.c")]
-        rows = [layer.window.height for layer in layers if isinstance(layer, Depthwise)]
-        if rows:
-            found.append(f"#define MOST_KERNEL_ROWS {max(rows)}\n")
         if "addition" in needed:
             found.append(f"#define ADDITION_SHIFT {ADDITION_SHIFT}\n")
         return [*found, *(_kernel(f"{part}.c") for part in _ORDER if part in needed)]
@@ -207,7 +204,7 @@ class _Source:
         layer, name = self._network.layers[index], self._names[index]
         lines = [f"/* Layer {index + 1}: {self._described(index)}. */"]
         if isinstance(layer, Convolution | Depthwise):
-            lines += array("int8_t", f"{name}_weights", layer.weights.ravel())
+            lines += array("int8_t", f"{name}_weights", _weights(layer))
             lines += array("int32_t", f"{name}_biases", layer.biases)
             factors = layer.scaling.factors
             lines += array("int32_t", f"{name}_multipliers", [each.multiplier for each in factors])
@@ -319,7 +316,7 @@ class _Source:
         source = self._map(step, index)
         if isinstance(layer, Softmax):
             count = len(layer.exponentials)
-            yield f"    softmax({name}_exponentials, {count}, row_of(&{source}, 0), "
+            yield f"    softmax({name}_exponentials, {count}, row_of(&{source}, 0),"
             yield f"            SPOTIMES_CLASSES, {self._row(step, index + 1, '0')});"
         elif isinstance(layer, Mean):
             target = self._row(step, index + 1, "0")
@@ -327,8 +324,8 @@ class _Source:
         else:
             assert step.scratch is not None
             height = self._network.maps[index + 1].height
-            plane = f"arena_at({step.scratch.offset})"
-            yield f"    filter_in_place(&{name}, &{source}, {height}, {plane});"
+            copies = f"arena_at({step.scratch.offset})"
+            yield f"    filter_in_place(&{name}, &{source}, {height}, {copies});"
 
     def _by_rows(self, step: Step) -> list[str]:
         first, end = step.layers.start, step.layers.stop
@@ -336,7 +333,7 @@ class _Source:
         counters = [*(f"y{index} = 0" for index in inner), f"y{end}"]
         lines = [f"    int32_t {', '.join(counters)};"]
         if step.scratch is not None:
-            lines.append(f"    int8_t *const taps = arena_at({step.scratch.offset});")
+            lines.append(f"    int8_t *const copies = arena_at({step.scratch.offset});")
         height = self._network.maps[end].height
         header = f"for (y{end} = 0; y{end} < {height}; ++y{end}) {{"
         return [*lines, "", *_indented(self._loop(step, end - 1, header))]
@@ -361,9 +358,9 @@ class _Source:
         layer, name = self._network.layers[index], self._names[index]
         target = self._row(step, index + 1, y)
         if isinstance(layer, Convolution):
-            return f"convolve(&{name}, &{self._map(step, index)}, {y}, {target}, taps);"
+            return f"convolve(&{name}, &{self._map(step, index)}, {y}, {target}, copies);"
         if isinstance(layer, Depthwise):
-            return f"filter_row(&{name}, &{self._map(step, index)}, {y}, {target});"
+            return f"filter_row(&{name}, &{self._map(step, index)}, {y}, {target}, copies);"
         sources = ", ".join(self._row(step, source, y) for source in layer.sources)
         if isinstance(layer, Addition):
             return f"add_row(&{name}, {sources}, {target});"
@@ -397,6 +394,13 @@ class _Source:
         if parameters == "void":
             return ""
         return ", ".join(each.split()[-1].lstrip("*") for each in parameters.split(", "))
+
+
+def _weights(layer: Convolution | Depthwise) -> npt.NDArray[np.int8]:
+    """In the order in which the kernels read them; a depthwise one, column by column."""
+    if isinstance(layer, Depthwise):
+        return layer.weights.transpose(2, 1, 0).ravel()
+    return layer.weights.ravel()
 
 
 def _kernel(name: str) -> str:

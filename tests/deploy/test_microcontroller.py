@@ -128,7 +128,7 @@ def test_nano_on_eight_kilobytes(nano: tuple[bytes, Exported], run: Any) -> None
     assert found.data + found.stack + 32 * 32 * 3 < 8192
 
 
-@pytest.mark.parametrize(("dsp", "most"), [("", 5), (" DSP=1", 3)])
+@pytest.mark.parametrize(("dsp", "most"), [("", 3.2), (" DSP=1", 2)])
 def test_instructions_of_a_multiply_accumulate(
     dsp: str, most: float, default: Exported, run: Any
 ) -> None:

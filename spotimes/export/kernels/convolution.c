@@ -27,89 +27,81 @@ static int8_t *gather(
             memset(taps, window->zero, (size_t)row_bytes);
         } else {
             const int8_t *pixels = row_of(source, in_y) + (first + missing) * window->channels;
-            memset(taps, window->zero, (size_t)before);
+            if (end - before < row_bytes) {
+                memset(taps, window->zero, (size_t)row_bytes);
+            }
             memcpy(taps + before, pixels, (size_t)(end - before));
-            memset(taps + end, window->zero, (size_t)(row_bytes - end));
         }
     }
     return taps;
 }
 
 #if defined(SPOTIMES_DSP)
-/* Four bytes at once; even() makes 16 bits of the first and third, odd() of the others. */
-static uint32_t four(const int8_t *bytes)
+/*
+ * As add_products, of four inputs. Without the barriers, here and between two calls, the compiler
+ * loads so much ahead that it runs out of registers.
+ */
+static inline void add_four(
+    const int8_t *inputs, const int8_t *weights, int32_t gap, int32_t sums[4])
 {
-    uint32_t word;
-    memcpy(&word, bytes, sizeof word);
-    return word;
-}
-
-static int16x2_t even(uint32_t word)
-{
-    return __sxtb16((int8x4_t)word);
-}
-
-static int16x2_t odd(uint32_t word)
-{
-    int16x2_t halves; /* the instruction can rotate, the intrinsic cannot */
-    __asm__("sxtb16 %0, %1, ror #8" : "=r"(halves) : "r"(word));
-    return halves;
+    const uint32_t x = four(inputs), z = four(inputs + gap);
+    const int16x2_t x_even = even(x), x_odd = odd(x), z_even = even(z), z_odd = odd(z);
+    uint32_t w = four(weights);
+    int16x2_t w_even = even(w), w_odd = odd(w);
+    sums[0] = __smlad(x_even, w_even, sums[0]);
+    sums[1] = __smlad(z_even, w_even, sums[1]);
+    sums[0] = __smlad(x_odd, w_odd, sums[0]);
+    sums[1] = __smlad(z_odd, w_odd, sums[1]);
+    __asm__ volatile("" ::: "memory");
+    w = four(weights + gap);
+    w_even = even(w);
+    w_odd = odd(w);
+    sums[2] = __smlad(x_even, w_even, sums[2]);
+    sums[3] = __smlad(z_even, w_even, sums[3]);
+    sums[2] = __smlad(x_odd, w_odd, sums[2]);
+    sums[3] = __smlad(z_odd, w_odd, sums[3]);
 }
 #endif
 
 /*
  * Adds the products of two pixels' inputs with two output channels' weights: to sums[0] and [1]
  * those of the first channel, to sums[2] and [3] those of the second one. So each number that is
- * loaded is used twice.
+ * loaded is used twice. The second pixel's inputs, and the second channel's weights, lie gap bytes
+ * behind the first one's.
  */
 static void add_products(
-    const int8_t *const inputs[2], const int8_t *const weights[2], int32_t count, int32_t sums[4])
+    const int8_t *inputs, const int8_t *weights, int32_t count, int32_t gap, int32_t sums[4])
 {
-    const int8_t *first = inputs[0], *second = inputs[1];
-    const int8_t *upper = weights[0], *lower = weights[1];
-    int32_t a = sums[0], b = sums[1], c = sums[2], d = sums[3];
-    int32_t index = 0;
+    const int8_t *const end = inputs + count;
+#if defined(SPOTIMES_DSP)
+    const int8_t *const last = inputs + (count & ~7);
+#endif
+    int32_t s[4] = {sums[0], sums[1], sums[2], sums[3]};
 
 #if defined(SPOTIMES_DSP)
-    for (; index <= count - 4; index += 4) {
-        const uint32_t x = four(first + index), z = four(second + index);
-        const int16x2_t x_even = even(x), x_odd = odd(x), z_even = even(z), z_odd = odd(z);
-        uint32_t w = four(upper + index);
-        int16x2_t w_even = even(w), w_odd = odd(w);
-        a = __smlad(x_even, w_even, a);
-        b = __smlad(z_even, w_even, b);
-        a = __smlad(x_odd, w_odd, a);
-        b = __smlad(z_odd, w_odd, b);
-        w = four(lower + index);
-        w_even = even(w);
-        w_odd = odd(w);
-        c = __smlad(x_even, w_even, c);
-        d = __smlad(z_even, w_even, d);
-        c = __smlad(x_odd, w_odd, c);
-        d = __smlad(z_odd, w_odd, d);
+    for (; inputs != last; inputs += 8, weights += 8) {
+        add_four(inputs, weights, gap, s);
+        __asm__ volatile("" ::: "memory");
+        add_four(inputs + 4, weights + 4, gap, s);
+    }
+    if (end - inputs >= 4) {
+        add_four(inputs, weights, gap, s);
+        inputs += 4;
+        weights += 4;
     }
 #endif
-    for (; index < count; ++index) {
-        const int32_t x = first[index], z = second[index];
-        const int32_t v = upper[index], w = lower[index];
-        a += x * v;
-        b += z * v;
-        c += x * w;
-        d += z * w;
+    for (; inputs != end; ++inputs, ++weights) {
+        const int32_t x = inputs[0], z = inputs[gap];
+        const int32_t v = weights[0], w = weights[gap];
+        s[0] += x * v;
+        s[1] += z * v;
+        s[2] += x * w;
+        s[3] += z * w;
     }
-    sums[0] = a;
-    sums[1] = b;
-    sums[2] = c;
-    sums[3] = d;
-}
-
-/* Writes a channel's outputs of two pixels, or of the first one where the next is no other. */
-static void put(
-    const struct outputs *outputs, int32_t channel, const int32_t sums[2], int8_t *target,
-    int32_t next_pixel)
-{
-    target[next_pixel] = output_of(outputs, channel, sums[1]);
-    target[0] = output_of(outputs, channel, sums[0]);
+    sums[0] = s[0];
+    sums[1] = s[1];
+    sums[2] = s[2];
+    sums[3] = s[3];
 }
 
 /*
@@ -122,32 +114,32 @@ static void convolve(
 {
     const struct window *window = &layer->window;
     const struct outputs *outputs = &layer->outputs;
+    const int32_t *const biases = outputs->biases;
     const int32_t channels = outputs->channels;
     const int32_t count = window->height * window->width * window->channels;
+    /* A single channel is its own partner, and so is each of its pixels. */
+    const int32_t partner = channels > 1 ? 1 : 0;
+    const int32_t gap = partner * count;
     int32_t x, channel;
 
-    for (x = 0; x < window->out_width; x += 2, target += 2 * channels) {
-        const int32_t is_pair = x + 1 < window->out_width;
-        const int32_t next_pixel = is_pair ? channels : 0;
-        const int8_t *inputs[2];
+    for (x = 0; x < window->out_width; x += 1 + partner, target += (1 + partner) * channels) {
+        const int32_t next_pixel = x + partner < window->out_width ? partner * channels : 0;
+        const int8_t *weights = layer->weights;
         int8_t *const next = gather(window, source, y, x, taps);
-        inputs[0] = taps;
-        inputs[1] = taps;
-        if (is_pair) {
+        if (next_pixel > 0) {
             (void)gather(window, source, y, x + 1, next);
-            inputs[1] = next;
         }
-        for (channel = 0; channel < channels; channel += 2) {
-            /* An odd last channel is its own partner. */
-            const int32_t partner = channel + 1 < channels ? channel + 1 : channel;
-            const int8_t *const weights[2] = {
-                layer->weights + channel * count, layer->weights + partner * count};
+        for (channel = 0; channel < channels; channel += 2, weights += 2 * count) {
             int32_t sums[4];
-            sums[0] = sums[1] = outputs->biases[channel];
-            sums[2] = sums[3] = outputs->biases[partner];
-            add_products(inputs, weights, count, sums);
-            put(outputs, channel, sums, target + channel, next_pixel);
-            put(outputs, partner, sums + 2, target + partner, next_pixel);
+            if (channel + partner == channels) {
+                --channel; /* an odd last one goes with the one before it, once more */
+                weights -= count;
+            }
+            sums[0] = sums[1] = biases[channel];
+            sums[2] = sums[3] = biases[channel + partner];
+            add_products(taps, weights, count, gap, sums);
+            put(outputs, channel, sums[0], sums[1], target, next_pixel);
+            put(outputs, channel + partner, sums[2], sums[3], target, next_pixel);
         }
     }
 }

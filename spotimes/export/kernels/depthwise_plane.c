@@ -1,27 +1,25 @@
-/* Computes all of the output over the input, a copy of one channel at a time. */
+/*
+ * Computes all of the output over the input, channel by channel. From one row of outputs to the
+ * next the copies stay where they are, but begin stride_y bytes later: so each value is stride_y
+ * rows further up in its window, and new rows take the places of those that are above it.
+ */
 static void filter_in_place(
-    const struct depthwise *layer, const struct map *map, int32_t out_height, int8_t *plane)
+    const struct depthwise *layer, const struct map *map, int32_t out_height, int8_t *copies)
 {
     const struct window *window = &layer->window;
-    const int32_t pixels = window->in_height * window->in_width;
-    const int8_t *rows[MOST_KERNEL_ROWS];
-    int32_t channel, pixel, ky, x, y;
+    const int32_t row_bytes = window->out_width * window->channels;
+    int32_t channel, y, row;
 
     for (channel = 0; channel < window->channels; ++channel) {
-        int8_t *const values = arena_at(map->offset) + channel;
-        int8_t *target = values;
-        for (pixel = 0; pixel < pixels; ++pixel) {
-            plane[pixel] = values[pixel * window->channels];
-        }
-        for (y = 0; y < out_height; ++y) {
-            int32_t in_y = y * window->stride_y - window->top;
-            for (ky = 0; ky < window->height; ++ky, ++in_y) {
-                const int32_t is_there = in_y >= 0 && in_y < window->in_height;
-                rows[ky] = is_there ? plane + in_y * window->in_width : NULL;
+        int8_t *target = arena_at(map->offset), *begin = copies;
+        int32_t next = -window->top;
+        for (y = 0; y < out_height; ++y, begin += window->stride_y, target += row_bytes) {
+            const int32_t first = y * window->stride_y - window->top;
+            for (row = next > first ? next : first; row < first + window->height; ++row) {
+                copy_channel(window, map, row, channel, begin + (row - first));
             }
-            for (x = 0; x < window->out_width; ++x, target += window->channels) {
-                *target = filtered(layer, rows, 1, x, channel);
-            }
+            next = first + window->height;
+            filter(layer, channel, begin, target);
         }
     }
 }

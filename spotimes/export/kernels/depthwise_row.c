@@ -1,25 +1,16 @@
-/* Computes row y of the output. */
+/* Computes row y of the output; copies has room for a channel of the window's rows. */
 static void filter_row(
-    const struct depthwise *layer, const struct map *source, int32_t y, int8_t *target)
+    const struct depthwise *layer, const struct map *source, int32_t y, int8_t *target,
+    int8_t *copies)
 {
     const struct window *window = &layer->window;
-    const int8_t *rows[MOST_KERNEL_ROWS];
-    int32_t in_y = y * window->stride_y - window->top;
-    int32_t ky, x, channel;
+    const int32_t first = y * window->stride_y - window->top;
+    int32_t channel, row;
 
-    for (ky = 0; ky < window->height; ++ky, ++in_y) {
-        const int32_t is_there = in_y >= 0 && in_y < window->in_height;
-        rows[ky] = is_there ? row_of(source, in_y) : NULL;
-    }
     for (channel = 0; channel < window->channels; ++channel) {
-        for (x = 0; x < window->out_width; ++x) {
-            target[x * window->channels + channel] =
-                filtered(layer, rows, window->channels, x, channel);
+        for (row = 0; row < window->height; ++row) {
+            copy_channel(window, source, first + row, channel, copies + row);
         }
-        for (ky = 0; ky < window->height; ++ky) {
-            if (rows[ky] != NULL) {
-                ++rows[ky];
-            }
-        }
+        filter(layer, channel, copies, target);
     }
 }

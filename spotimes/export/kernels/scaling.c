@@ -19,7 +19,7 @@ static int32_t divided_by_power(int32_t value, int32_t exponent)
 }
 
 /* value * multiplier / 2^31 / 2^shift. */
-static int32_t scaled(int32_t value, int32_t multiplier, int32_t shift)
+static inline int32_t scaled(int32_t value, int32_t multiplier, int32_t shift)
 {
     if (shift < 0) {
         return high_product((int32_t)((uint32_t)value << -shift), multiplier);
