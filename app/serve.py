@@ -42,14 +42,13 @@ def run(arguments: argparse.Namespace) -> None:
     """
     _check(arguments)
     # Only once the options are checked: importing these takes longer than an answer.
-    from app.server.application import applications  # noqa: PLC0415
+    from app.server.application import Application  # noqa: PLC0415
     from app.server.listening import serve  # noqa: PLC0415
 
     samples = arguments.samples or (SAMPLES if _is_folder(SAMPLES) else None)
     classifier = Classifier(arguments.model, arguments.threads)
     limits = chosen_limits(arguments)
-    served = applications(classifier, limits, samples)
-    serve(*served, arguments.host, arguments.port, limits)
+    serve(Application(classifier, limits, samples), arguments.host, arguments.port)
 
 
 def chosen_limits(arguments: argparse.Namespace) -> "Limits":

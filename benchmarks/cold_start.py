@@ -25,7 +25,7 @@ from spotimes.errors import InputError
 from spotimes.system import command
 
 PIPELINES = ("tensorflow", "pillow")
-DEVICES = ("ai-edge-litert", "numpy", "pillow", "starlette", "uvicorn", "prometheus-client")
+DEVICES = ("ai-edge-litert", "numpy", "pillow", "httptools", "msgspec", "python-multipart")
 
 
 class Cost(NamedTuple):

@@ -9,7 +9,6 @@ the one before it. Takes half a minute; prints a Markdown table.
 """
 
 import argparse
-import asyncio
 import io
 import json
 import socket
@@ -21,11 +20,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from starlette.types import ASGIApp, Message
 
 from app import serve
 from app.server import inference_protocol as protocol
-from app.server.application import applications
+from app.server.application import Application
+from app.server.http import Request, Response
 from app.server.limits import Limits
 from benchmarks.parts import check_rounds, medians
 from benchmarks.project import MODEL, PICTURE
@@ -105,10 +104,9 @@ def answering(
         probabilities: npt.NDArray[np.int8] = interpreter.get_tensor(target)
         return probabilities
 
-    app = applications(classifier, default_limits()).all_routes
-    lifespan = app.router.lifespan_context(app)
+    application = Application(classifier, default_limits())
     with (
-        closing(asyncio.new_event_loop()) as loop,
+        closing(application),
         serving() as server,
         socket.create_connection(("127.0.0.1", server.port)) as connection,
     ):
@@ -117,14 +115,10 @@ def answering(
             network,
             lambda: classifier.probabilities(pixels),
             lambda: answer(classifier, sent),
-            lambda: loop.run_until_complete(by_application(app, sent)),
+            lambda: by_application(application, sent),
             lambda: by_server(connection, sent),
         )
-        loop.run_until_complete(lifespan.__aenter__())
-        try:
-            yield dict(zip(PARTS, functions, strict=True))
-        finally:
-            loop.run_until_complete(lifespan.__aexit__(None, None, None))
+        yield dict(zip(PARTS, functions, strict=True))
 
 
 def default_limits() -> Limits:
@@ -161,39 +155,19 @@ def by_tensor(classifier: Classifier, sent: Sent) -> bytes:
 READING = {"picture": by_picture, "tensor": by_tensor, "json": by_tensor}
 
 
-async def by_application(app: ASGIApp, sent: Sent) -> bytes:
+def by_application(application: Application, sent: Sent) -> bytes:
     """The body of the application's answer.
 
     Raises:
-        InputError: it refuses.
+        InputError: it refuses, or hands the request to a thread.
     """
-    status, body = 0, b""
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": sent.body, "more_body": False}
-
-    async def send(message: Message) -> None:
-        nonlocal status, body
-        status = message.get("status", status)
-        body += message.get("body", b"")
-
-    headers = {"content-length": str(len(sent.body)), **sent.headers}
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "POST",
-        "scheme": "http",
-        "path": sent.path,
-        "raw_path": sent.path.encode(),
-        "root_path": "",
-        "query_string": b"",
-        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-    }
-    await app(scope, receive, send)
-    if status != 200:
-        raise InputError(f"{sent.path}: {status} {body.decode()}")
-    return body
+    request = Request()
+    request.method, request.path, request.body = "POST", sent.path, sent.body
+    request.headers = {name.lower().encode(): each.encode() for name, each in sent.headers.items()}
+    response = application.find_route(request).handle(request)
+    if not isinstance(response, Response):
+        raise InputError(f"{sent.path}: is not answered at once")
+    return response.body
 
 
 def by_server(connection: socket.socket, sent: Sent) -> bytes:

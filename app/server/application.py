@@ -1,286 +1,199 @@
-"""The HTTP application: the inference protocol, a plain upload, metrics, and a page to try it."""
+"""The routes: the inference protocol, a plain upload, metrics, and a page to try the model."""
 
-import asyncio
-import base64
-import functools
-import io
 import json
+import mimetypes
 import os
-import time
-from collections.abc import Iterator
-from contextlib import asynccontextmanager, suppress
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import parse_qs
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
-from prometheus_client import generate_latest
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+import msgspec
 
 from app import info
 from app.server import inference_protocol as protocol
+from app.server.classification import Classification
+from app.server.http import Request, Response, Route
 from app.server.limits import Gate, Limits
-from app.server.middleware import NAME, Measures, Observed
-from app.server.refusal import RefusalError, busy
-from app.server.upload import picture_in
-from spotimes.errors import InputError, TooManyPixelsError
-from spotimes.inference.classifier import Classifier, top_k
-from spotimes.preprocessing.decode import decode_image, read_header
+from app.server.metrics import NAME, Metrics
+from app.server.refusal import RefusalError
+from spotimes.errors import InputError
+from spotimes.inference.classifier import Classifier
+from spotimes.preprocessing.decode import read_header
 from spotimes.preprocessing.picture_files import TITLES, is_left_behind
-from spotimes.preprocessing.resize import resize_image
 
 VERSION = "1"  # of the one model that is served
 PAGE = Path(__file__).parent / "page"
 OPENAPI = Path(__file__).parent / "openapi.json"
 FILES = {
-    "page.css": "text/css",
-    "page.js": "text/javascript",
+    "page.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
 }
+HTML = "text/html; charset=utf-8"
+METRICS = "text/plain; version=0.0.4; charset=utf-8"
+OF_MODEL, OF_VERSION = "/v2/models/{model}", "/v2/models/{model}/versions/{version}"
+MODEL_PATH = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?(?:/\w+)?")
+Handler = Callable[[Request], Response | Awaitable[Response]]
 
 
-class Seen(NamedTuple):
-    """An uploaded picture: its own size, and its pixels as the network takes them."""
+class Served(NamedTuple):
+    """A route and where it is.
 
-    width: int
-    height: int
-    pixels: npt.NDArray[np.uint8]
+    Attributes:
+        template: its path, as openapi.json names it.
+        method: GET or POST.
+        route: it.
+    """
+
+    template: str
+    method: str
+    route: Route
 
 
-class Service:
-    """The routes of one classifier."""
+class Application:
+    """The routes of one classifier.
 
-    def __init__(self, classifier: Classifier, limits: Limits, samples: Path | None) -> None:
-        self.classifier = classifier
-        self.gate = Gate(limits)
-        self.measures = Measures(self.gate)
-        self.model = protocol.Model(classifier.path.stem, VERSION, classifier.contract)
-        self.about = info.about(classifier) | {"name": self.model.name}
-        self.openapi_document = openapi(self.model, limits)
-        self.samples = {path.name: path for path in sorted(_pictures(samples) if samples else [])}
+    Attributes:
+        gate: what is admitted.
+        metrics: what is counted.
+        served: the routes.
+    """
+
+    def __init__(self, classifier: Classifier, limits: Limits, samples: Path | None = None) -> None:
+        """Prepares to answer.
+
+        Args:
+            classifier: answers all requests.
+            limits: the most that is admitted.
+            samples: a folder of pictures that the page offers to try.
+        """
+        self._classes = classifier.classes
+        self._model = protocol.Model(classifier.path.stem, VERSION, classifier.contract)
+        self._samples = {path.name: path for path in sorted(_pictures(samples) if samples else [])}
         titles = _titles(samples / TITLES) if samples else {}
-        self.titles = {name: titles.get(name, path.stem) for name, path in self.samples.items()}
+        self._titles = {name: titles.get(name, path.stem) for name, path in self._samples.items()}
+        self._about = info.about(classifier) | {"name": self._model.name}
+        self._openapi = openapi(self._model, limits)
+        self.served = [*self._routes()]
+        self.metrics = Metrics(dict.fromkeys(each.route.name for each in self.served))
+        self.gate = Gate(limits, self.metrics)
+        self._classification = Classification(classifier, self._model, self.gate)
+        self._by_path: dict[str, dict[str, Route]] = {}
+        for template, method, route in self.served:
+            for path in self._paths(template):
+                self._by_path.setdefault(path, {})[method] = route
 
-    async def page(self, _: Request) -> Response:
-        """The page."""
-        return FileResponse(PAGE / "index.html", media_type="text/html")
+    def find_route(self, request: Request) -> Route:
+        """What handles a request.
 
-    async def file(self, request: Request) -> Response:
-        """A file that the page loads."""
-        name = request.path_params["name"]
-        if name not in FILES:
-            raise HTTPException(HTTPStatus.NOT_FOUND)
-        return FileResponse(PAGE / name, media_type=FILES[name])
+        Raises:
+            RefusalError: nothing does.
+        """
+        methods = self._by_path.get(request.path)
+        if methods is None:
+            self._check_model(request.path)
+            raise not_served(request, HTTPStatus.NOT_FOUND)
+        route = methods.get("GET" if request.method == "HEAD" else request.method)
+        if route is None:
+            allowed = ", ".join(["HEAD", *methods] if "GET" in methods else methods)
+            raise not_served(request, HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": allowed})
+        return route
 
-    async def sample_list(self, _: Request) -> Response:
-        """The names of sample pictures, and what they show."""
-        return JSONResponse({"samples": [*self.samples], "titles": self.titles})
+    def close(self) -> None:
+        """Ends the work in progress."""
+        self._classification.close()
 
-    async def sample(self, request: Request) -> Response:
-        """A sample picture."""
-        path = self.samples.get(request.path_params["name"])
-        if path is None or not os.access(path, os.R_OK):  # it could be read at the start
-            raise HTTPException(HTTPStatus.NOT_FOUND)
-        return FileResponse(path)
+    def _routes(self) -> Iterator[Served]:
+        about_server = {"name": NAME, "version": VERSION, "extensions": protocol.EXTENSIONS}
+        is_ready = {"name": self._model.name, "ready": True}
+        handlers: dict[str, tuple[str, Handler]] = {
+            "/": ("page", lambda _: _file(PAGE / "index.html", HTML)),
+            "/page/{name}": ("file", self._page_file),
+            "/samples": (
+                "sample_list",
+                _always({"samples": [*self._samples], "titles": self._titles}),
+            ),
+            "/samples/{name}": ("sample", self._sample),
+            "/model": ("model_facts", _always(self._about)),
+            "/metrics": (
+                "metrics",
+                lambda _: Response(200, self.metrics.report().encode(), METRICS),
+            ),
+            "/openapi.json": ("openapi", _always(self._openapi)),
+            "/v2": ("server_metadata", _always(about_server)),
+            "/v2/health/live": ("live", _always({"live": True})),
+            "/v2/health/ready": ("ready", _always({"ready": True})),
+            OF_MODEL: ("model_metadata", _always(protocol.metadata(self._model))),
+            f"{OF_MODEL}/ready": ("model_ready", _always(is_ready)),
+        }
+        for template, (name, handle) in handlers.items():
+            yield from _served(template, "GET", Route(name, handle))
+        yield from _served("/predict", "POST", Route("predict", self._predict, takes_body=True))
+        infer = Route("infer", self._infer, takes_body=True)
+        yield from _served(f"{OF_MODEL}/infer", "POST", infer)
 
-    async def model_facts(self, _: Request) -> Response:
-        """What the model is."""
-        return JSONResponse(self.about)
+    def _paths(self, template: str) -> list[str]:
+        """The paths that a template stands for."""
+        named = {"/page/{name}": [*FILES], "/samples/{name}": [*self._samples]}
+        known = template.replace("{model}", self._model.name).replace("{version}", VERSION)
+        return [known.replace("{name}", name) for name in named.get(template, [""])]
 
-    async def metrics(self, _: Request) -> Response:
-        """Prometheus' text format."""
-        return Response(
-            generate_latest(self.measures.registry), media_type="text/plain; version=0.0.4"
-        )
-
-    async def openapi(self, _: Request) -> Response:
-        """This description."""
-        return JSONResponse(self.openapi_document)
-
-    async def server_metadata(self, _: Request) -> Response:
-        """The protocol's: this server."""
-        return JSONResponse({"name": NAME, "version": VERSION, "extensions": protocol.EXTENSIONS})
-
-    async def live(self, _: Request) -> Response:
-        """The protocol's: whether requests are answered."""
-        return JSONResponse({"live": True})
-
-    async def ready(self, _: Request) -> Response:
-        """The protocol's: whether inference is."""
-        return JSONResponse({"ready": True})
-
-    async def model_metadata(self, request: Request) -> Response:
-        """The protocol's: a model's tensors."""
-        self._check_model(request)
-        return JSONResponse(protocol.metadata(self.model))
-
-    async def model_ready(self, request: Request) -> Response:
-        """The protocol's: whether a model is ready."""
-        self._check_model(request)
-        return JSONResponse({"name": self.model.name, "ready": True})
-
-    async def infer(self, request: Request) -> Response:
-        """The protocol's: inference."""
-        self._check_model(request)
-        with self.gate.entered() as entry:
-            body = await entry.body(
-                request.stream(),
-                request.headers.get("content-length"),
-                ", ".join(request.headers.getlist("content-encoding")),
-            )
-            answer = await entry.work(
-                functools.partial(self._inferred, body, request.headers.get(protocol.HEADER_LENGTH))
-            )
-        if answer.header_length is None:
-            return Response(answer.body, media_type="application/json")
-        return Response(
-            answer.body,
-            media_type="application/octet-stream",
-            headers={protocol.HEADER_LENGTH: str(answer.header_length)},
-        )
-
-    async def predict(self, request: Request) -> Response:
-        """Classifies an uploaded picture."""
-        top = _whole(request, "top", 1, self.classifier.classes, self.classifier.classes)
-        seen = _whole(request, "seen", 0, 1, 0)
-        with self.gate.entered() as entry:
-            body = await entry.body(
-                request.stream(),
-                request.headers.get("content-length"),
-                ", ".join(request.headers.getlist("content-encoding")),
-            )
-            kind = request.headers.get("content-type", "")
-            return JSONResponse(
-                await entry.work(functools.partial(self._predicted, body, kind, top, bool(seen)))
-            )
-
-    def _check_model(self, request: Request) -> None:
-        name, version = request.path_params["model"], request.path_params.get("version", VERSION)
-        if name != self.model.name:
-            raise RefusalError(404, f"there is no model {name}; there is {self.model.name}")
+    def _check_model(self, path: str) -> None:
+        """Says if what is asked for is of another model or version."""
+        found = MODEL_PATH.fullmatch(path)
+        if found is None:
+            return
+        known, name, version = self._model.name, found[1], found[2] or VERSION
+        if name != known:
+            raise RefusalError(404, f"there is no model {name}; there is {known}")
         if version != VERSION:
             raise RefusalError(404, f"there is no version {version} of {name}; there is {VERSION}")
 
-    def _inferred(self, body: bytes, header_length: str | None) -> protocol.Answer:
-        understood = protocol.parse(
-            body, header_length, self.model.contract, self.gate.limits.batch
-        )
-        probabilities = self._probabilities(understood.images)
-        return protocol.render(understood, probabilities, self.model)
+    def _predict(self, request: Request) -> Response | Awaitable[Response]:
+        query = parse_qs(request.query, keep_blank_values=True) if request.query else {}
+        top = _whole(query, "top", 1, self._classes, self._classes)
+        return self._classification.predict(request, top, seen=bool(_whole(query, "seen", 0, 1, 0)))
 
-    def _predicted(self, body: bytes, kind: str, top: int, seen: bool) -> dict[str, Any]:
-        image = self._read(body, kind)
-        began = time.perf_counter()
-        probabilities = self._probabilities(image.pixels[np.newaxis])
-        milliseconds = 1000 * (time.perf_counter() - began)
-        names = self.classifier.contract.class_names
-        answer: dict[str, Any] = {
-            "predictions": [
-                {"label": names[index], "probability": float(probabilities[0, index])}
-                for index in top_k(probabilities, top)[0]
-            ],
-            "milliseconds": milliseconds,
-            "width": image.width,
-            "height": image.height,
-        }
-        if seen:
-            answer["seen"] = _data_url(image.pixels)
-        return answer
+    def _infer(self, request: Request) -> Response | Awaitable[Response]:
+        return self._classification.infer(request)
 
-    def _read(self, body: bytes, kind: str) -> Seen:
+    def _page_file(self, request: Request) -> Response:
+        name = request.path.rpartition("/")[2]
+        return _file(PAGE / name, FILES[name])
+
+    def _sample(self, request: Request) -> Response:
+        path = self._samples[request.path.rpartition("/")[2]]
         try:
-            content = io.BytesIO(picture_in(body, kind))
-            contract, most = self.classifier.contract, self.gate.limits.pixels
-            found = decode_image(content, "the picture", most, chosen_range=contract.range)
-            pixels = resize_image(found, contract)
-        except TooManyPixelsError as error:
-            raise RefusalError(413, str(error)) from error
-        except InputError as error:
-            raise RefusalError(400, str(error)) from error
-        except MemoryError as error:
-            raise busy("the picture needs more memory than there is; send a smaller one") from error
-        return Seen(*found.size, pixels)
-
-    def _probabilities(self, images: Any) -> npt.NDArray[np.float32]:
-        began = time.perf_counter()
-        probabilities = self.classifier.probabilities(images)
-        self.measures.inference.observe(time.perf_counter() - began)
-        self.measures.images.inc(len(images))
-        return probabilities
+            return _file(path, mimetypes.guess_type(path.name)[0] or "application/octet-stream")
+        except OSError as error:  # it could be read at the start
+            raise not_served(request, HTTPStatus.NOT_FOUND) from error
 
 
-class Applications(NamedTuple):
-    """The applications that answer connections.
-
-    Attributes:
-        all_routes: answers connections within the limit.
-        full: answers those beyond it by 503.
-    """
-
-    all_routes: Starlette
-    full: ASGIApp
+def _served(template: str, method: str, route: Route) -> Iterator[Served]:
+    """A route at its path, and a model's also with the version."""
+    yield Served(template, method, route)
+    if template.startswith(OF_MODEL):
+        yield Served(template.replace(OF_MODEL, OF_VERSION), method, route)
 
 
-def applications(
-    classifier: Classifier, limits: Limits, samples: Path | None = None
-) -> Applications:
-    """Makes the application, and the one for when there are too many connections.
+def _always(document: object) -> Handler:
+    response = Response(200, msgspec.json.encode(document))
+    return lambda _: response
 
-    Args:
-        classifier: answers all requests.
-        limits: the most that is admitted.
-        samples: a folder of pictures that the page offers to try.
-    """
-    service = Service(classifier, limits, samples)
-    model = "/v2/models/{model}"
-    versions = (model, model + "/versions/{version}")
 
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> Any:
-        yield
-        await asyncio.to_thread(service.gate.close)
+def _file(path: Path, kind: str) -> Response:
+    return Response(200, path.read_bytes(), kind)
 
-    async def full(scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = busy(f"{limits.connections} connections are open already; try again")
-        answer = JSONResponse(
-            {"error": refusal.message}, refusal.status, refusal.headers | {"Connection": "close"}
-        )
-        await answer(scope, receive, send)
 
-    all_routes = Starlette(
-        routes=[
-            Route("/", service.page),
-            Route("/page/{name}", service.file),
-            Route("/samples", service.sample_list),
-            Route("/samples/{name}", service.sample),
-            Route("/model", service.model_facts),
-            Route("/predict", service.predict, methods=["POST"]),
-            Route("/metrics", service.metrics),
-            Route("/openapi.json", service.openapi),
-            Route("/v2", service.server_metadata),
-            Route("/v2/health/live", service.live),
-            Route("/v2/health/ready", service.ready),
-            *(Route(path, service.model_metadata) for path in versions),
-            *(Route(f"{path}/ready", service.model_ready) for path in versions),
-            *(Route(f"{path}/infer", service.infer, methods=["POST"]) for path in versions),
-        ],
-        middleware=[Middleware(Observed, measures=service.measures)],
-        exception_handlers={
-            RefusalError: _refused,
-            HTTPException: _not_served,
-            ClientDisconnect: _gone,
-            Exception: _failed,
-        },
-        lifespan=lifespan,
-    )
-    return Applications(all_routes, Observed(full, service.measures))
+def not_served(
+    request: Request, status: HTTPStatus, headers: Mapping[str, str] | None = None
+) -> RefusalError:
+    """The refusal of a request that has no route."""
+    text = f"{request.method} {request.path}: {status.phrase.lower()}"
+    return RefusalError(status, text, headers)
 
 
 def openapi(model: protocol.Model, limits: Limits) -> dict[str, Any]:
@@ -317,36 +230,13 @@ def _titles(file: Path) -> dict[str, str]:
     return {name: title for name, title in pairs if isinstance(title, str)}
 
 
-def _whole(request: Request, name: str, lowest: int, highest: int, default: int) -> int:
-    text = request.query_params.get(name)
-    if text is None:
+def _whole(
+    query: Mapping[str, list[str]], name: str, lowest: int, highest: int, default: int
+) -> int:
+    if name not in query:
         return default
+    text = query[name][-1]
     whole = text.isdecimal() and text.isascii() and len(text) <= protocol.MOST_DIGITS
     if not whole or not lowest <= int(text) <= highest:
         raise RefusalError(400, f"{name}: must be {lowest} to {highest}")
     return int(text)
-
-
-def _data_url(pixels: npt.NDArray[np.uint8]) -> str:
-    file = io.BytesIO()
-    Image.fromarray(pixels.squeeze()).save(file, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
-async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RefusalError)
-    return JSONResponse({"error": error.message}, error.status, error.headers)
-
-
-async def _not_served(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    text = f"{request.method} {request.url.path}: {HTTPStatus(error.status_code).phrase.lower()}"
-    return JSONResponse({"error": text}, error.status_code, error.headers)
-
-
-async def _gone(_: Request, __: Exception) -> Response:
-    return JSONResponse({"error": "the client has gone"}, 499)
-
-
-async def _failed(_: Request, __: Exception) -> Response:
-    return JSONResponse({"error": "the server failed; its log says how"}, 500)

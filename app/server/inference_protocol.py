@@ -5,10 +5,16 @@ specification (github.com/kserve/open-inference-protocol) and the extensions' at
 github.com/triton-inference-server/server/tree/main/docs/protocol.
 """
 
-import json
+import array
+import re
 import struct
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import chain
+from math import prod
+from typing import Annotated, Any, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -21,7 +27,28 @@ INPUT, OUTPUT = "image", "probabilities"
 EXTENSIONS = ["binary_tensor_data", "classification"]
 MOST_DIGITS = 9  # Python refuses to read very long numbers
 HEADER_LENGTH = "Inference-Header-Content-Length"
-DTYPES: dict[str, Any] = {"UINT8": np.uint8, "INT8": np.int8}
+PATH = re.compile(r"(.*) - at `\$\.?(.*)`")  # in msgspec's messages
+
+
+class Datatype(NamedTuple):
+    """A datatype that an image may be sent in.
+
+    Attributes:
+        dtype: NumPy's.
+        packed: makes bytes of a list of numbers; raises TypeError or ValueError if it has others.
+            A list's small whole numbers are objects that Python keeps, so none are made.
+        allowed: what these are.
+    """
+
+    dtype: npt.DTypeLike
+    packed: Callable[[list[Any]], "bytes | array.array[Any]"]
+    allowed: str
+
+
+DTYPES = {
+    "UINT8": Datatype(np.uint8, bytes, "whole numbers from 0 to 255"),
+    "INT8": Datatype(np.int8, partial(array.array, "b"), "whole numbers from -128 to 127"),
+}
 
 
 class Model(NamedTuple):
@@ -64,6 +91,47 @@ class InferenceRequest(NamedTuple):
     wanted: Wanted
 
 
+_Value = int | float | str
+
+
+class _TensorParameters(msgspec.Struct):
+    binary_data_size: int | None = None
+
+
+class _Tensor(msgspec.Struct):
+    name: Any = None
+    datatype: Any = None
+    shape: Any = None
+    parameters: _TensorParameters | None = None
+    data: list[_Value | list[_Value | list[_Value | list[_Value]]]] | None = None
+
+
+class _OutputParameters(msgspec.Struct):
+    binary_data: bool | None = None
+    classification: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
+class _Output(msgspec.Struct):
+    name: Any = None
+    parameters: _OutputParameters | None = None
+
+
+class _Parameters(msgspec.Struct):
+    binary_data_output: bool | None = None
+
+
+class _Document(msgspec.Struct):
+    """A request's JSON; null, which many serializers write, is as what is missing."""
+
+    inputs: list[_Tensor]
+    id: str | None = None
+    outputs: list[_Output] | None = None
+    parameters: _Parameters | None = None
+
+
+_DECODER = msgspec.json.Decoder(_Document)
+
+
 class Answer(NamedTuple):
     """A response's body, and the length of its JSON if bytes follow it."""
 
@@ -86,15 +154,11 @@ def parse(
         RefusalError: the request is not valid; the message names what is wrong.
     """
     length = _length(header_length, len(body))
-    document = _mapping(_json(body[:length]), "the request")
-    identifier = document.get("id")
-    if identifier is not None and not isinstance(identifier, str):
-        raise RefusalError(400, "id: must be a string")
-    inputs = document.get("inputs")
-    if not isinstance(inputs, list) or len(inputs) != 1:
+    document = _document(body[:length])
+    if len(document.inputs) != 1:
         raise RefusalError(400, f"inputs: must be a list of one tensor, {INPUT}")
-    images = _images(_mapping(inputs[0], "inputs[0]"), body[length:], contract, batch)
-    return InferenceRequest(identifier, images, _wanted(document))
+    images = _images(document.inputs[0], body[length:], contract, batch)
+    return InferenceRequest(document.id, images, _wanted(document))
 
 
 def render(
@@ -136,7 +200,7 @@ def render(
     }
     if request.identifier is not None:
         document["id"] = request.identifier
-    head = json.dumps(document).encode()
+    head = msgspec.json.encode(document)
     return Answer(head + content, len(head)) if wanted.binary else Answer(head, None)
 
 
@@ -160,40 +224,53 @@ def _length(header: str | None, total: int) -> int:
     return int(header)
 
 
-def _json(content: bytes) -> object:
+def _document(content: bytes) -> _Document:
     try:
-        return json.loads(content)
+        return _DECODER.decode(content)
     except RecursionError as error:
         raise RefusalError(400, "the request is nested too deeply") from error
+    except msgspec.ValidationError as error:
+        found = PATH.fullmatch(str(error))
+        reason, where = found.groups() if found else (str(error), "the request")
+        raise RefusalError(400, f"{where}: {reason[0].lower()}{reason[1:]}") from error
     except ValueError as error:
         raise RefusalError(400, f"the request is not JSON: {error}") from error
 
 
-def _given(document: dict[str, Any], name: str, default: object) -> Any:
-    """A member's value; null, which many serializers write for a missing one, is the default."""
-    value = document.get(name)
-    return default if value is None else value
-
-
-def _mapping(value: object, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise RefusalError(400, f"{where}: must be an object")
-    return value
-
-
-def _images(tensor: dict[str, Any], behind: bytes, contract: Contract, batch: int) -> Images:
-    if tensor.get("name") != INPUT:
+def _images(tensor: _Tensor, behind: bytes, contract: Contract, batch: int) -> Images:
+    if tensor.name != INPUT:
         raise RefusalError(400, f"inputs[0].name: must be {INPUT}")
-    datatype = tensor.get("datatype")
-    if not isinstance(datatype, str) or datatype not in DTYPES:
+    if not isinstance(tensor.datatype, str) or tensor.datatype not in DTYPES:
         raise RefusalError(
             400, "inputs[0].datatype: must be UINT8, pixels, or INT8, those less 128"
         )
-    shape, image_shape = tensor.get("shape"), contract.image_shape
+    datatype, shape = DTYPES[tensor.datatype], _shape(tensor, contract.image_shape, batch)
+    count, size = prod(shape), (tensor.parameters or _TensorParameters()).binary_data_size
+    content: bytes | array.array[Any]
+    if size is None:
+        if behind:
+            raise RefusalError(400, "inputs[0].parameters.binary_data_size: missing")
+        content = _packed(tensor.data, datatype, shape)
+    else:
+        if tensor.data is not None:
+            raise RefusalError(400, "inputs[0].data: must not be there beside binary_data_size")
+        if size != len(behind):
+            raise RefusalError(
+                400,
+                f"inputs[0].parameters.binary_data_size: must be {len(behind)}, the bytes behind",
+            )
+        content = behind
+    values: Images = np.frombuffer(content, datatype.dtype)
+    if values.size != count:
+        raise RefusalError(400, f"inputs[0]: has {values.size} values, and its shape has {count}")
+    return values.reshape(shape)
+
+
+def _shape(tensor: _Tensor, image_shape: tuple[int, ...], batch: int) -> list[int]:
+    shape = tensor.shape
     if (
         not isinstance(shape, list)
         or not all(type(side) is int for side in shape)
-        or len(shape) != 1 + len(image_shape)
         or shape[1:] != list(image_shape)
     ):
         sides = ", ".join(map(str, image_shape))
@@ -202,80 +279,46 @@ def _images(tensor: dict[str, Any], behind: bytes, contract: Contract, batch: in
         raise RefusalError(
             400, f"inputs[0].shape: {shape[0]} images are not allowed; send 1 to {batch}"
         )
-    parameters = _mapping(_given(tensor, "parameters", {}), "inputs[0].parameters")
-    size, count = parameters.get("binary_data_size"), int(np.prod(shape))
-    if size is None:
-        if behind:
-            raise RefusalError(400, "inputs[0].parameters.binary_data_size: missing")
-        values: Images = _values(tensor.get("data"), DTYPES[datatype], count)
-    else:
-        if tensor.get("data") is not None:
-            raise RefusalError(400, "inputs[0].data: must not be there beside binary_data_size")
-        if type(size) is not int or size != len(behind):
-            raise RefusalError(
-                400,
-                f"inputs[0].parameters.binary_data_size: must be {len(behind)}, the bytes behind",
-            )
-        values = np.frombuffer(behind, DTYPES[datatype])
-    if values.size != count:
-        raise RefusalError(400, f"inputs[0]: has {values.size} values, and its shape has {count}")
-    return values.reshape(shape)
+    return shape
 
 
-def _values(data: object, dtype: Any, count: int) -> Images:
-    """Numbers of a list, flat or nested; they are checked before an array is made of them.
-
-    Of strings of unequal lengths NumPy would make an array many times the size of the body.
-    """
-    limits = np.iinfo(dtype)
-    allowed = f"inputs[0].data: must be a list of whole numbers from {limits.min} to {limits.max}"
-    if not isinstance(data, list):
+def _packed(
+    data: list[Any] | None, datatype: Datatype, shape: Sequence[int]
+) -> "bytes | array.array[Any]":
+    """Numbers of a list, flat or nested as the shape is."""
+    allowed = f"inputs[0].data: must be a list of {datatype.allowed}"
+    if data is None:
         raise RefusalError(400, allowed)
-    found = 0
-    waiting = [iter(data)]
-    while waiting:
-        for value in waiting[-1]:
-            if isinstance(value, list):
-                if not value:  # a million of these would take seconds to go through
-                    raise RefusalError(400, allowed)
-                waiting.append(iter(value))
-                break
-            if type(value) is not int or not limits.min <= value <= limits.max:
-                raise RefusalError(400, allowed)
-            found += 1
-            if found > count:
-                raise RefusalError(400, f"inputs[0].data: has more values than the shape's {count}")
-        else:
-            waiting.pop()
     try:
-        images: Images = np.array(data, dtype).ravel()
-    except ValueError as error:  # lists of unequal lengths
+        is_nested = bool(data) and isinstance(data[0], list)
+        return datatype.packed(_flat(data, shape) if is_nested else data)
+    except (TypeError, ValueError, OverflowError) as error:
         raise RefusalError(400, allowed) from error
-    return images
 
 
-def _wanted(document: dict[str, Any]) -> Wanted:
-    parameters = _mapping(_given(document, "parameters", {}), "parameters")
-    binary = _flag(_given(parameters, "binary_data_output", False), "parameters.binary_data_output")
-    outputs = _given(document, "outputs", [])
-    if not isinstance(outputs, list) or len(outputs) > 1:
+def _flat(data: list[Any], shape: Sequence[int]) -> list[Any]:
+    """Values of lists in lists.
+
+    Raises:
+        ValueError: these are not of the shape.
+    """
+    for side in shape[1:]:
+        if not all(isinstance(each, list) and len(each) == side for each in data):
+            raise ValueError(f"not lists of {side}")
+        data = list(chain.from_iterable(data))
+    return data
+
+
+def _wanted(document: _Document) -> Wanted:
+    binary = bool(document.parameters and document.parameters.binary_data_output)
+    outputs = document.outputs or []
+    if len(outputs) > 1:
         raise RefusalError(400, f"outputs: must be a list of one, {OUTPUT}, or not there")
     if not outputs:
         return Wanted(binary, 0)
-    output = _mapping(outputs[0], "outputs[0]")
-    if output.get("name") != OUTPUT:
+    if outputs[0].name != OUTPUT:
         raise RefusalError(400, f"outputs[0].name: must be {OUTPUT}")
-    parameters = _mapping(_given(output, "parameters", {}), "outputs[0].parameters")
-    classes = _given(parameters, "classification", 0)
-    if type(classes) is not int or classes < 0:
-        raise RefusalError(400, "outputs[0].parameters.classification: must be a whole number")
-    return Wanted(
-        _flag(_given(parameters, "binary_data", binary), "outputs[0].parameters.binary_data"),
-        classes,
-    )
-
-
-def _flag(value: object, where: str) -> bool:
-    if not isinstance(value, bool):
-        raise RefusalError(400, f"{where}: must be true or false")
-    return value
+    parameters = outputs[0].parameters or _OutputParameters()
+    if parameters.binary_data is not None:
+        binary = parameters.binary_data
+    return Wanted(binary, parameters.classification or 0)

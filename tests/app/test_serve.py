@@ -345,12 +345,12 @@ def test_without_its_packages_it_says_what_to_run(
     app: Callable[..., Ended], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in the pipeline's environment before `make serve`."""
-    monkeypatch.setitem(sys.modules, "uvicorn", None)
-    monkeypatch.delitem(sys.modules, "app.server.listening", raising=False)
+    monkeypatch.setitem(sys.modules, "httptools", None)
+    monkeypatch.delitem(sys.modules, "app.server.connection", raising=False)
     status, out, err = app("serve", "--model", MODEL)
     assert (status, out) == (2, "")
     assert err == (
-        "serve: the package uvicorn is not installed; run `make serve`, or on a device "
+        "serve: the package httptools is not installed; run `make serve`, or on a device "
         "`.venv/bin/pip install --requirement app/requirements.txt`\n"
     )
 

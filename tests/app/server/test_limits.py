@@ -1,9 +1,10 @@
-import asyncio
-import threading
+from collections.abc import Iterator
 
 import pytest
 
+from app.server.http import Request
 from app.server.limits import Gate, Limits, is_packed
+from app.server.metrics import Metrics
 from app.server.refusal import RefusalError
 
 LIMITS = Limits(
@@ -17,23 +18,44 @@ LIMITS = Limits(
 )
 
 
-def test_what_is_worked_on_counts_until_the_thread_is_done_with_it() -> None:
-    """Even if its answer came too late."""
-    gate, proceed = Gate(LIMITS), threading.Event()
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    """A gate that is empty, and must be so in the end."""
+    gate = Gate(LIMITS, Metrics([]))
+    assert held(gate) == (0, 0)
+    yield gate
+    assert held(gate) == (0, 0)
 
-    async def late() -> None:
-        with pytest.raises(RefusalError, match=r"no answer within 0.05 s"), gate.entered() as entry:
-            await entry.work(proceed.wait)
-        assert gate.requests == 1
-        with pytest.raises(RefusalError, match="1 requests are being answered"), gate.entered():
-            pass
-        proceed.set()
-        while gate.requests:
-            await asyncio.sleep(0)
 
-    asyncio.run(asyncio.wait_for(late(), 60))
-    gate.close()
-    assert (gate.requests, gate.buffered) == (0, 0)
+def held(gate: Gate) -> tuple[float, float]:
+    """How many requests are in, and how many bytes."""
+    row = gate.metrics.row
+    return row[gate.metrics.requests_in], row[gate.metrics.buffered]
+
+
+def test_a_request_is_let_in_once_another_has_left(gate: Gate) -> None:
+    one, other = Request(), Request()
+    gate.admit(one)
+    with pytest.raises(RefusalError, match="1 requests are being answered already") as caught:
+        gate.admit(other)
+    assert caught.value.status == 503
+    gate.leave(other)  # which was not let in
+    assert held(gate) == (1, 0)
+    gate.leave(one)
+    gate.leave(one)
+    gate.admit(other)
+    gate.leave(other)
+
+
+def test_bytes_are_held_until_their_request_leaves(gate: Gate) -> None:
+    one = Request()
+    gate.admit(one)
+    gate.hold(one, 150)
+    gate.hold(one, 50)
+    assert held(gate) == (1, 200)
+    with pytest.raises(RefusalError, match="too many bytes are being answered"):
+        gate.hold(one, 1)
+    gate.leave(one)
 
 
 @pytest.mark.parametrize(
