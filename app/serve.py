@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.server import workers
+from app.server.listening import listen
 from spotimes.errors import InputError
-from spotimes.inference.classifier import Classifier
-from spotimes.preprocessing.opening import MAX_PIXELS
 
 if TYPE_CHECKING:
     from app.server.limits import Limits
@@ -23,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="address to listen at; :: for all, 0.0.0.0 for all of IPv4 (127.0.0.1)",
     )
     number("--port", type=int, default=8000, help="port to listen at; 0 for a free one (8000)")
+    number(
+        "--workers", type=int, default=1, help="processes, of which each has the limits below (1)"
+    )
     number("--samples", type=Path, help=f"folder of pictures that the page offers ({SAMPLES})")
     number("--max-body-mib", type=float, default=10, help="of a request (10)")
     number("--max-buffered-mib", type=float, default=64, help="of all requests at once (64)")
@@ -41,20 +44,40 @@ def run(arguments: argparse.Namespace) -> None:
             available.
     """
     _check(arguments)
-    # Only once the options are checked: importing these takes longer than an answer.
-    from app.server.application import Application  # noqa: PLC0415
-    from app.server.listening import serve  # noqa: PLC0415
+    listening = listen(arguments.host, arguments.port, arguments.max_connections)
 
-    samples = arguments.samples or (SAMPLES if _is_folder(SAMPLES) else None)
-    classifier = Classifier(arguments.model, arguments.threads)
-    limits = chosen_limits(arguments)
-    serve(Application(classifier, limits, samples), arguments.host, arguments.port)
+    def work(place: workers.Place) -> None:
+        # Only now: importing these takes longer than an answer, and workers are forked before.
+        from app.server.application import Application  # noqa: PLC0415
+        from app.server.worker import work  # noqa: PLC0415
+        from spotimes.inference.classifier import Classifier  # noqa: PLC0415
+
+        samples = arguments.samples or (SAMPLES if _is_folder(SAMPLES) else None)
+        classifier = Classifier(arguments.model, arguments.threads)
+        work(
+            Application(classifier, chosen_limits(arguments), samples, place),
+            listening.socket,
+            place,
+        )
+
+    with listening.socket:
+        workers.run(arguments.workers, listening.socket, work, listening.url)
 
 
 def chosen_limits(arguments: argparse.Namespace) -> "Limits":
-    """The limits that the options set."""
-    from app.server.limits import Limits  # noqa: PLC0415
+    """The limits that the options set.
 
+    Raises:
+        InputError: pictures are to have more pixels than are ever read.
+    """
+    from app.server.limits import Limits  # noqa: PLC0415
+    from spotimes.preprocessing.opening import MAX_PIXELS  # noqa: PLC0415
+
+    if arguments.max_megapixels > MAX_PIXELS / 1e6:
+        raise InputError(
+            f"--max-megapixels: {arguments.max_megapixels:g} is not allowed; give at most "
+            f"{MAX_PIXELS / 1e6:g}"
+        )
     return Limits(
         body_bytes=int(arguments.max_body_mib * 2**20),
         buffered_bytes=int(arguments.max_buffered_mib * 2**20),
@@ -73,17 +96,14 @@ def _check(arguments: argparse.Namespace) -> None:
         value = getattr(arguments, f"max_{name.replace('-', '_')}")
         if not 0 < value < 1e6:
             raise InputError(f"--max-{name}: {value:g} is not allowed; give more than 0")
-    if arguments.max_megapixels > MAX_PIXELS / 1e6:
-        raise InputError(
-            f"--max-megapixels: {arguments.max_megapixels:g} is not allowed; give at most "
-            f"{MAX_PIXELS / 1e6:g}"
-        )
     if not arguments.host:
         raise InputError("--host: is empty; give an address, or :: for all of this machine's")
     if not 0 < arguments.timeout <= 3600:
         raise InputError(
             f"--timeout: {arguments.timeout:g} is not allowed; give more than 0, up to 3600"
         )
+    if not 1 <= arguments.workers <= 256:
+        raise InputError(f"--workers: {arguments.workers} is not allowed; give 1 to 256")
     if arguments.max_buffered_mib < 2 * arguments.max_body_mib:
         raise InputError(
             f"--max-buffered-mib: {arguments.max_buffered_mib:g} is not allowed; give at least "

@@ -20,6 +20,7 @@ from app.server.http import Request, Response, Route
 from app.server.limits import Gate, Limits
 from app.server.metrics import NAME, Metrics
 from app.server.refusal import RefusalError
+from app.server.workers import Place
 from spotimes.errors import InputError
 from spotimes.inference.classifier import Classifier
 from spotimes.preprocessing.decode import read_header
@@ -62,13 +63,20 @@ class Application:
         served: the routes.
     """
 
-    def __init__(self, classifier: Classifier, limits: Limits, samples: Path | None = None) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        limits: Limits,
+        samples: Path | None = None,
+        place: Place | None = None,
+    ) -> None:
         """Prepares to answer.
 
         Args:
             classifier: answers all requests.
             limits: the most that is admitted.
             samples: a folder of pictures that the page offers to try.
+            place: of this worker among others; None if it is the only one.
         """
         self._classes = classifier.classes
         self._model = protocol.Model(classifier.path.stem, VERSION, classifier.contract)
@@ -78,7 +86,8 @@ class Application:
         self._about = info.about(classifier) | {"name": self._model.name}
         self._openapi = openapi(self._model, limits)
         self.served = [*self._routes()]
-        self.metrics = Metrics(dict.fromkeys(each.route.name for each in self.served))
+        names = dict.fromkeys(each.route.name for each in self.served)
+        self.metrics = Metrics(names, place.memory, place.number) if place else Metrics(names)
         self.gate = Gate(limits, self.metrics)
         self._classification = Classification(classifier, self._model, self.gate)
         self._by_path: dict[str, dict[str, Route]] = {}

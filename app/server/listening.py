@@ -1,31 +1,34 @@
-"""Listens at an address until the process gets a signal to stop."""
+"""The address that a server listens at."""
 
-import asyncio
 import resource
-import signal
 import socket
+from typing import NamedTuple
 
-from app.server.application import Application
-from app.server.connection import Connection, Connections
-from app.server.limits import Limits
 from spotimes.errors import InputError
 
 BACKLOG = 128  # connections that the system keeps until they are accepted
 OTHER_FILES = 64
 
 
-def serve(application: Application, host: str, port: int) -> None:
-    """Serves until SIGTERM or SIGINT, and then answers the requests in progress.
+class Listening(NamedTuple):
+    """A socket, and the URL that reaches it."""
+
+    socket: socket.socket
+    url: str
+
+
+def listen(host: str, port: int, connections: int) -> Listening:
+    """Begins to listen.
 
     Args:
-        application: answers them.
         host: the address; `::` stands for all of this machine's, of IPv4, too.
         port: 0 for a free one.
+        connections: how many a process is to have open.
 
     Raises:
         InputError: the address is not available, or the system allows fewer connections.
     """
-    _allow_files(application.gate.limits)
+    _allow_files(2 * connections + BACKLOG + OTHER_FILES)
     host = host.strip("[]")  # as in a URL
     shown = f"[{host}]" if ":" in host else host
     try:
@@ -33,24 +36,11 @@ def serve(application: Application, host: str, port: int) -> None:
     except (OSError, UnicodeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "no such address"
         raise InputError(f"{shown}, port {port}: {reason}; give another") from error
-    with listening:
-        asyncio.run(_serve(application, listening, f"http://{shown}:{listening.getsockname()[1]}/"))
-
-
-async def _serve(application: Application, listening: socket.socket, url: str) -> None:
-    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    connections = Connections(application.find_route, application.gate, application.metrics)
-    connections.sweep()
-    server = await loop.create_server(
-        lambda: Connection(connections), sock=listening, backlog=BACKLOG
-    )
-    print(url, flush=True)
-    await stopped.wait()
-    server.close()
-    await connections.stop()
-    await loop.run_in_executor(None, application.close)
+    listening.setblocking(False)
+    # What is accepted has it, too; a response of several packets else waits 40 ms for the client's
+    # delayed acknowledgement.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return Listening(listening, f"http://{shown}:{listening.getsockname()[1]}/")
 
 
 def _listening(host: str, port: int) -> socket.socket:
@@ -61,9 +51,8 @@ def _listening(host: str, port: int) -> socket.socket:
     return socket.create_server(address, family=family, backlog=BACKLOG, dualstack_ipv6=both)
 
 
-def _allow_files(limits: Limits) -> None:
+def _allow_files(count: int) -> None:
     """Raises the process' limit of open files; beyond it, asyncio retries to accept in a loop."""
-    count = 2 * limits.connections + BACKLOG + OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft >= count or soft == resource.RLIM_INFINITY:
         return

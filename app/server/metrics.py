@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from app.server.workers import ROW_BYTES
+
 NAME = "spotimes"  # the server's; its metrics' names begin with it
 NO_ROUTE = "none"
 STATUSES = (200, 400, 404, 405, 408, 413, 415, 431, 500, 503)
@@ -42,7 +44,7 @@ class Histogram(NamedTuple):
 
 
 class Metrics:
-    """The counts of this process' worker, and the report of all.
+    """The counts of this worker, and the report of all.
 
     Attributes:
         row: this worker's counts, by place.
@@ -53,12 +55,16 @@ class Metrics:
 
     Args:
         routes: the names of what can be asked for.
-        workers: how many there are.
+        memory: the rows of all workers, zeros at first; None if this is the only one.
+        worker: the number of this one.
     """
 
-    def __init__(self, routes: Iterable[str], workers: int = 1) -> None:
+    def __init__(
+        self, routes: Iterable[str], memory: mmap.mmap | None = None, worker: int = 0
+    ) -> None:
         self._places = 0
-        self._pid, self.requests_in, self.buffered = self._new(), self._new(), self._new()
+        self._pid, self._began = self._new(), self._new()
+        self.requests_in, self.buffered = self._new(), self._new()
         self._kept = self._places  # from here on, what outlives a worker
         self.images, self.executions, self._last = self._new(), self._new(), self._new()
         self.inference = self._histogram(INFERENCE_SECONDS)
@@ -66,17 +72,15 @@ class Metrics:
         names = [*routes, NO_ROUTE]
         self._requests = {(name, status): self._new() for name in names for status in STATUSES}
         self._seconds = {name: self._histogram(REQUEST_SECONDS) for name in names}
-        shared = mmap.mmap(-1, 8 * self._places * workers)
-        self._rows = np.frombuffer(shared, np.float64).reshape(workers, self._places)
-        self._began = time.time()
         self._lock = threading.Lock()  # two threads count
-        self.become(0)
-
-    def become(self, worker: int) -> None:
-        """Counts in a worker's row from now on; it has no requests yet."""
+        self._rows = np.frombuffer(memory or bytearray(ROW_BYTES), np.float64).reshape(
+            -1, ROW_BYTES // 8
+        )
+        if self._places > self._rows.shape[1]:
+            raise ValueError(f"{self._places} counts do not fit into a row")
         self._rows[worker, : self._kept] = 0
         self.row = memoryview(self._rows[worker]).cast("B").cast("d")
-        self.row[self._pid] = os.getpid()
+        self.row[self._pid], self.row[self._began] = os.getpid(), time.time()
 
     def add_request(self, route: str, status: int, seconds: float) -> None:
         """Counts a request that was answered."""
@@ -151,8 +155,9 @@ class Metrics:
         name = f"{NAME}_inference_seconds"
         yield from _family(name, "histogram", "The network's time for the images of a request.")
         yield from _buckets(name, "", self.inference, sums)
-        yield from _family("process_start_time_seconds", "gauge", "When the server began.")
-        yield f"process_start_time_seconds {self._began:.2f}"
+        yield from _family("process_start_time_seconds", "gauge", "When the oldest worker began.")
+        began = self._rows[:, self._began]
+        yield f"process_start_time_seconds {began[began > 0].min():.2f}"
         yield from self._processes()
 
     def _processes(self) -> Iterator[str]:

@@ -1,0 +1,65 @@
+"""A process that answers, until it gets a signal to stop."""
+
+import asyncio
+import socket
+
+from app.server.application import Application
+from app.server.connection import Connection, Connections
+from app.server.workers import STOPPING, Place
+
+PAUSE_SECONDS = 1  # where no file may be opened
+
+
+def work(application: Application, listening: socket.socket, place: Place) -> None:
+    """Answers until SIGTERM, SIGINT or the parent's end, and then what is in progress."""
+    asyncio.run(_work(application, listening, place))
+
+
+async def _work(application: Application, listening: socket.socket, place: Place) -> None:
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    for number in STOPPING:
+        loop.add_signal_handler(number, stopped.set)
+    if place.parent is not None:
+        loop.add_reader(place.parent, stopped.set)
+    connections = Connections(application.find_route, application.gate, application.metrics)
+    connections.sweep()
+    _Accepting(listening, connections).begin()
+    place.announce()
+    await stopped.wait()
+    if place.parent is not None:
+        loop.remove_reader(place.parent)
+    loop.remove_reader(listening)
+    listening.close()
+    await connections.stop()
+    await loop.run_in_executor(None, application.close)
+
+
+class _Accepting:
+    """Accepts connections one after another, so that idle workers get some of them, too."""
+
+    def __init__(self, listening: socket.socket, connections: Connections) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._listening = listening
+        self._connections = connections
+        self._tasks: set[asyncio.Task[object]] = set()
+
+    def begin(self) -> None:
+        """Accepts whenever a client connects."""
+        if self._listening.fileno() >= 0:
+            self._loop.add_reader(self._listening, self._accept)
+
+    def _accept(self) -> None:
+        try:
+            accepted, _ = self._listening.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # another worker was faster, or the client has gone
+        except OSError:
+            self._loop.remove_reader(self._listening)
+            self._loop.call_later(PAUSE_SECONDS, self.begin)
+            return
+        accepted.setblocking(False)
+        task = self._loop.create_task(
+            self._loop.connect_accepted_socket(lambda: Connection(self._connections), accepted)
+        )
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
