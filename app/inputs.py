@@ -8,21 +8,26 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 from PIL import Image
 
-from spotimes.errors import InputError
+from app.threads import PixelBudget
+from spotimes.errors import InputError, TooManyPixelsError
 from spotimes.inference.contract import Contract
 from spotimes.pixels import Images
-from spotimes.preprocessing.decode import decode_image
+from spotimes.preprocessing.decode import decode_image, read_header
+from spotimes.preprocessing.opening import MAX_PIXELS
 from spotimes.preprocessing.picture_files import is_about_the_data, is_left_behind
 from spotimes.preprocessing.resize import load_image
 
 STANDARD_INPUT = "-"
 LARGEST_STANDARD_INPUT = 256 * 2**20  # bytes, all of which are held
 NPY = b"\x93NUMPY"
+FEW_PIXELS = 1_000_000  # so many a thread may decode, whatever the others do
+
+_budget = PixelBudget(MAX_PIXELS)
 
 
 class Item(NamedTuple):
@@ -31,7 +36,7 @@ class Item(NamedTuple):
     Attributes:
         name: of the image in the answer.
         load: reads the image as the model takes it, uint8 or int8 of shape (height, width,
-            channels). Raises InputError if it cannot be read.
+            channels). Raises InputError if it cannot be read. Threads may read several at once.
         decode: reads the picture that `load` makes the image of, upright; None of a tensor.
     """
 
@@ -178,9 +183,19 @@ def _in_file(path: Path, contract: Contract) -> Iterator[Item]:
 def _of_picture(name: str, source: Path | BinaryIO, contract: Contract) -> Item:
     return Item(
         name,
-        functools.partial(load_image, source, name, contract),
+        functools.partial(_load_picture, source, name, contract),
         functools.partial(decode_image, source, name, chosen_range=contract.range),
     )
+
+
+def _load_picture(source: Path | BinaryIO, name: str, contract: Contract) -> Images:
+    """As `load_image`; all threads together decode no more than one picture of the largest size."""
+    try:
+        return load_image(source, name, contract, max_pixels=FEW_PIXELS)
+    except TooManyPixelsError:
+        header = read_header(source, name)
+    with _budget.taken(header.width * header.height):
+        return load_image(source, name, contract)
 
 
 def _is_tensor(path: Path) -> bool:
@@ -199,7 +214,7 @@ def _tensors(source: Path | BinaryIO, name: str, contract: Contract) -> Iterator
     read: Callable[[], Images]
     if isinstance(source, Path):
         # A map of a file keeps it open, and a process may have a thousand open: so one at a time.
-        read = functools.partial(_read_tensors, source, name, contract)
+        read = functools.partial(_mapped, _Tensors.of(source, images), name)
     else:
         read = functools.partial(np.asarray, images)
     dimensions, count = images.ndim, len(images)
@@ -208,18 +223,53 @@ def _tensors(source: Path | BinaryIO, name: str, contract: Contract) -> Iterator
         yield Item(name, functools.partial(_whole, read))
     else:
         for index in range(count):
-            yield Item(f"{name}[{index}]", functools.partial(_one_of, read, index, name))
+            yield Item(f"{name}[{index}]", functools.partial(_one_of, read, index))
 
 
 def _whole(read: Callable[[], Images]) -> Images:
     return cast(Images, np.array(read()))  # a copy without the map
 
 
-def _one_of(read: Callable[[], Images], index: int, name: str) -> Images:
-    images = read()
-    if images.ndim != 4 or index >= len(images):
-        raise InputError(f"{name}: has changed while it was read; try again")
-    return cast(Images, np.array(images[index]))
+def _one_of(read: Callable[[], Images], index: int) -> Images:
+    return cast(Images, np.array(read()[index]))
+
+
+class _Tensors(NamedTuple):
+    """Where the images of a .npy file are.
+
+    Attributes:
+        path: of the file.
+        state: of the file, which is another when it has been written anew.
+        map: what `numpy.memmap` takes to map them.
+    """
+
+    path: Path
+    state: tuple[int, ...]
+    map: dict[str, Any]
+
+    @classmethod
+    def of(cls, path: Path, images: Images) -> "_Tensors":
+        """Of a file that has been mapped by NumPy."""
+        order = "C" if images.flags.c_contiguous else "F"
+        offset = images.offset if isinstance(images, np.memmap) else 0
+        what = {"dtype": images.dtype, "offset": offset, "shape": images.shape, "order": order}
+        return cls(path, _state(path), what)
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _mapped(tensors: _Tensors, name: str) -> Images:
+    """Maps a file's images again, without its header: NumPy's reader is not safe with threads."""
+    try:
+        images: Images = np.memmap(tensors.path, mode="r", **tensors.map)
+        if _state(tensors.path) == tensors.state:
+            return images
+    except (OSError, ValueError):  # it is gone or shorter
+        pass
+    raise InputError(f"{name}: has changed while it was read; try again")
 
 
 def _read_tensors(source: Path | BinaryIO, name: str, contract: Contract) -> Images:

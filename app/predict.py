@@ -10,12 +10,17 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app import inputs
+from app.inputs import Item
+from app.threads import in_order
 from spotimes.errors import InputError
 from spotimes.inference.classifier import Classifier, Prediction
+from spotimes.system import cores
 
 if TYPE_CHECKING:
     from app.explanations import Explanations
@@ -65,28 +70,58 @@ def run(arguments: argparse.Namespace) -> None:
     # Progress is shown on the terminal, unless the answers go there too.
     counted = len(items) >= FEWEST_FOR_PROGRESS and not sys.stdout.isatty() and sys.stderr.isatty()
     unread = 0
-    for done, item in enumerate(items):
-        if counted:
-            _print_count(done, len(items))
-        try:
-            loaded = explanations.load(item) if explanations else None
-            image = loaded.image if loaded else item.load()
-        except InputError as error:
-            _report(str(error), CLEARED if counted else "")
-            write(item.name, str(error), None)
-            unread += 1
-            continue
-        (predictions,) = classifier.predict(image[None], arguments.top)
-        explained = None
-        if explanations and loaded:
-            classes = [each.label for each in predictions]
-            explained = explanations.write(item.name, loaded, classes)
-        write(item.name, predictions, explained)
+    if explanations:  # each input is held in its own size, so one at a time
+        answer, threads = partial(_explained, classifier, explanations, arguments.top), 1
+    else:
+        threads = min(max(1, cores.allowed() // arguments.threads), len(items))
+        others = [Classifier(arguments.model, arguments.threads) for _ in range(threads - 1)]
+        answer = partial(_classified, [classifier, *others], arguments.top)
+    with closing(in_order(answer, items, threads)) as answers:
+        for done, (item, (found, explained)) in enumerate(zip(items, answers, strict=True)):
+            if counted:
+                _print_count(done, len(items))
+            if isinstance(found, str):
+                _report(found, CLEARED if counted else "")
+                unread += 1
+            write(item.name, found, explained)
     if counted:
         _print_count(len(items), len(items))
         print(file=sys.stderr)
     if unread:
         sys.exit(1)
+
+
+class Answer(NamedTuple):
+    """What is said of an input: its classes, or why it cannot be read; and its explanation."""
+
+    found: list[Prediction] | str
+    explained: Mapping[str, Any] | None = None
+
+
+def _classified(free: list[Classifier], top: int, item: Item) -> Answer:
+    """The answer to an input by one of the classifiers, of which each thread finds one free."""
+    try:
+        image = item.load()
+    except InputError as error:
+        return Answer(str(error))
+    classifier = free.pop()
+    try:
+        (predictions,) = classifier.predict(image[None], top)
+    finally:
+        free.append(classifier)
+    return Answer(predictions)
+
+
+def _explained(
+    classifier: Classifier, explanations: "Explanations", top: int, item: Item
+) -> Answer:
+    try:
+        loaded = explanations.load(item)
+    except InputError as error:
+        return Answer(str(error))
+    (predictions,) = classifier.predict(loaded.image[None], top)
+    classes = [each.label for each in predictions]
+    return Answer(predictions, explanations.write(item.name, loaded, classes))
 
 
 def _report(message: str, cleared: str = "") -> None:

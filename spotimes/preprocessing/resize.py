@@ -13,7 +13,7 @@ from PIL import Image
 
 from spotimes.pixels import CHANNELS, RESIZE_MODES, Colour, Resize
 from spotimes.preprocessing.decode import decode
-from spotimes.preprocessing.opening import too_little_memory
+from spotimes.preprocessing.opening import MAX_PIXELS, too_little_memory
 from spotimes.preprocessing.wide import Range
 
 _MODES = {"rgb": "RGB", "grey": "L"}
@@ -78,28 +78,38 @@ class Loaded(NamedTuple):
     missing_rows: int
 
 
-def load_image(source: Path | BinaryIO, where: str, wanted: Wanted) -> npt.NDArray[np.uint8]:
+def load_image(
+    source: Path | BinaryIO, where: str, wanted: Wanted, *, max_pixels: int = MAX_PIXELS
+) -> npt.NDArray[np.uint8]:
     """The image of a whole picture, as `load` makes it.
 
     For example, `load_image(Path("cat.jpg"), "cat.jpg", Target(32, 32, "rgb", "squash"))`.
     """
-    return load(source, where, wanted).image
+    return load(source, where, wanted, max_pixels=max_pixels).image
 
 
-def load(source: Path | BinaryIO, where: str, wanted: Wanted, *, least_rows: float = 1) -> Loaded:
+def load(
+    source: Path | BinaryIO,
+    where: str,
+    wanted: Wanted,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    least_rows: float = 1,
+) -> Loaded:
     """Decodes a picture and resizes it, as all images of a network are.
 
     Args:
         source: A file's path, or a stream, which is read from its beginning and left open.
         where: The file's name in messages.
         wanted: Size, colour, resize mode, and range.
+        max_pixels: As for `decode`.
         least_rows: As for `decode`.
 
     Raises:
         InputError: As for `decode`.
         ValueError: As for `resize_image`.
     """
-    decoded = decode(source, where, chosen_range=wanted.range, least_rows=least_rows)
+    decoded = decode(source, where, max_pixels, chosen_range=wanted.range, least_rows=least_rows)
     try:
         return Loaded(resize_image(decoded.picture, wanted), decoded.missing_rows)
     except MemoryError as error:

@@ -5,8 +5,11 @@ import io
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,14 +19,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app import inputs
 from app.inputs import found
+from app.threads import PixelBudget
 from spotimes.dataset.prepared import Card
 from spotimes.errors import InputError
 from spotimes.inference.classifier import Classifier
 from spotimes.inference.contract import Contract, read_contract
 from spotimes.ingestion import own_images
 from spotimes.params.prepare import Image as Fit
+from spotimes.preprocessing.opening import MAX_PIXELS
 from spotimes.preprocessing.resize import load_image
+from spotimes.system import cores
 from tests.app.conftest import Ended
 from tests.app.models import MODEL, of_another_task, with_contract, without_contract
 from tests.app.serving import serving
@@ -51,6 +58,7 @@ def test_a_picture_is_treated_as_training_did_to_the_byte(
         served.append(images)
         return np.eye(10, dtype=np.float32)[:1]
 
+    monkeypatch.setattr(cores, "allowed", lambda: 1)  # so that they are recorded in order
     monkeypatch.setattr(Classifier, "probabilities", recorded)
     paths = [folder / path for path in trained_on.files.paths]
     assert app("predict", "--model", model, *paths).status == 0
@@ -78,6 +86,7 @@ def test_pictures_of_16_bits_are_treated_as_training_did_to_the_byte(
         served.append(images)
         return np.eye(10, dtype=np.float32)[:1]
 
+    monkeypatch.setattr(cores, "allowed", lambda: 1)  # so that they are recorded in order
     monkeypatch.setattr(Classifier, "probabilities", recorded)
     paths = [folder / each for each in trained_on.files.paths]
     assert app("predict", "--model", path, *paths).status == 0
@@ -287,6 +296,73 @@ def test_whoever_has_read_enough_may_go(tmp_path: Path, picture_bytes: bytes) ->
     running.stdout.close()
     _, err = running.communicate(timeout=60)
     assert (running.returncode, err) == (141, b"")
+
+
+@pytest.mark.parametrize("layout", ["--json", "--csv", "--top=3"])
+def test_several_cores_print_what_one_prints(
+    app: App, model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, layout: str
+) -> None:
+    (folder / "broken.png").write_bytes(b"no picture")
+    drawn(2000, 1000).save(folder / "large.jpg")
+    np.save(folder / "batch.npy", np.arange(40 * 3072).astype(np.uint8).reshape(40, 32, 32, 3))
+    paths = [folder, *[folder / "gone.png", folder / "cat/00.png"] * 20]
+    printed = []
+    for count in (1, 2, 5):
+        monkeypatch.setattr(cores, "allowed", lambda count=count: count)
+        printed.append(app("predict", "--model", model, layout, *paths))
+    assert printed[0].status == 1
+    assert printed[0].out.count("batch.npy") == 40
+    assert printed[0].err.count("gone.png") == 20
+    assert printed[1:] == printed[:1] * 2
+
+
+def test_large_pictures_are_decoded_one_after_another(
+    app: App, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as the largest size has pixels: here as four of these have."""
+    paths = []
+    for number in range(12):
+        paths.append(folder / f"{number}.png")
+        drawn(100, 50 + number).save(paths[-1])
+    decoding, most = 0, 0
+    turn, load = threading.Lock(), load_image
+
+    def counted(*arguments: Any, max_pixels: int = MAX_PIXELS) -> Any:
+        nonlocal decoding, most
+        if max_pixels < MAX_PIXELS:
+            return load(*arguments, max_pixels=max_pixels)
+        with turn:
+            decoding += 1
+            most = max(most, decoding)
+        time.sleep(0.02)
+        found = load(*arguments)
+        with turn:
+            decoding -= 1
+        return found
+
+    expected = app("predict", "--json", *paths)
+    monkeypatch.setattr(inputs, "load_image", counted)
+    monkeypatch.setattr(inputs, "FEW_PIXELS", 4000)
+    monkeypatch.setattr(cores, "allowed", lambda: 6)
+    monkeypatch.setattr(inputs, "_budget", PixelBudget(4 * 100 * 61))
+    assert app("predict", "--json", *paths) == expected
+    assert most == 4
+
+
+def test_it_can_be_interrupted(tmp_path: Path, picture_bytes: bytes) -> None:
+    (tmp_path / "one.png").write_bytes(picture_bytes)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "app", "predict", *[str(tmp_path / "one.png")] * 5000],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline()
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert (running.returncode, err) == (130, b"predict: interrupted\n")
+    assert len(out.splitlines()) < 5000
 
 
 def test_what_cannot_be_read_is_reported_and_the_rest_is_done(
