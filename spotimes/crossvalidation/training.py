@@ -142,7 +142,14 @@ def train_fold(recipe: Recipe, pool: Pool, fold: Fold, kept: Checkpoint) -> Answ
         answers=logits,
     )
     began = time.perf_counter()
-    files = quantize(trained.model, recipe.network, data.train, recipe.card, recipe.quantize)
+    files = quantize(
+        trained.model,
+        recipe.network,
+        data.train,
+        recipe.card,
+        recipe.quantize,
+        validation=data.validation,
+    )
     with atomic.scratch(len(files.fp32) + len(files.int8)) as scratch:
         fp32, int8 = scratch / "fp32.tflite", scratch / "int8.tflite"
         fp32.write_bytes(files.fp32)

@@ -74,6 +74,22 @@ class ModelSize(Metrics):
     arena_note: str | None
 
 
+class Temperature(Metrics):
+    """What both models divide their logits by.
+
+    Attributes:
+        value: the temperature.
+        low: lower end of its 95% interval; None where it was not fitted.
+        high: upper end.
+        images: how many validation images it was fitted on.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    images: int
+
+
 class Quantization(Metrics):
     """metrics/quantize.json: `ratio` is the FP32 file's size over the INT8 file's."""
 
@@ -82,6 +98,7 @@ class Quantization(Metrics):
     ratio: float
     parameters: int
     macs: int
+    temperature: Temperature
 
 
 class Export(Metrics):

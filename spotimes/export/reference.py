@@ -176,4 +176,5 @@ def _high_product(first: Any, second: Any) -> Any:
 def _divided_by_power(values: Values, exponent: Any) -> Values:
     # A half is rounded away from zero.
     half = (np.int64(1) << exponent) >> 1
-    return (values + half - ((values < 0) & (half > 0))) >> exponent
+    quotients: Values = (values + half - ((values < 0) & (half > 0))) >> exponent
+    return quotients

@@ -3,25 +3,33 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 from spotimes.blocks import Architecture
-from spotimes.dataset.prepared import Card, LabelledImages
+from spotimes.dataset.prepared import Card, LabelledImages, Split
 from spotimes.inference.contract import Contract
 from spotimes.nn.frameworks import keras
 from spotimes.params.quantize import Quantize
 from spotimes.quantization import convert
 from spotimes.quantization.fold import folded
+from spotimes.quantization.temperature import MOST_IMAGES, Temperature, fit, logits_of
+from spotimes.tflite import softmax
 from spotimes.tflite.metadata import embedded
 from spotimes.tflite.tflite_file import TFLiteFile
 
 
 class Files(NamedTuple):
-    """A network's .tflite files, with the class names and the input contract inside."""
+    """A network's .tflite files, with the class names and the input contract inside.
+
+    Attributes:
+        fp32: the FP32 file.
+        int8: the INT8 file.
+        temperature: of both.
+    """
 
     fp32: bytes
     int8: bytes
+    temperature: Temperature
 
 
 def quantize(
@@ -30,6 +38,8 @@ def quantize(
     split: LabelledImages,
     card: Card,
     params: Quantize,
+    *,
+    validation: LabelledImages,
 ) -> Files:
     """Folds a trained network's batch norm and converts it; the same network gives the same bytes.
 
@@ -38,7 +48,8 @@ def quantize(
         network: its architecture.
         split: the training images, some of which the ranges of the activations are read from.
         card: of their dataset.
-        params: how many of them, and which.
+        params: how many of them, and which; and the temperature, if it is not to be fitted.
+        validation: the images that it is fitted on.
 
     Raises:
         InputError: `model` is not of `network`.
@@ -51,17 +62,35 @@ def quantize(
         chosen_range=card.range,
     )
     plain = folded(model, network)
-    images = tqdm(_calibration_images(split, params), desc="calibrate", unit="img")
-    fp32 = embedded(convert.to_fp32(plain), contract)
-    int8 = embedded(convert.to_int8(plain, images, network.normalization), contract)
-    TFLiteFile(int8).check_integer()
-    return Files(fp32, int8)
-
-
-def _calibration_images(split: LabelledImages, params: Quantize) -> npt.NDArray[np.uint8]:
-    count = len(split.labels)
-    chosen = np.random.default_rng(params.seed).choice(
-        count, min(params.calibration_images, count), replace=False
+    images = tqdm(
+        _drawn(split, params.calibration_images, params.seed).images, desc="calibrate", unit="img"
     )
-    images: npt.NDArray[np.uint8] = split.images[np.sort(chosen)]
-    return images
+    fp32, int8 = (
+        embedded(content, contract)
+        for content in (
+            convert.to_fp32(plain),
+            convert.to_int8(plain, images, network.normalization),
+        )
+    )
+    TFLiteFile(int8).check_integer()
+    temperature = _temperature(int8, validation, params)
+    return Files(
+        softmax.with_beta(fp32, temperature.beta),
+        softmax.with_beta(int8, temperature.beta),
+        temperature,
+    )
+
+
+def _temperature(int8: bytes, validation: LabelledImages, params: Quantize) -> Temperature:
+    if params.temperature != "fit":
+        return Temperature(params.temperature)
+    some = _drawn(validation, MOST_IMAGES, params.seed)
+    return fit(logits_of(int8, some), some.labels)
+
+
+def _drawn(split: LabelledImages, most: int, seed: int) -> Split:
+    """So many images, or all, in their order."""
+    count = len(split.labels)
+    chosen = np.random.default_rng(seed).choice(count, min(most, count), replace=False)
+    chosen.sort()
+    return Split(split.images[chosen], split.labels[chosen])

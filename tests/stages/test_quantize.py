@@ -15,6 +15,7 @@ from spotimes.inference.classifier import Classifier
 from spotimes.inference.contract import Contract, read_contract
 from spotimes.nn.network import build
 from spotimes.system.validation import load_yaml
+from spotimes.tflite import softmax
 from spotimes.tflite.arena import NO_WHEEL
 from spotimes.tflite.tflite_file import TFLiteFile
 from spotimes.training import keras_archive
@@ -38,13 +39,16 @@ def repository(repository: Path, network: Architecture, trained: Any) -> Path:
 
 
 def write_params(
-    network: Architecture, images: int = 50, versions: dict[str, str] = VERSIONS
+    network: Architecture,
+    images: int = 50,
+    versions: dict[str, str] = VERSIONS,
+    temperature: str | float = 1,
 ) -> None:
     params = {
         "versions": versions,
         "runtime": RUNTIME,
         "network": network_group(network),
-        "quantize": {"calibration_images": images, "seed": 1},
+        "quantize": {"calibration_images": images, "temperature": temperature, "seed": 1},
     }
     save_params(params)
 
@@ -77,7 +81,7 @@ def test_what_it_leaves(repository: Path, card: Card, trained: Any, cifar10: Any
     assert (near.argmax(axis=1) == expected.argmax(axis=1)).mean() > 0.8
 
     found = json.loads(stage.METRICS.read_text())
-    assert list(found) == ["fp32", "int8", "ratio", "parameters", "macs"]
+    assert list(found) == ["fp32", "int8", "ratio", "parameters", "macs", "temperature"]
     assert (found["parameters"], found["macs"]) == (282, 32_080)
     sizes = {"fp32": stage.FP32.stat().st_size, "int8": stage.INT8.stat().st_size}
     assert found["ratio"] == pytest.approx(sizes["fp32"] / sizes["int8"], rel=1e-5)
@@ -87,10 +91,26 @@ def test_what_it_leaves(repository: Path, card: Card, trained: Any, cifar10: Any
         assert found[name]["operators"]["CONV_2D"] == 2
         assert (found[name]["arena_bytes"] is None) == (found[name]["arena_note"] == NO_WHEEL)
     metrics.load("quantize", metrics.Quantization)
+    assert found["temperature"] == {"value": 1.0, "low": None, "high": None, "images": 0}
 
     first = {path: path.read_bytes() for path in (stage.FP32, stage.INT8, stage.METRICS)}
     stage.main()
     assert {path: path.read_bytes() for path in first} == first
+
+
+def test_a_temperature_that_is_fitted_on_few_images(
+    repository: Path, network: Architecture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_params(network, temperature="fit")
+    stage.main()
+    found = json.loads(stage.METRICS.read_text())["temperature"]
+    assert found["images"] == 80
+    assert found["low"] <= found["value"] <= found["high"]
+    betas = [softmax.read(path.read_bytes()).beta for path in (stage.FP32, stage.INT8)]
+    assert betas == [np.float32(1 / found["value"])] * 2
+    said = capsys.readouterr().out
+    assert f"temperature {found['value']:g} (95% interval " in said
+    assert ("make crossvalidate" in said) == (found["high"] > 1.25 * found["low"])
 
 
 def test_the_range_of_values_goes_into_the_contract(repository: Path, card: Card) -> None:

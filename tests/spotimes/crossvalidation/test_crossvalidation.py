@@ -22,6 +22,7 @@ from spotimes.evaluation.accuracy import Predictions
 from spotimes.evaluation.statistics import wilson
 from spotimes.nn.frameworks import keras
 from spotimes.quantization.files import Files
+from spotimes.quantization.temperature import Temperature
 from spotimes.system.validation import load_yaml
 from tests.project import ROOT
 from tests.repository import network_group, prepare_group, save_params
@@ -45,7 +46,7 @@ def write_params(network: Architecture, **train: Any) -> None:
         "prepare": prepare_group("none"),
         "network": network_group(network),
         "train": COMMITTED["train"] | {"epochs": 2, "batch_size": 32, "threads": 2} | train,
-        "quantize": {"calibration_images": 20, "seed": 1},
+        "quantize": {"calibration_images": 20, "temperature": "fit", "seed": 1},
     }
     save_params(params)
 
@@ -92,7 +93,7 @@ class Pretended:
 def pretended(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Pretended:
     pretended = Pretended()
     monkeypatch.setattr(training, "train", pretended.train)
-    monkeypatch.setattr(training, "quantize", lambda *_: Files(b"", b""))
+    monkeypatch.setattr(training, "quantize", lambda *_, **__: Files(b"", b"", Temperature(1)))
     monkeypatch.setattr("spotimes.evaluation.accuracy.predict", pretended.predict)
     monkeypatch.setattr(keras.utils, "clear_session", lambda: None)
     monkeypatch.setattr(training, "code_digest", lambda: "code")  # takes longer than all else

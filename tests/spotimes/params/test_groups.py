@@ -231,6 +231,13 @@ def test_truncated_is_a_word_or_a_share(value: object) -> None:
     )
 
 
+@pytest.mark.parametrize("value", ["warm", 0, 0.19, 5.01, True, None, NAN, [1]])
+def test_a_temperature_is_a_word_or_a_number(value: object) -> None:
+    assert refusal("quantize", ("temperature",), value) == (
+        f"quantize: temperature: {value!r} is neither fit nor a number from 0.2 to 5, such as 0.7"
+    )
+
+
 def test_patience_needs_the_best_weights_to_be_kept() -> None:
     params = changed("train", ("patience",), 3) | {"keep": "last"}
     with pytest.raises(InputError) as caught:
@@ -266,6 +273,8 @@ def test_a_training_starts_from_an_earlier_model(path: str, message: str) -> Non
         ("prepare", ("image", "range"), "data"),
         ("prepare", ("image", "range"), [-0.5, 4095]),
         ("prepare", ("truncated",), 1),
+        ("quantize", ("temperature",), 1),
+        ("quantize", ("temperature",), 0.2),
         ("prepare", ("truncated",), 0.01),
         ("network", ("blocks", 0, "stride"), GONE),
         ("train", ("optimizer", "warmup"), 0),

@@ -76,7 +76,12 @@ FIGURES: dict[str, Any] = {
         training=metrics.Training(val_accuracy=0.9, epochs=5),
         history=pd.DataFrame(),
         size=metrics.Quantization(
-            fp32=size(9000, 5000), int8=size(3000, 2500), ratio=3, parameters=4321, macs=1_500_000
+            fp32=size(9000, 5000),
+            int8=size(3000, 2500),
+            ratio=3,
+            parameters=4321,
+            macs=1_500_000,
+            temperature=metrics.Temperature(value=0.65, low=0.59, high=0.71, images=1234),
         ),
         export=metrics.Export(ram_bytes=1234, ram_by_layer={"conv1": 1234}, flash={}),
         cost=metrics.Benchmark(

@@ -20,6 +20,7 @@ from spotimes.evaluation.metrics import (
     ModelSize,
     Quantization,
     Speedup,
+    Temperature,
 )
 from spotimes.reporting import plots
 from spotimes.tflite.activation_memory import OperatorMemory
@@ -36,7 +37,8 @@ SAME = Predictions(TEST, NAMES, PROBABILITIES, PROBABILITIES)
 
 PARTS = FileParts(file=100_000, weights=80_000, quantization=9_000, metadata=1_000, rest=10_000)
 SIZE = ModelSize(bytes=PARTS, arena_bytes=60_000, arena_note=None)
-SIZES = Quantization(fp32=SIZE, int8=SIZE, ratio=1, parameters=1, macs=1)
+TEMPERATURE = Temperature(value=1, low=None, high=None, images=0)
+SIZES = Quantization(fp32=SIZE, int8=SIZE, ratio=1, parameters=1, macs=1, temperature=TEMPERATURE)
 MODEL_COST = ModelCost(
     median_ms=0.1,
     median_low_ms=0.1,
