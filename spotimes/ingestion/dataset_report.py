@@ -79,7 +79,22 @@ class WidePixels(Frozen):
         """How much of the range from black to white has values; 1 if that is not known."""
         if self.black is None or self.white is None:
             return 1
-        return (self.high - self.low) / (self.white - self.black)
+        return self._inside / (self.white - self.black)
+
+    @property
+    def share_inside(self) -> float:
+        """How much of the values' own range is between black and white; 1 if that is not known."""
+        if self.black is None or self.white is None:
+            return 1
+        if self.low == self.high:
+            return float(self.black <= self.low <= self.white)
+        return self._inside / (self.high - self.low)
+
+    @property
+    def _inside(self) -> float:
+        if self.black is None or self.white is None:
+            return self.high - self.low
+        return max(0, min(self.high, self.white) - max(self.low, self.black))
 
 
 class WithoutLabels(Frozen):

@@ -129,6 +129,13 @@ def _of_wide(wide: WidePixels) -> list[str]:
     if wide.black is None or wide.white is None:
         return [said]
     said += f"; {wide.black:,.10g} becomes black and {wide.white:,.10g} white"
+    if wide.share_inside < FEW:
+        return [
+            said,
+            f"  {1 - wide.share_inside:.1%} of the values' range become black or white alike, as "
+            "they are outside; is it these that",
+            "  prepare.image.range is for? data takes them all",
+        ]
     if wide.used_share >= FEW:
         return [said]
     levels = max(1, round(wide.used_share * 256))

@@ -1,14 +1,22 @@
 """Names of files and classes: which are sound, and how messages show them."""
 
+import re
 import stat
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from spotimes.errors import CONTROL, SURROGATE, InputError, printable
 
 SHOWN_AT_MOST = 200
+# Nobody sees these: soft hyphens, blanks without width, marks of direction, fillers, tags. Joiners
+# are none of them, which Persian, Hindi and emojis are written with.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff"
+    "\uffa0\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+_JOINERS = dict.fromkeys(map(ord, "\u200c\u200d\ufe0e\ufe0f"))
 
 
 def class_name(spelt: str, where: str) -> str:
@@ -23,9 +31,30 @@ def class_name(spelt: str, where: str) -> str:
     if spelt != spelt.strip():
         # Some readers of the model's label file would strip it.
         raise InputError(f"{where}: '{shortened(spelt)}' begins or ends with a blank; remove it")
+    if found := _INVISIBLE.search(spelt):
+        character = f"U+{ord(found[0]):04X} ({unicodedata.name(found[0], 'without a name')})"
+        raise InputError(
+            f"{where}: has the character {character} in its name, which nobody sees; remove it"
+        )
     if spelt in {".", ".."}:
         raise InputError(f"{where}: {spelt} is no class' name")
     return unicodedata.normalize("NFC", spelt)
+
+
+def refuse_look_alikes(class_names: Iterable[str], where: str) -> None:
+    """Refuses names of which nobody sees the difference.
+
+    Raises:
+        InputError: two of them differ in the kind of a blank or in joiners alone.
+    """
+    seen: dict[str, str] = {}
+    for name in class_names:
+        other = seen.setdefault(" ".join(name.translate(_JOINERS).split()), name)
+        if other != name:
+            raise InputError(
+                f"{where}: the names of two classes look the same ({other!a} and {name!a}); put "
+                "both classes into one, or give them names that differ"
+            )
 
 
 def checked_name(text: str, where: str) -> str:

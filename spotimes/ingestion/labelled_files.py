@@ -18,7 +18,7 @@ import numpy.typing as npt
 from spotimes.dataset.prepared import SPLITS
 from spotimes.errors import InputError, printable
 from spotimes.ingestion.class_folders import read_class_folders
-from spotimes.ingestion.file_names import reading, shortened, shown
+from spotimes.ingestion.file_names import reading, refuse_look_alikes, shortened, shown
 from spotimes.ingestion.groups import Groups, groups_of, matched
 from spotimes.ingestion.labelled_paths import LabelledPaths, Notes
 from spotimes.ingestion.labels_csv import read_labels_csv
@@ -164,6 +164,7 @@ def _in_order(root: Path, found: LabelledPaths, where: str) -> LabelledFiles:
     splits = found.splits
     first = min(splits)
     class_names = sorted(splits[first])
+    refuse_look_alikes(class_names, where)
     for split in sorted(splits):
         if lacking := sorted(set(splits[split]) - set(class_names)):
             raise InputError(

@@ -7,6 +7,7 @@ import os
 import posixpath
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from io import BufferedReader, TextIOWrapper
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -50,15 +51,17 @@ def read_labels_csv(root: Path, *, leave_out_missing: bool = False) -> LabelledP
     splits: dict[int, ByClass] = {}
     line_of_missing: dict[str, int] = {}
     groups: dict[str, str] = {}
-    seen = _Seen(where)
+    seen, on_disk = _Seen(where), _OnDisk(root)
     values: dict[str, str] = {}
     for line, values in _records(root / LABELS_CSV, where):
         here = f"{where}: line {line}"
-        path = _inner_path(values["path"], here)
+        named = _inner_path(values["path"], here)
+        found = on_disk.path(named, here)
+        path = named if found is None else found
         name = class_name(values["label"], f"{here}: label")
         split = _split(values.get("split", ""), here)
         seen.check(line, path, (name, values["label"]), split)
-        if not _is_there(root, path, here):
+        if found is None:
             line_of_missing[path] = line
             continue
         splits.setdefault(split, {}).setdefault(name, []).append(path)
@@ -73,6 +76,45 @@ def read_labels_csv(root: Path, *, leave_out_missing: bool = False) -> LabelledP
         for path, line in line_of_missing.items()
     }
     return LabelledPaths(splits, groups, Notes(_not_named(root, splits), [], missing))
+
+
+class _OnDisk:
+    """The files of a folder, by names of whichever of Unicode's forms.
+
+    A name that was copied from a Mac can be in another form than the file's, which looks the same.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._spelt: dict[str, dict[str, list[str]]] = {}
+
+    def path(self, path: str, here: str) -> str | None:
+        """A file's path as it is spelt on disk; None if it is not there, or two could be meant.
+
+        Raises:
+            InputError: it is a folder, or cannot be read.
+        """
+        if _is_there(self._root, path, here):
+            return path
+        inner = ""
+        for part in path.split("/"):
+            names = self._names(inner).get(unicodedata.normalize("NFC", part), [])
+            if len(names) != 1:
+                return None
+            inner = posixpath.join(inner, names[0])
+        return inner if _is_there(self._root, inner, here) else None
+
+    def _names(self, folder: str) -> dict[str, list[str]]:
+        """What a folder holds, by its names in the form NFC."""
+        if folder not in self._spelt:
+            names: dict[str, list[str]] = {}
+            with suppress(OSError), os.scandir(self._root / folder) as entries:
+                for entry in entries:
+                    names.setdefault(unicodedata.normalize("NFC", entry.name), []).append(
+                        entry.name
+                    )
+            self._spelt[folder] = names
+        return self._spelt[folder]
 
 
 class _Seen:
@@ -205,7 +247,9 @@ def _lines(stream: BufferedReader, where: str) -> Iterator[str]:
 
 
 def _utf8(stream: Iterable[bytes], where: str) -> Iterator[str]:
-    for line, content in enumerate(stream, 1):
+    # Lines end as they did on old Macs, too, of which Excel's "CSV (Macintosh)" is left.
+    lines = chain.from_iterable(content.splitlines(keepends=True) for content in stream)
+    for line, content in enumerate(lines, 1):
         codec = "utf-8-sig" if line == 1 else "utf-8"
         try:
             text = content.decode(codec)

@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from spotimes.dataset.prepared import SPLITS
 from spotimes.ingestion.dataset_report import (
     FEW_IMAGES,
@@ -183,6 +185,21 @@ def test_values_of_more_than_8_bits_are_said_and_that_few_are_used() -> None:
         assert said[5] == "excluded: none"
     fractions = WidePixels(pictures=1, low=-0.25, high=1.5, black=-0.25, white=1.5)
     assert "values -0.25 to 1.5; -0.25 becomes" in lines(report(wide=fractions))[4]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "share"),
+    [(50_000, 60_000, "100.0%"), (0, 65_535, "93.8%"), (-5, -1, "100.0%"), (9000, 9000, "100.0%")],
+)
+def test_a_range_that_is_not_of_these_values_is_said(low: int, high: int, share: str) -> None:
+    wide = WidePixels(pictures=20, low=low, high=high, black=0, white=4095)
+    assert lines(report(wide=wide))[5:7] == [
+        f"  {share} of the values' range become black or white alike, as they are outside; is it "
+        "these that",
+        "  prepare.image.range is for? data takes them all",
+    ]
+    inside = WidePixels(pictures=20, low=16, high=5000, black=0, white=4095)
+    assert lines(report(wide=inside))[5] == "excluded: none"
 
 
 def test_files_that_are_cut_off_are_said() -> None:

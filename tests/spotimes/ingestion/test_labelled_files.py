@@ -183,6 +183,14 @@ def test_folders_may_be_nested_deeper_than_calls(tmp_path: Path) -> None:
         ),
         ([*TWO, " /1"], "is empty; a class needs a name"),
         ([*TWO, "owl /1"], "owl : 'owl ' begins or ends with a blank; remove it"),
+        (
+            [*TWO, "\u202eowl/1"],
+            "\u202eowl: has the character U+202E (RIGHT-TO-LEFT OVERRIDE) in its name, which",
+        ),
+        (
+            [*TWO, "cat\u200d/1"],
+            "the names of two classes look the same ('cat' and 'cat\\u200d'); put both",
+        ),
         ([*TWO, "o\nwl/1"], "o\\nwl: has a line break or control character in its name; rename it"),
         ([*TWO, "o\u2028wl/1"], "o\\u2028wl: has a line break or control character"),
         ([*TWO, "cat/a\x07.png"], "cat/a\\x07.png: has a line break or control character in its"),

@@ -109,7 +109,16 @@ def test_labels_csv_with_splits_as_a_spreadsheet_saves_it(tmp_path: Path) -> Non
         ("path,label\na.png,c\0at\n", "line 2: has a NUL byte; the file must be plain text in UTF"),
         ('path,label\na.png,cat\n"b.png,dog\nc.png,dog\n', "line 3: is not CSV (unexpected end of"),
         ('path,label\n"a.png"x,cat\n', "line 2: is not CSV ("),
-        ("path,label\ra.png,cat\r", "line 1: is not CSV ("),
+        ("path,label\ra.png,cat\rb.png,\r", "line 3: label: is empty; a class needs a name"),
+        (
+            "path,label\na.png,c\u200bat\n",
+            "line 2: label: has the character U+200B (ZERO WIDTH SPACE) in its name, which nobody "
+            "sees; remove it",
+        ),
+        (
+            "path,label\na.png,a cat\nb.png,a\u00a0cat\n",
+            "the names of two classes look the same ('a cat' and 'a\\xa0cat'); put both",
+        ),
     ],
 )  # fmt: skip
 def test_a_fault_in_labels_csv(tmp_path: Path, csv: str | bytes, message: str) -> None:
@@ -141,7 +150,7 @@ def test_links_in_labels_csv(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_as_spreadsheets_of_other_countries_save_it(
     tmp_path: Path, delimiter: str, encoding: str, end: str
 ) -> None:
@@ -208,3 +217,27 @@ def test_missing_files_can_be_excluded(tmp_path: Path) -> None:
 def test_what_is_left_of_it_must_still_do(tmp_path: Path, csv: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         find(listed(tmp_path, csv), Reading(leave_out_missing=True))
+
+
+@pytest.mark.parametrize(("on_disk", "in_csv"), [(NFC, NFD), (NFD, NFC)])
+def test_a_name_may_be_in_another_form_of_unicode_than_on_disk(
+    tmp_path: Path, on_disk: str, in_csv: str
+) -> None:
+    paths = [f"{on_disk}/{on_disk}.png", "b.png"]
+    csv = f"path,label\n{in_csv}/{in_csv}.png,cat\nb.png,dog\n"
+    files = find(listed(tmp_path, csv, paths))
+    assert files.paths == paths
+    assert files.notes.ignored == ["labels.csv"]
+    listed(tmp_path, f"{csv}{on_disk}/{on_disk}.png,cat\n", paths)
+    assert "is on line 2 already; remove one" in fault(tmp_path)
+
+
+def test_of_two_forms_on_disk_each_means_its_own(tmp_path: Path) -> None:
+    csv = f"path,label\n{NFC}.png,cat\n{NFD}.png,dog\n"
+    files = find(listed(tmp_path, csv, [f"{NFC}.png", f"{NFD}.png"]))
+    assert listing(files) == [(-1, "cat", f"{NFC}.png"), (-1, "dog", f"{NFD}.png")]
+    third = "e\u0323\u0301", "e\u0301\u0323"  # alike in the form NFC, and neither is in it
+    listed(
+        tmp_path, "path,label\n\u1eb9\u0301.png,cat\nb.png,dog\n", [f"{each}.png" for each in third]
+    )
+    assert "names 2 files that cannot be found" in fault(tmp_path)
