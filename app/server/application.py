@@ -83,6 +83,7 @@ class Application:
         self._samples = {path.name: path for path in sorted(_pictures(samples) if samples else [])}
         titles = _titles(samples / TITLES) if samples else {}
         self._titles = {name: titles.get(name, path.stem) for name, path in self._samples.items()}
+        self._limits = limits
         self._about = info.about(classifier) | {"name": self._model.name}
         self._openapi = openapi(self._model, limits)
         self.served = [*self._routes()]
@@ -137,9 +138,17 @@ class Application:
             "/v2/health/ready": ("ready", _always({"ready": True})),
             OF_MODEL: ("model_metadata", _always(protocol.metadata(self._model))),
             f"{OF_MODEL}/ready": ("model_ready", _always(is_ready)),
+            f"{OF_MODEL}/config": (
+                "model_config",
+                _always(protocol.config(self._model, self._limits.batch)),
+            ),
+            f"{OF_MODEL}/stats": ("model_statistics", self._statistics),
+            "/v2/models/stats": ("model_statistics", self._statistics),
         }
         for template, (name, handle) in handlers.items():
             yield from _served(template, "GET", Route(name, handle))
+        models = Route("repository_index", _always(protocol.repository_index(self._model)))
+        yield from _served("/v2/repository/index", "POST", models)
         yield from _served("/predict", "POST", Route("predict", self._predict, takes_body=True))
         infer = Route("infer", self._infer, takes_body=True)
         yield from _served(f"{OF_MODEL}/infer", "POST", infer)
@@ -168,6 +177,11 @@ class Application:
 
     def _infer(self, request: Request) -> Response | Awaitable[Response]:
         return self._classification.infer(request)
+
+    def _statistics(self, _: Request) -> Response:
+        model = {"name": self._model.name, "version": VERSION}
+        document = {"model_stats": [model | self.metrics.statistics()]}
+        return Response(200, msgspec.json.encode(document))
 
     def _page_file(self, request: Request) -> Response:
         name = request.path.rpartition("/")[2]

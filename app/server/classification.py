@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import msgspec
@@ -31,6 +32,7 @@ QUICK_BYTES = 1 << 16
 QUICK_PIXELS = 1 << 16
 QUICK_SECONDS = 0.005
 TRIALS = 5
+WORK_PHASES = ("queue", "compute_input", "compute_infer", "compute_output")
 
 
 class Bounds(NamedTuple):
@@ -120,17 +122,38 @@ class Classification:
         """Answers by the inference protocol."""
         length = request.header(protocol.HEADER_LENGTH.lower().encode())
 
+        came = time.perf_counter()
+
         def inferred(body: bytes, bounds: Bounds) -> Response:
-            asked = protocol.parse(body, length, self._model.contract, self._all.images)
-            if len(asked.images) > bounds.images:
-                raise SlowError
-            answer = protocol.render(asked, self._probabilities(asked.images, bounds), self._model)
+            times = [came, time.perf_counter()]
+            try:
+                asked = protocol.parse(body, length, self._model.contract, self._all.images)
+                images = self._images(asked.images, bounds)
+                times.append(time.perf_counter())
+                probabilities = self._probabilities(images, bounds)
+                times.append(time.perf_counter())
+                answer = protocol.render(asked, probabilities, self._model)
+                times.append(time.perf_counter())
+            except RefusalError:
+                self._metrics.add_phases({"fail": time.perf_counter() - came})
+                raise
+            taken = (after - before for before, after in pairwise(times))
+            phases = dict(zip(WORK_PHASES, taken, strict=True))
+            self._metrics.add_phases({"success": times[-1] - came, **phases})
             if answer.header_length is None:
                 return Response(200, answer.body)
             headers = {protocol.HEADER_LENGTH: str(answer.header_length)}
             return Response(200, answer.body, "application/octet-stream", headers)
 
         return self._worked(request, inferred)
+
+    def _images(self, sent: Images | list[bytes], bounds: Bounds) -> Images:
+        """The images of a batch, whose pictures are read; more than one are not quick."""
+        if len(sent) > (bounds.images if bounds.waits or not isinstance(sent, list) else 1):
+            raise SlowError
+        if not isinstance(sent, list):
+            return sent
+        return np.stack([self._read(picture, bounds).pixels for picture in sent])
 
     def _worked(self, request: Request, work: Work) -> Response | Awaitable[Response]:
         packed = is_packed(request.header(b"content-encoding"))

@@ -8,7 +8,7 @@ github.com/triton-inference-server/server/tree/main/docs/protocol.
 import array
 import re
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from itertools import chain
 from math import prod
@@ -19,19 +19,28 @@ import numpy as np
 import numpy.typing as npt
 
 from app.server.refusal import RefusalError
+from app.server.upload import from_base64
 from spotimes.inference.classifier import top_k
 from spotimes.inference.contract import Contract
-from spotimes.pixels import Images
+from spotimes.pixels import Images, Normalization
 
 INPUT, OUTPUT = "image", "probabilities"
-EXTENSIONS = ["binary_tensor_data", "classification"]
+PLATFORM = "tensorflow_lite"
+EXTENSIONS = [
+    "binary_tensor_data",
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "statistics",
+]
+PICTURES = "BYTES"  # the datatype of picture files
 MOST_DIGITS = 9  # Python refuses to read very long numbers
 HEADER_LENGTH = "Inference-Header-Content-Length"
 PATH = re.compile(r"(.*) - at `\$\.?(.*)`")  # in msgspec's messages
 
 
 class Datatype(NamedTuple):
-    """A datatype that an image may be sent in.
+    """A datatype of numbers that an image may be sent in.
 
     Attributes:
         dtype: NumPy's.
@@ -40,15 +49,17 @@ class Datatype(NamedTuple):
         allowed: what these are.
     """
 
-    dtype: npt.DTypeLike
+    dtype: str
     packed: Callable[[list[Any]], "bytes | array.array[Any]"]
     allowed: str
 
 
 DTYPES = {
-    "UINT8": Datatype(np.uint8, bytes, "whole numbers from 0 to 255"),
-    "INT8": Datatype(np.int8, partial(array.array, "b"), "whole numbers from -128 to 127"),
+    "UINT8": Datatype("u1", bytes, "whole numbers from 0 to 255"),
+    "INT8": Datatype("i1", partial(array.array, "b"), "whole numbers from -128 to 127"),
+    "FP32": Datatype("<f4", partial(array.array, "f"), "numbers"),
 }
+DATATYPES = [*DTYPES, PICTURES]
 
 
 class Model(NamedTuple):
@@ -82,12 +93,12 @@ class InferenceRequest(NamedTuple):
 
     Attributes:
         identifier: returned with the answer, or None.
-        images: uint8 or int8, shape (images, height, width, channels).
+        images: uint8 or int8, shape (images, height, width, channels); or a picture file each.
         wanted: the form of the output.
     """
 
     identifier: str | None
-    images: Images
+    images: Images | list[bytes]
     wanted: Wanted
 
 
@@ -210,10 +221,27 @@ def metadata(model: Model) -> dict[str, object]:
     return {
         "name": model.name,
         "versions": [model.version],
-        "platform": "tensorflow_lite",
+        "platform": PLATFORM,
         "inputs": [{"name": INPUT, "datatype": "UINT8", "shape": [-1, *image_shape]}],
         "outputs": [{"name": OUTPUT, "datatype": "FP32", "shape": [-1, classes]}],
     }
+
+
+def config(model: Model, batch: int) -> dict[str, object]:
+    """Triton's configuration of a model, as far as it applies."""
+    image_shape, classes = list(model.contract.image_shape), len(model.contract.class_names)
+    return {
+        "name": model.name,
+        "platform": PLATFORM,
+        "max_batch_size": batch,
+        "input": [{"name": INPUT, "data_type": "TYPE_UINT8", "dims": image_shape}],
+        "output": [{"name": OUTPUT, "data_type": "TYPE_FP32", "dims": [classes]}],
+    }
+
+
+def repository_index(model: Model) -> list[dict[str, str]]:
+    """Triton's list of models: the one that is served."""
+    return [{"name": model.name, "version": model.version, "state": "READY", "reason": ""}]
 
 
 def _length(header: str | None, total: int) -> int:
@@ -237,44 +265,48 @@ def _document(content: bytes) -> _Document:
         raise RefusalError(400, f"the request is not JSON: {error}") from error
 
 
-def _images(tensor: _Tensor, behind: bytes, contract: Contract, batch: int) -> Images:
+def _images(tensor: _Tensor, behind: bytes, contract: Contract, batch: int) -> Images | list[bytes]:
     if tensor.name != INPUT:
         raise RefusalError(400, f"inputs[0].name: must be {INPUT}")
-    if not isinstance(tensor.datatype, str) or tensor.datatype not in DTYPES:
+    if not isinstance(tensor.datatype, str) or tensor.datatype not in DATATYPES:
         raise RefusalError(
-            400, "inputs[0].datatype: must be UINT8, pixels, or INT8, those less 128"
+            400,
+            "inputs[0].datatype: must be UINT8, pixels; INT8, those less 128; FP32, the network's "
+            "real numbers; or BYTES, picture files",
         )
-    datatype, shape = DTYPES[tensor.datatype], _shape(tensor, contract.image_shape, batch)
-    count, size = prod(shape), (tensor.parameters or _TensorParameters()).binary_data_size
-    content: bytes | array.array[Any]
-    if size is None:
-        if behind:
-            raise RefusalError(400, "inputs[0].parameters.binary_data_size: missing")
-        content = _packed(tensor.data, datatype, shape)
-    else:
-        if tensor.data is not None:
-            raise RefusalError(400, "inputs[0].data: must not be there beside binary_data_size")
-        if size != len(behind):
-            raise RefusalError(
-                400,
-                f"inputs[0].parameters.binary_data_size: must be {len(behind)}, the bytes behind",
-            )
-        content = behind
-    values: Images = np.frombuffer(content, datatype.dtype)
-    if values.size != count:
-        raise RefusalError(400, f"inputs[0]: has {values.size} values, and its shape has {count}")
-    return values.reshape(shape)
+    size = (tensor.parameters or _TensorParameters()).binary_data_size
+    if size is None and behind:
+        raise RefusalError(400, "inputs[0].parameters.binary_data_size: missing")
+    if size is not None and tensor.data is not None:
+        raise RefusalError(400, "inputs[0].data: must not be there beside binary_data_size")
+    if size is not None and size != len(behind):
+        raise RefusalError(
+            400, f"inputs[0].parameters.binary_data_size: must be {len(behind)}, the bytes behind"
+        )
+    sent = tensor.data if size is None else behind
+    if tensor.datatype == PICTURES:
+        return _files(sent, _shape(tensor.shape, (1,), batch))
+    shape = _shape(tensor.shape, contract.image_shape, batch)
+    values = _numbers(sent, DTYPES[tensor.datatype], shape)
+    if values.size != prod(shape):
+        raise RefusalError(
+            400, f"inputs[0]: has {values.size} values, and its shape has {prod(shape)}"
+        )
+    values = values.reshape(shape)
+    return _pixels(values, contract.normalization) if values.dtype.kind == "f" else values
 
 
-def _shape(tensor: _Tensor, image_shape: tuple[int, ...], batch: int) -> list[int]:
-    shape = tensor.shape
+def _shape(shape: object, image_shape: tuple[int, ...], batch: int) -> list[int]:
+    """The shape of a batch of images; if one is a single value, its side may be left out."""
+    allowed = [list(image_shape)] if image_shape != (1,) else [[1], []]
     if (
         not isinstance(shape, list)
         or not all(type(side) is int for side in shape)
-        or shape[1:] != list(image_shape)
+        or not shape
+        or shape[1:] not in allowed
     ):
-        sides = ", ".join(map(str, image_shape))
-        raise RefusalError(400, f"inputs[0].shape: must be [images, {sides}]")
+        sides = ", ".join(map(str, ("images", *allowed[-1])))
+        raise RefusalError(400, f"inputs[0].shape: must be [{sides}]")
     if not 1 <= shape[0] <= batch:
         raise RefusalError(
             400, f"inputs[0].shape: {shape[0]} images are not allowed; send 1 to {batch}"
@@ -282,31 +314,71 @@ def _shape(tensor: _Tensor, image_shape: tuple[int, ...], batch: int) -> list[in
     return shape
 
 
-def _packed(
-    data: list[Any] | None, datatype: Datatype, shape: Sequence[int]
-) -> "bytes | array.array[Any]":
-    """Numbers of a list, flat or nested as the shape is."""
-    allowed = f"inputs[0].data: must be a list of {datatype.allowed}"
-    if data is None:
-        raise RefusalError(400, allowed)
+def _files(sent: bytes | list[Any] | None, shape: list[int]) -> list[bytes]:
+    """Picture files, each behind its length, or as a text in base64."""
+    if isinstance(sent, bytes):
+        files = _elements(sent, shape[0])
+    else:
+        texts = _flat(sent, shape, "texts")
+        if not all(isinstance(text, str) for text in texts):
+            raise RefusalError(400, "inputs[0].data: must be a list of texts")
+        files = [from_base64(text, "inputs[0].data", "send picture files so") for text in texts]
+    if len(files) != shape[0]:
+        raise RefusalError(400, f"inputs[0]: has {len(files)} values, and its shape has {shape[0]}")
+    return files
+
+
+def _elements(content: bytes, most: int) -> list[bytes]:
+    """A binary tensor's byte strings, the first of them if there are more than a few."""
+    elements: list[bytes] = []
+    position = 0
+    while position < len(content) and len(elements) <= most:
+        begin = position + 4
+        position = begin + int.from_bytes(content[position:begin], "little")
+        if position > len(content) or begin > len(content):
+            raise RefusalError(400, "inputs[0]: BYTES must be each behind its length, of 4 bytes")
+        elements.append(content[begin:position])
+    return elements
+
+
+def _numbers(
+    sent: bytes | list[Any] | None, datatype: Datatype, shape: list[int]
+) -> npt.NDArray[Any]:
+    """Numbers as an array of one dimension; floats are left out if they are cut off."""
+    if isinstance(sent, bytes):
+        dtype = np.dtype(datatype.dtype)
+        return np.frombuffer(sent, dtype, len(sent) // dtype.itemsize)
+    allowed = f"a list of {datatype.allowed}"
     try:
-        is_nested = bool(data) and isinstance(data[0], list)
-        return datatype.packed(_flat(data, shape) if is_nested else data)
+        return np.frombuffer(datatype.packed(_flat(sent, shape, datatype.allowed)), datatype.dtype)
     except (TypeError, ValueError, OverflowError) as error:
-        raise RefusalError(400, allowed) from error
+        raise RefusalError(400, f"inputs[0].data: must be {allowed}") from error
 
 
-def _flat(data: list[Any], shape: Sequence[int]) -> list[Any]:
-    """Values of lists in lists.
-
-    Raises:
-        ValueError: these are not of the shape.
-    """
-    for side in shape[1:]:
-        if not all(isinstance(each, list) and len(each) == side for each in data):
-            raise ValueError(f"not lists of {side}")
-        data = list(chain.from_iterable(data))
+def _flat(data: list[Any] | None, shape: list[int], allowed: str) -> list[Any]:
+    """Values of a list, flat or nested as the shape is."""
+    if data is None:
+        raise RefusalError(400, f"inputs[0].data: must be a list of {allowed}")
+    if data and isinstance(data[0], list):
+        for side in shape[1:]:
+            if not all(isinstance(each, list) and len(each) == side for each in data):
+                raise RefusalError(400, f"inputs[0].data: must be a list of {allowed}")
+            data = list(chain.from_iterable(data))
     return data
+
+
+def _pixels(values: npt.NDArray[np.float32], normalization: Normalization) -> Images:
+    """The nearest pixels to real numbers as the network takes them."""
+    offset, scale = normalization
+    pixels = np.rint(values * np.float32(scale) + np.float32(offset))
+    if not ((pixels >= 0) & (pixels <= 255)).all():  # nor is NaN
+        lowest, highest = -offset / scale, (255 - offset) / scale
+        raise RefusalError(
+            400,
+            f"inputs[0]: FP32 must be from {lowest:g} to {highest:g}: (pixel - {offset}) / {scale}",
+        )
+    images: Images = pixels.astype(np.uint8)
+    return images
 
 
 def _wanted(document: _Document) -> Wanted:

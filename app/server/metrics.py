@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -51,7 +51,6 @@ class Metrics:
         requests_in: the place of how many requests are being read or answered.
         buffered: of how many bytes of their bodies are held.
         images: of how many were classified.
-        executions: of how many requests they came in.
 
     Args:
         routes: the names of what can be asked for.
@@ -66,7 +65,7 @@ class Metrics:
         self._pid, self._began = self._new(), self._new()
         self.requests_in, self.buffered = self._new(), self._new()
         self._kept = self._places  # from here on, what outlives a worker
-        self.images, self.executions, self._last = self._new(), self._new(), self._new()
+        self.images, self._last = self._new(), self._new()
         self.inference = self._histogram(INFERENCE_SECONDS)
         self._phases = {phase: (self._new(), self._new()) for phase in PHASES}
         names = [*routes, NO_ROUTE]
@@ -92,13 +91,16 @@ class Metrics:
         """Counts the network's work for a request."""
         with self._lock:
             self.row[self.images] += images
+            self.row[self._last] = time.time()
             self._observe(self.inference, seconds)
 
-    def add_phase(self, phase: str, seconds: float) -> None:
-        """Counts one of `PHASES` of a request by the inference protocol."""
-        count, total = self._phases[phase]
-        self.row[count] += 1
-        self.row[total] += seconds
+    def add_phases(self, seconds: Mapping[str, float]) -> None:
+        """Counts some of `PHASES` of a request by the inference protocol."""
+        with self._lock:
+            for phase, each in seconds.items():
+                count, total = self._phases[phase]
+                self.row[count] += 1
+                self.row[total] += each
 
     def statistics(self) -> dict[str, object]:
         """The inference protocol's statistics of the one model."""
@@ -106,7 +108,7 @@ class Metrics:
         return {
             "last_inference": int(1000 * self._rows[:, self._last].max()),
             "inference_count": int(sums[self.images]),
-            "execution_count": int(sums[self.executions]),
+            "execution_count": int(sums[self.inference.start : self.inference.sum].sum()),
             "inference_stats": {
                 phase: {"count": int(sums[count]), "ns": int(1e9 * sums[total])}
                 for phase, (count, total) in self._phases.items()

@@ -68,7 +68,7 @@ def _in_form(body: bytes, boundary: bytes) -> bytes:
     ((headers, value),) = parts
     encoding = headers.get(b"content-transfer-encoding", b"binary").strip().lower()
     if encoding == b"base64":
-        return _from_base64(value.decode("latin-1"), "the form", SEND_A_FORM)
+        return from_base64(value.decode("latin-1"), "the form", SEND_A_FORM)
     if encoding not in (b"binary", b"8bit", b"7bit"):
         raise RefusalError(400, f"the form: Content-Transfer-Encoding is not read; {SEND_A_FORM}")
     return bytes(value)
@@ -125,10 +125,16 @@ def _in_json(body: bytes) -> bytes:
         image = json.loads(found[1])
     except ValueError as error:
         raise RefusalError(400, f"image: is no JSON string ({error}); {SEND_JSON}") from error
-    return _from_base64(DATA_URL_START.sub("", image, count=1), "image", SEND_JSON)
+    return from_base64(image, "image", SEND_JSON)
 
 
-def _from_base64(text: str, where: str, remedy: str) -> bytes:
+def from_base64(text: str, where: str, remedy: str) -> bytes:
+    """The bytes that a text in base64, or a data URL, stands for.
+
+    Raises:
+        RefusalError: it is neither; the message begins with `where` and ends with `remedy`.
+    """
+    text = DATA_URL_START.sub("", text, count=1)
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except ValueError as error:

@@ -125,7 +125,13 @@ def test_the_protocols_descriptions(server: Server) -> None:
     assert server.get("/v2").json == {
         "name": "spotimes",
         "version": "1",
-        "extensions": ["binary_tensor_data", "classification"],
+        "extensions": [
+            "binary_tensor_data",
+            "classification",
+            "model_configuration",
+            "model_repository",
+            "statistics",
+        ],
     }
     assert server.get("/v2/health/live").json == {"live": True}
     assert server.get("/v2/health/ready").json == {"ready": True}

@@ -1,4 +1,5 @@
 import json
+import re
 import struct
 from typing import Any
 
@@ -28,6 +29,54 @@ def test_values_flat_or_nested(data: Any) -> None:
     assert request.images.dtype == np.uint8
     assert request.images.tolist() == [[[[1], [2]], [[3], [255]]]]
     assert (request.identifier, request.wanted.binary, request.wanted.classes) == (None, False, 0)
+
+
+@pytest.mark.parametrize("data", [[0, 0.2, 1e-3, 1], [[[[0.0], [0.2]], [[0.001], [1.0]]]]])
+def test_real_numbers_are_rounded_to_pixels(data: Any) -> None:
+    request = parsed({"inputs": [{**IMAGE, "datatype": "FP32", "data": data}]})
+    assert request.images.dtype == np.uint8
+    assert request.images.ravel().tolist() == [0, 51, 0, 255]
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -0.01, 1.01])
+def test_real_numbers_that_are_no_pixels(number: float) -> None:
+    with pytest.raises(RefusalError, match="FP32 must be from 0 to 1"):
+        parsed_behind("FP32", [1, 2, 2, 1], np.array([0, 0, 0, number], np.float32).tobytes())
+
+
+@pytest.mark.parametrize("shape", [[2], [2, 1]])
+def test_pictures_are_files(shape: list[int]) -> None:
+    files = b"\3\0\0\0abc\0\0\0\0"
+    assert parsed_behind("BYTES", shape, files).images == [b"abc", b""]
+    data = ["YWJj", "data:image/png;base64,"]
+    nested = [[each] for each in data] if len(shape) > 1 else data
+    tensor = {**IMAGE, "datatype": "BYTES", "shape": shape, "data": nested}
+    assert parsed({"inputs": [tensor]}).images == [b"abc", b""]
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (b"\3\0\0\0ab", "BYTES must be each behind its length, of 4 bytes"),
+        (b"\0\0\0", "BYTES must be each behind its length"),
+        (b"\0\0\0\0", "has 1 values, and its shape has 2"),
+        (b"\0\0\0\0" * 10**6, "has 3 values, and its shape has 2"),
+    ],
+)
+def test_what_is_wrong_with_files_behind(files: bytes, message: str) -> None:
+    with pytest.raises(RefusalError, match=re.escape(message)):
+        parsed_behind("BYTES", [2], files)
+
+
+def parsed_behind(datatype: str, shape: list[int], content: bytes) -> Any:
+    parameters = {"binary_data_size": len(content)}
+    tensor = {"name": "image", "datatype": datatype, "shape": shape, "parameters": parameters}
+    return parsed({"inputs": [tensor]}, content)
+
+
+def test_a_number_that_is_cut_off() -> None:
+    with pytest.raises(RefusalError, match="has 0 values, and its shape has 4"):
+        parsed_behind("FP32", [1, 2, 2, 1], bytes(3))
 
 
 def test_values_as_bytes_behind_the_json() -> None:
@@ -86,7 +135,17 @@ BAD = "inputs[0].data: must be a list of whole numbers from 0 to 255"
         ({"inputs": [7]}, "inputs[0]: expected `object`, got `int`"),
         ({"inputs": [IMAGE], "id": 7}, "id: expected `str | null`, got `int`"),
         (request(name="picture"), "inputs[0].name: must be image"),
-        (request(datatype="FP32"), "inputs[0].datatype: must be UINT8, pixels, or INT8"),
+        (request(datatype="FP64"), "inputs[0].datatype: must be UINT8, pixels; INT8, those"),
+        (request(datatype="FP32"), "inputs[0]: FP32 must be from 0 to 1: (pixel - 0) / 255"),
+        (
+            request(datatype="FP32", data=[0, 0, 0, "1"]),
+            "inputs[0].data: must be a list of numbers",
+        ),
+        (request(datatype="BYTES"), "inputs[0].shape: must be [images]"),
+        (request(datatype="BYTES", shape=[1]), "inputs[0].data: must be a list of texts"),
+        (request(datatype="BYTES", shape=[1], data=["?"]), "inputs[0].data: is not base64 ("),
+        (request(datatype="BYTES", shape=[2], data=[""]), "inputs[0]: has 1 values, and its"),
+        (request(datatype="BYTES", shape=[2, 1], data=[[""], ["", ""]]), "inputs[0].data: must be"),
         (request(datatype=[1]), "inputs[0].datatype: must be"),
         (request(shape=None), "inputs[0].shape: must be [images, 2, 2, 1]"),
         (request(shape=[1, 2, 2, 3]), "inputs[0].shape: must be [images, 2, 2, 1]"),
