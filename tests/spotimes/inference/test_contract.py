@@ -199,12 +199,12 @@ def test_what_is_no_range_is_refused(path: Path, ends: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "version"), [({}, "1.1"), ({"offset": 127, "scale": 128}, "2.1")]
+    ("other", "version"), [(GOOD, "1.1"), (GOOD._replace(offset=127, scale=128), "2.1")]
 )
 def test_a_limit_of_the_score_needs_no_other_reader(
-    int8: bytes, path: Path, other: dict[str, int], version: str
+    int8: bytes, path: Path, other: Contract, version: str
 ) -> None:
-    limited = GOOD._replace(unknown_below=417, **other)
+    limited = other._replace(unknown_below=417)
     path.write_bytes(embedded(int8, limited))
     assert read_contract(path) == limited
     with zipfile.ZipFile(path) as found:
