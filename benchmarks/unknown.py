@@ -5,9 +5,10 @@
 
 At limits that keep 95% of the validation pictures: how many pictures of each foreign set are
 rejected, with Wilson's 95% interval, and AUROC; all of the logits that a microcontroller computes,
-without a temperature and with the model's. The foreign sets are Fashion-MNIST in colour, and those that
-evaluate makes of test pictures; with `--choose` others, by which the score was chosen: MNIST in
-colour, and validation pictures whose phases are random, so that their colours and frequencies stay.
+without a temperature and with the model's. The foreign sets are Fashion-MNIST in colour, and those
+that evaluate makes of test pictures; with `--choose` others, by which the score was chosen: MNIST
+in colour, and validation pictures whose phases are random, so that their colours and frequencies
+stay.
 
 `--without` trains params.yaml's network on CIFAR-10 less some classes, and has the test pictures of
 each of these for foreign sets, too. What is trained stays in .resume/unknown for the next time.

@@ -1,7 +1,7 @@
 """Quantizes the trained network to full INT8, fits its temperature, and counts what it costs.
 
 In: models/model.keras, data/prepared (training images for the ranges of the activations, validation
-images for the temperature).
+images for the temperature and for the score below which a picture is unknown).
 Out: models/model_fp32.tflite, models/model_int8.tflite (both with class names and input contract
 inside), metrics/quantize.json.
 
@@ -49,6 +49,7 @@ def main() -> None:
     atomic.write_bytes(INT8, files.int8)
     atomic.write_json(METRICS, metrics)
     print(files.temperature)
+    print(files.known or "the models call nothing unknown, as quantize.known_share is null")
     if files.temperature.is_uncertain:
         print(
             "That is uncertain. `make crossvalidate K=5` finds it on all images but those of the "
@@ -84,6 +85,7 @@ def _metrics(files: Files) -> dict[str, object]:
         "parameters": TFLiteFile(files.fp32).parameters(),
         "macs": TFLiteFile(files.int8).macs(),
         "temperature": files.temperature._asdict(),
+        "known": None if files.known is None else files.known._asdict(),
     }
 
 

@@ -12,6 +12,7 @@ from spotimes.nn.frameworks import keras
 from spotimes.params.quantize import Quantize
 from spotimes.quantization import convert
 from spotimes.quantization.fold import folded
+from spotimes.quantization.known_limit import KnownLimit, limit_of, scores_of
 from spotimes.quantization.temperature import MOST_IMAGES, Temperature, fit, logits_of
 from spotimes.tflite import softmax
 from spotimes.tflite.metadata import embedded
@@ -25,11 +26,13 @@ class Files(NamedTuple):
         fp32: the FP32 file.
         int8: the INT8 file.
         temperature: of both.
+        known: the limit of the score that is in both; None where there is to be none.
     """
 
     fp32: bytes
     int8: bytes
     temperature: Temperature
+    known: KnownLimit | None
 
 
 def quantize(
@@ -48,8 +51,9 @@ def quantize(
         network: its architecture.
         split: the training images, some of which the ranges of the activations are read from.
         card: of their dataset.
-        params: how many of them, and which; and the temperature, if it is not to be fitted.
-        validation: the images that it is fitted on.
+        params: how many of them, and which; the temperature, if it is not to be fitted; and the
+            share of known pictures that is to be kept.
+        validation: the images that the temperature and the limit of the score are fitted on.
 
     Raises:
         InputError: `model` is not of `network`.
@@ -66,26 +70,24 @@ def quantize(
         _drawn(split, params.calibration_images, params.seed).images, desc="calibrate", unit="img"
     )
     fp32, int8 = (
-        embedded(content, contract)
-        for content in (
-            convert.to_fp32(plain),
-            convert.to_int8(plain, images, network.normalization),
-        )
+        convert.to_fp32(plain),
+        convert.to_int8(plain, images, network.normalization),
     )
     TFLiteFile(int8).check_integer()
-    temperature = _temperature(int8, validation, params)
-    return Files(
-        softmax.with_beta(fp32, temperature.beta),
-        softmax.with_beta(int8, temperature.beta),
-        temperature,
-    )
+    some = _drawn(validation, MOST_IMAGES, params.seed)
+    temperature = _temperature(int8, some, params)
+    fp32, int8 = (softmax.with_beta(each, temperature.beta) for each in (fp32, int8))
+    known = None
+    if params.known_share is not None:
+        known = limit_of(scores_of(int8, some.images), params.known_share)
+        contract = contract._replace(unknown_below=known.unknown_below)
+    return Files(embedded(fp32, contract), embedded(int8, contract), temperature, known)
 
 
-def _temperature(int8: bytes, validation: LabelledImages, params: Quantize) -> Temperature:
+def _temperature(int8: bytes, validation: Split, params: Quantize) -> Temperature:
     if params.temperature != "fit":
         return Temperature(params.temperature)
-    some = _drawn(validation, MOST_IMAGES, params.seed)
-    return fit(logits_of(int8, some), some.labels)
+    return fit(logits_of(int8, validation), validation.labels)
 
 
 def _drawn(split: LabelledImages, most: int, seed: int) -> Split:

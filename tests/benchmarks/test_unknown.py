@@ -21,7 +21,9 @@ def test_some_classes_are_left_out_and_the_others_numbered_anew() -> None:
 def test_probabilities_are_those_of_the_model() -> None:
     images = np.random.default_rng(1).integers(0, 256, (8, 32, 32, 3), np.uint8)
     classifier = Classifier(MODEL)
-    found = unknown.probabilities(unknown.logits_of(MODEL, images), softmax.read(MODEL.read_bytes()).beta)
+    found = unknown.probabilities(
+        unknown.logits_of(MODEL, images), softmax.read(MODEL.read_bytes()).beta
+    )
     # XNNPACK's logits are some steps from a microcontroller's.
     np.testing.assert_allclose(found, classifier.probabilities(images), atol=0.06)
 

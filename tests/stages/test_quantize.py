@@ -13,6 +13,7 @@ from spotimes.dataset.prepared import PREPARED, Card, Split, SplitName, write_pr
 from spotimes.evaluation import metrics
 from spotimes.inference.classifier import Classifier
 from spotimes.inference.contract import Contract, read_contract
+from spotimes.inference.unknown import scores
 from spotimes.nn.network import build
 from spotimes.system.validation import load_yaml
 from spotimes.tflite import softmax
@@ -43,12 +44,18 @@ def write_params(
     images: int = 50,
     versions: dict[str, str] = VERSIONS,
     temperature: str | float = 1,
+    known_share: float | None = None,
 ) -> None:
     params = {
         "versions": versions,
         "runtime": RUNTIME,
         "network": network_group(network),
-        "quantize": {"calibration_images": images, "temperature": temperature, "seed": 1},
+        "quantize": {
+            "calibration_images": images,
+            "temperature": temperature,
+            "known_share": known_share,
+            "seed": 1,
+        },
     }
     save_params(params)
 
@@ -81,7 +88,7 @@ def test_what_it_leaves(repository: Path, card: Card, trained: Any, cifar10: Any
     assert (near.argmax(axis=1) == expected.argmax(axis=1)).mean() > 0.8
 
     found = json.loads(stage.METRICS.read_text())
-    assert list(found) == ["fp32", "int8", "ratio", "parameters", "macs", "temperature"]
+    assert list(found) == ["fp32", "int8", "ratio", "parameters", "macs", "temperature", "known"]
     assert (found["parameters"], found["macs"]) == (282, 32_080)
     sizes = {"fp32": stage.FP32.stat().st_size, "int8": stage.INT8.stat().st_size}
     assert found["ratio"] == pytest.approx(sizes["fp32"] / sizes["int8"], rel=1e-5)
@@ -111,6 +118,22 @@ def test_a_temperature_that_is_fitted_on_few_images(
     said = capsys.readouterr().out
     assert f"temperature {found['value']:g} (95% interval " in said
     assert ("make crossvalidate" in said) == (found["high"] > 1.25 * found["low"])
+
+
+def test_the_limit_of_the_score_goes_into_both_files(
+    repository: Path, network: Architecture, cifar10: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_params(network, known_share=0.9)
+    stage.main()
+    found = json.loads(stage.METRICS.read_text())["known"]
+    assert found["images"] == 80
+    assert 0.9 <= found["kept"] < 1
+    assert found["kept_low"] < 0.9 < found["kept_high"]
+    limits = [read_contract(path).unknown_below for path in (stage.FP32, stage.INT8)]
+    assert limits == [found["unknown_below"]] * 2
+    probabilities = Classifier(stage.INT8).probabilities(cifar10["validation"].images)
+    assert np.mean(scores(probabilities) >= limits[0]) == pytest.approx(found["kept"], abs=0.05)
+    assert f"unknown below a score of {limits[0]}: " in capsys.readouterr().out
 
 
 def test_the_range_of_values_goes_into_the_contract(repository: Path, card: Card) -> None:

@@ -46,7 +46,12 @@ def write_params(network: Architecture, **train: Any) -> None:
         "prepare": prepare_group("none"),
         "network": network_group(network),
         "train": COMMITTED["train"] | {"epochs": 2, "batch_size": 32, "threads": 2} | train,
-        "quantize": {"calibration_images": 20, "temperature": "fit", "seed": 1},
+        "quantize": {
+            "calibration_images": 20,
+            "temperature": "fit",
+            "known_share": 0.95,
+            "seed": 1,
+        },
     }
     save_params(params)
 

@@ -12,13 +12,13 @@ from spotimes.params.train import Train
 from spotimes.system.validation import load_yaml
 from tests.project import ROOT
 
-GOOD = b"quantize: {calibration_images: 10, temperature: fit, seed: 1}\n"
+GOOD = b"quantize: {calibration_images: 10, temperature: fit, known_share: null, seed: 1}\n"
 
 
 def test_a_group_is_read_as_its_type(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_bytes(GOOD)
     group = load_group("quantize", Quantize, tmp_path / "params.yaml")
-    assert group == Quantize(calibration_images=10, temperature="fit", seed=1)
+    assert group == Quantize(calibration_images=10, temperature="fit", known_share=None, seed=1)
 
 
 def test_what_dvc_writes_is_read(tmp_path: Path) -> None:
@@ -46,7 +46,10 @@ def test_every_group_of_params_yaml_has_a_schema_of_its_name() -> None:
         (b'"a\\eb\\x85": 1\n', rf"a\x1bb\x85: unknown key; allowed are {', '.join(GROUPS)}"),
         (b"prepare: {}\n", "quantize: missing"),
         (b"{}", "quantize: missing"),
-        (b"quantize: {temperature: 1, seed: 1}", "quantize.calibration_images: missing"),
+        (
+            b"quantize: {temperature: 1, known_share: null, seed: 1}",
+            "quantize.calibration_images: missing",
+        ),
     ],
 )
 def test_a_bad_group_is_reported_with_its_file_and_key(

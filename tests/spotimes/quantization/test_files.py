@@ -15,7 +15,7 @@ def test_of_few_training_images_all_are_calibrated_on(
             network,
             cifar10["train"],
             card,
-            Quantize(calibration_images=images, temperature="fit", seed=1),
+            Quantize(calibration_images=images, temperature="fit", known_share=0.9, seed=1),
             validation=cifar10["validation"],
         )
         for images in (240, 10_000)
