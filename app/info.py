@@ -42,6 +42,8 @@ def run(arguments: argparse.Namespace) -> None:
         black, white = image["range"]
         print(f"range    of more than 8 bits a channel, {black:,} is black and {white:,} white")
     print(f"classes  {len(facts['classes'])}: {', '.join(facts['classes'])}")
+    if facts["unknown_below"] is not None:
+        print(f"unknown  is a picture whose score is below {facts['unknown_below']}")
 
 
 def about(classifier: Classifier) -> dict[str, Any]:
@@ -61,4 +63,5 @@ def about(classifier: Classifier) -> dict[str, Any]:
             "range": contract.range,
         },
         "classes": list(contract.class_names),
+        "unknown_below": contract.unknown_below,
     }

@@ -1,8 +1,9 @@
 """Prints the most probable classes of pictures, .npy tensors or folders of them.
 
-Prints one line for each input, in their order. Inputs that cannot be read are reported on standard
-error and the others are classified; the exit status is then 1. What a folder holds that is not
-meant as data is reported there, too.
+Prints one line for each input, in their order. A picture that likely shows none of the classes is
+said to be unknown, beside the class that it comes nearest to. Inputs that cannot be read are
+reported on standard error and the others are classified; the exit status is then 1. What a folder
+holds that is not meant as data is reported there, too.
 """
 
 import argparse
@@ -15,11 +16,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from app import inputs
 from app.inputs import Item
 from app.threads import in_order
 from spotimes.errors import InputError
 from spotimes.inference.classifier import Classifier, Prediction
+from spotimes.pixels import Images
 from spotimes.system import cores
 
 if TYPE_CHECKING:
@@ -46,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write there for each input a PNG: the picture, and what speaks for each class that "
         "is printed in orange, what speaks against it in blue",
     )
+    parser.add_argument(
+        "--no-unknown",
+        action="store_true",
+        help="do not say which pictures likely show none of the classes",
+    )
     layouts = parser.add_mutually_exclusive_group()
     layouts.add_argument("--json", action="store_true", help="print a JSON object a line")
     layouts.add_argument("--csv", action="store_true", help="print comma-separated values")
@@ -66,7 +75,8 @@ def run(arguments: argparse.Namespace) -> None:
     for folder, names in ignored.items():
         more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
         _report(f"{folder}: ignored, as not meant as data: {', '.join(names[:SHOWN])}{more}")
-    write = _writer(arguments)
+    judge = classifier.contract.unknown_below is not None and not arguments.no_unknown
+    write = _writer(arguments, judge)
     # Progress is shown on the terminal, unless the answers go there too.
     counted = len(items) >= FEWEST_FOR_PROGRESS and not sys.stdout.isatty() and sys.stderr.isatty()
     unread = 0
@@ -77,13 +87,13 @@ def run(arguments: argparse.Namespace) -> None:
         others = [Classifier(arguments.model, arguments.threads) for _ in range(threads - 1)]
         answer = partial(_classified, [classifier, *others], arguments.top)
     with closing(in_order(answer, items, threads)) as answers:
-        for done, (item, (found, explained)) in enumerate(zip(items, answers, strict=True)):
+        for done, (item, given) in enumerate(zip(items, answers, strict=True)):
             if counted:
                 _print_count(done, len(items))
-            if isinstance(found, str):
-                _report(found, CLEARED if counted else "")
+            if isinstance(given.found, str):
+                _report(given.found, CLEARED if counted else "")
                 unread += 1
-            write(item.name, found, explained)
+            write(item.name, given)
     if counted:
         _print_count(len(items), len(items))
         print(file=sys.stderr)
@@ -92,9 +102,16 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 class Answer(NamedTuple):
-    """What is said of an input: its classes, or why it cannot be read; and its explanation."""
+    """What is said of an input.
+
+    Attributes:
+        found: its classes, or why it cannot be read.
+        unknown: whether it likely shows none of them.
+        explained: what its explanation is.
+    """
 
     found: list[Prediction] | str
+    unknown: bool = False
     explained: Mapping[str, Any] | None = None
 
 
@@ -106,10 +123,10 @@ def _classified(free: list[Classifier], top: int, item: Item) -> Answer:
         return Answer(str(error))
     classifier = free.pop()
     try:
-        (predictions,) = classifier.predict(image[None], top)
+        predictions, unknown = _answered(classifier, image, top)
     finally:
         free.append(classifier)
-    return Answer(predictions)
+    return Answer(predictions, unknown)
 
 
 def _explained(
@@ -119,9 +136,15 @@ def _explained(
         loaded = explanations.load(item)
     except InputError as error:
         return Answer(str(error))
-    (predictions,) = classifier.predict(loaded.image[None], top)
+    predictions, unknown = _answered(classifier, loaded.image, top)
     classes = [each.label for each in predictions]
-    return Answer(predictions, explanations.write(item.name, loaded, classes))
+    return Answer(predictions, unknown, explanations.write(item.name, loaded, classes))
+
+
+def _answered(classifier: Classifier, image: Images, top: int) -> tuple[list[Prediction], bool]:
+    rows = classifier.probabilities(image[np.newaxis])
+    (predictions,), (unknown,) = classifier.named(rows, top), classifier.unknown(rows)
+    return predictions, bool(unknown)
 
 
 def _report(message: str, cleared: str = "") -> None:
@@ -141,30 +164,33 @@ def _explanations(arguments: argparse.Namespace, classifier: Classifier) -> "Exp
     return Explanations(classifier, arguments.explain)
 
 
-# Writes an input's name with its predictions, or with the error; and what its explanation is.
-Writer = Callable[[str, list[Prediction] | str, Mapping[str, Any] | None], None]
+Writer = Callable[[str, Answer], None]  # writes an input's name, and what is said of it
 
 
-def _writer(arguments: argparse.Namespace) -> Writer:
+def _writer(arguments: argparse.Namespace, judge: bool) -> Writer:
+    """A writer; `judge` has it say whether a picture is unknown."""
     if arguments.json:
-        return _write_json
+        return partial(_write_json, judge)
     if arguments.csv:
-        return _csv_writer(arguments.top, bool(arguments.explain))
-    return _write_text
+        return _csv_writer(arguments.top, judge, bool(arguments.explain))
+    return partial(_write_text, judge)
 
 
-def _csv_writer(top: int, explain: bool) -> Writer:
+def _csv_writer(top: int, judge: bool, explain: bool) -> Writer:
     table = csv.writer(sys.stdout, lineterminator="\n")
     ranks = ("", *(f"_{rank}" for rank in range(2, top + 1)))
     columns = [column + rank for rank in ranks for column in ("label", "probability")]
-    table.writerow(["input", *columns, *(["explanation"] if explain else [])])
+    others = [*(["unknown"] if judge else []), *(["explanation"] if explain else [])]
+    table.writerow(["input", *columns, *others])
 
-    def write(
-        name: str, found: list[Prediction] | str, explained: Mapping[str, Any] | None
-    ) -> None:
+    def write(name: str, answer: Answer) -> None:
+        found, explained, unknown = answer.found, answer.explained, ""
         cells = [""] * len(columns)
         if not isinstance(found, str):
             cells = [cell for each in found for cell in (each.label, f"{each.probability:.6g}")]
+            unknown = json.dumps(answer.unknown)
+        if judge:
+            cells.append(unknown)
         if explain:
             cells.append(explained["file"] if explained else "")
         table.writerow([name, *cells])
@@ -172,23 +198,24 @@ def _csv_writer(top: int, explain: bool) -> Writer:
     return write
 
 
-def _write_text(
-    name: str, found: list[Prediction] | str, explained: Mapping[str, Any] | None
-) -> None:
+def _write_text(judge: bool, name: str, answer: Answer) -> None:
+    found, explained = answer.found, answer.explained
     if isinstance(found, str):  # the error is on standard error
         return
     named = ", ".join(f"{each.label} {each.probability:.1%}" for each in found)
+    if judge and answer.unknown:
+        named = f"unknown; {named}"
     print(f"{name}: {named}" + (f", explained in {explained['file']}" if explained else ""))
 
 
-def _write_json(
-    name: str, found: list[Prediction] | str, explained: Mapping[str, Any] | None
-) -> None:
+def _write_json(judge: bool, name: str, answer: Answer) -> None:
+    found, explained = answer.found, answer.explained
     if isinstance(found, str):
         print(json.dumps({"input": name, "error": found}), flush=True)
         return
-    answer: dict[str, Any] = {"input": name, "predictions": [each._asdict() for each in found]}
-    print(json.dumps(answer | ({"explanation": explained} if explained else {})))
+    said: dict[str, Any] = {"input": name, "predictions": [each._asdict() for each in found]}
+    said |= {"unknown": answer.unknown} if judge else {}
+    print(json.dumps(said | ({"explanation": explained} if explained else {})))
 
 
 def _print_count(done: int, total: int) -> None:

@@ -78,6 +78,7 @@ class Sets(NamedTuple):
 def main() -> None:
     """Prints a Markdown table for each model."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--model", type=Path, default=MODEL, help="of all classes")
     parser.add_argument("--pictures", type=int, default=2000, help="of each set, at most (2,000)")
     parser.add_argument("--choose", action="store_true", help="on the sets for choosing a score")
     parser.add_argument("--without", nargs="+", default=[], metavar="CLASS[,CLASS...]")
@@ -87,9 +88,11 @@ def main() -> None:
     most = arguments.pictures
     for names in arguments.without or [""]:
         left_out = names.split(",") if names else []
-        model = trained(left_out, arguments.images, arguments.epochs) if left_out else MODEL
+        model = (
+            trained(left_out, arguments.images, arguments.epochs) if left_out else arguments.model
+        )
         tried = sets(model, left_out, choose=arguments.choose, most=most)
-        print(f"\n{f'Without {names}' if names else 'The committed model'}\n")
+        print(f"\n{f'Without {names}' if names else 'Of all classes'}\n")
         print(table(tried), flush=True)
 
 
@@ -231,7 +234,7 @@ def table(tried: Sets) -> str:
     rows: list[tuple[str, str, Callable[[Logits], npt.NDArray[np.float64]]]] = [
         (name, f"{1 / each:.2f}", lambda logits, f=function, b=each: f(probabilities(logits, b)))
         for name, function in OF_PROBABILITIES.items()
-        for each in (1, beta)
+        for each in dict.fromkeys((1.0, beta))
     ]
     rows += [(name, "-", function) for name, function in OF_LOGITS.items()]
     for name, temperature, function in rows:

@@ -96,6 +96,7 @@ class Classification:
             seen: whether to return the picture as the network sees it.
         """
         kind = request.header(b"content-type") or ""
+        limit = self._classifier.contract.unknown_below
 
         def predicted(body: bytes, bounds: Bounds) -> Response:
             image = self._read(picture_in(body, kind), bounds)
@@ -108,6 +109,7 @@ class Classification:
                     {"label": names[index], "probability": float(row[index])}
                     for index in top_k(row[np.newaxis], top)[0]
                 ],
+                "unknown": None if limit is None else bool(self._classifier.unknown(row)),
                 "milliseconds": milliseconds,
                 "width": image.width,
                 "height": image.height,

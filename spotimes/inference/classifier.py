@@ -11,6 +11,7 @@ import numpy.typing as npt
 from spotimes.errors import InputError
 from spotimes.inference.contract import read_contract
 from spotimes.inference.interpreter import as_input, invoke, load_interpreter
+from spotimes.inference.unknown import scores
 from spotimes.pixels import CHANNELS, Images
 
 
@@ -111,12 +112,29 @@ class Classifier:
         Raises:
             InputError: as `probabilities`.
         """
-        rows = self.probabilities(images)
+        return self.named(self.probabilities(images), top)
+
+    def named(self, rows: npt.NDArray[np.float32], top: int = 1) -> list[list[Prediction]]:
+        """As `predict`, of images whose probabilities are known."""
         names = self.contract.class_names
         return [
             [Prediction(names[index], float(row[index])) for index in indices]
             for row, indices in zip(rows, top_k(rows, top), strict=True)
         ]
+
+    def unknown(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+        """Whether images likely show none of the classes (`spotimes.inference.unknown`).
+
+        Args:
+            rows: their probabilities, shape (images, classes), or (classes,) of one image.
+
+        Returns:
+            Shape (images,), or of one image (); False where the model's file sets no limit,
+            `contract.unknown_below`.
+        """
+        limit = self.contract.unknown_below
+        found: npt.NDArray[np.bool_] = scores(rows) < (0 if limit is None else limit)
+        return found
 
     def _check_quantization(self) -> None:
         """The nearest int8 of every normalized pixel must be pixel - 128."""

@@ -10,8 +10,8 @@ from PIL import Image
 
 from app.__main__ import main
 from spotimes.dataset.prepared import Card, Split, SplitName
-from spotimes.inference.contract import Contract
-from tests.app.models import with_contract
+from spotimes.inference.contract import Contract, read_contract
+from tests.app.models import MODEL, with_contract
 from tests.app.serving import Server, serving
 from tests.folders import write_folder
 
@@ -72,6 +72,14 @@ def picture_bytes(cifar10: dict[SplitName, Split]) -> bytes:
 def picture_pixels(cifar10: dict[SplitName, Split]) -> Any:
     """Its pixels."""
     return np.asarray(cifar10["test"].images[0])
+
+
+@pytest.fixture(scope="session")
+def doubting(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The committed model with a limit that no score reaches: every picture is unknown to it."""
+    path = tmp_path_factory.mktemp("doubting") / "model.tflite"
+    path.write_bytes(with_contract(read_contract(MODEL)._replace(unknown_below=10_000)))
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -71,8 +71,11 @@ def file(tmp_path: Path, picture_bytes: bytes) -> Path:
 
 @pytest.fixture(scope="module")
 def prediction(picture_pixels: Any) -> Any:
-    ((first,),) = Classifier(MODEL).predict(picture_pixels[None])
-    return f"{first.label}, {100 * first.probability:.1f}%"
+    classifier = Classifier(MODEL)
+    rows = classifier.probabilities(picture_pixels[None])
+    ((first,),) = classifier.named(rows)
+    said = f"{first.label}, {100 * first.probability:.1f}%"
+    return f"Unknown; nearest is {said}" if classifier.unknown(rows)[0] else said
 
 
 def answered(page: Any, prediction: str) -> None:
@@ -90,6 +93,7 @@ def screenshot(page: Any, name: str) -> None:
 def test_a_chosen_file(page: Any, file: Path, prediction: str) -> None:
     page.locator("#file").set_input_files(file)
     answered(page, prediction)
+    assert page.locator("#unknown").is_visible() == prediction.startswith("Unknown")
     assert page.locator("#picture-caption").text_content() == "mine.png, 32 \u00d7 32"
     assert "32 \u00d7 32" in page.locator("#seen-caption").text_content()
     assert page.locator("#seen").get_attribute("src").startswith("data:image/png;base64,")
@@ -115,6 +119,19 @@ def test_a_sample(page: Any, prediction: str) -> None:
     page.get_by_role("button", name="Sample: a cat").click()
     answered(page, prediction)
     assert page.locator("#picture-caption").text_content() == "a cat, 32 \u00d7 32"
+
+
+def test_what_is_unknown_is_said_to_be(
+    browser: Any, doubting: Path, file: Path, prediction: str
+) -> None:
+    with serving("--model", doubting) as server:
+        page = browser.new_page()
+        page.goto(server.url)
+        page.locator("#file").set_input_files(file)
+        answered(page, f"Unknown; nearest is {prediction.removeprefix('Unknown; nearest is ')}")
+        assert page.locator("#unknown").is_visible()
+        screenshot(page, "unknown")
+        page.close()
 
 
 TRANSFER = """([kind, bytes, name, target]) => {

@@ -26,6 +26,7 @@ from spotimes.dataset.prepared import Card
 from spotimes.errors import InputError
 from spotimes.inference.classifier import Classifier
 from spotimes.inference.contract import Contract, read_contract
+from spotimes.inference.unknown import scores
 from spotimes.ingestion import own_images
 from spotimes.params.prepare import Image as Fit
 from spotimes.preprocessing.opening import MAX_PIXELS
@@ -107,6 +108,45 @@ def test_it_prints_the_most_probable_class(app: App, model: Path, folder: Path) 
     assert app("predict", "--model", model, path) == Ended(
         0, f"{path}: {first['label']} {first['probability']:.1%}\n", ""
     )
+
+
+@pytest.fixture
+def unsure(folder: Path, card: Card, tmp_path: Path) -> tuple[Path, Path, Path]:
+    """A model with a limit between the scores of two pictures; these, the unknown one first."""
+    pictures = [path for path in sorted(folder.rglob("*.png")) if "grey" not in path.name]
+    pixels = np.stack([np.asarray(Image.open(path)) for path in pictures])
+    found = scores(Classifier(MODEL).probabilities(pixels))
+    least, most = found.argmin(), found.argmax()
+    names = tuple(card.class_names)
+    limited = Contract(names, 32, 32, "rgb", unknown_below=int(found[least]) + 1)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(with_contract(limited))
+    return path, pictures[least], pictures[most]
+
+
+def test_a_picture_of_none_of_the_classes_is_unknown(
+    app: App, unsure: tuple[Path, Path, Path]
+) -> None:
+    model, odd, sure = unsure
+    (nearest,) = expected(model, np.asarray(Image.open(odd)))
+    arguments = ("predict", "--model", model, odd, sure)
+    first, second = app(*arguments).out.splitlines()
+    said = f"{nearest['label']} {nearest['probability']:.1%}"
+    assert first == f"{odd}: unknown; {said}"
+    assert "unknown" not in second
+    lines = [json.loads(line) for line in app(*arguments, "--json").out.splitlines()]
+    assert [line["unknown"] for line in lines] == [True, False]
+    assert lines[0]["predictions"] == [nearest]
+    header, *rows = csv.reader(io.StringIO(app(*arguments, "--csv").out))
+    assert header == ["input", "label", "probability", "unknown"]
+    assert [row[3] for row in rows] == ["true", "false"]
+
+
+def test_it_need_not_say_what_is_unknown(app: App, unsure: tuple[Path, Path, Path]) -> None:
+    model, odd, _ = unsure
+    for layout in ((), ("--json",), ("--csv",)):
+        ended = app("predict", "--model", model, "--no-unknown", odd, *layout)
+        assert (ended.status, "unknown" in ended.out) == (0, False)
 
 
 def test_more_classes_as_json_and_as_csv(app: App, model: Path, folder: Path) -> None:

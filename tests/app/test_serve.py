@@ -21,8 +21,10 @@ import pytest
 from PIL import Image
 
 from spotimes.inference.classifier import Classifier
+from spotimes.inference.contract import read_contract
+from spotimes.inference.unknown import scores
 from tests.app.conftest import Ended
-from tests.app.models import MODEL
+from tests.app.models import MODEL, with_contract
 from tests.app.pictures import png
 from tests.app.serving import INFER, Response, Server, inference, serving
 from tests.pictures import chunk, encoded
@@ -51,6 +53,18 @@ def test_an_upload_is_answered_as_the_library_does(
     assert (response.json["width"], response.json["height"]) == (32, 32)
     assert response.json["milliseconds"] > 0
     assert len(server.post("/predict?top=3", picture_bytes).json["predictions"]) == 3
+
+
+def test_a_picture_of_none_of_the_classes_is_unknown(
+    picture_bytes: bytes, picture_pixels: Any, tmp_path: Path
+) -> None:
+    limits = {10_000: True, int(scores(Classifier(MODEL).probabilities(picture_pixels))): False}
+    contract, model = read_contract(MODEL), tmp_path / "model.tflite"
+    for limit, unknown in {**limits, None: None}.items():
+        model.write_bytes(with_contract(contract._replace(unknown_below=limit)))
+        with serving("--model", model) as running:
+            assert running.post("/predict", picture_bytes).json["unknown"] is unknown
+            assert running.get("/model").json["unknown_below"] == limit
 
 
 UNUSUAL: dict[str, Callable[[bytes], bytes]] = {

@@ -77,7 +77,9 @@ function show(answer, blob, name) {
   at("latency").textContent = `The network took ${answer.milliseconds.toFixed(2)} ms.`;
   at("answer").hidden = false;
   at("problem").textContent = "";
-  const title = `${first.label}, ${percent(first.probability)}`;
+  const nearest = `${first.label}, ${percent(first.probability)}`;
+  const title = answer.unknown ? `Unknown; nearest is ${nearest}` : nearest;
+  at("unknown").hidden = !answer.unknown;
   at("answer-title").textContent = title;
   at("status").textContent = title;
 }
