@@ -18,8 +18,9 @@ import argparse
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ from spotimes.dataset.prepared import (
     PREPARED,
     LabelledImages,
     Split,
+    SplitName,
     load_card,
     load_split,
     write_prepared,
@@ -55,7 +57,7 @@ SHARE = 0.95
 STEPS = 10**6  # of the real scores, which are compared as whole numbers
 
 Images = npt.NDArray[np.uint8]
-Logits = npt.NDArray[np.float64]  # shape (pictures, classes)
+Values = Any  # float64, shape (pictures, classes), or of scores (pictures,)
 Scores = npt.NDArray[np.int64]
 
 
@@ -104,9 +106,10 @@ def trained(left_out: Sequence[str], images: int, epochs: int) -> Path:
     card = load_card(ROOT / PREPARED)
     kept = [name for name in card.class_names if name not in left_out]
     labels = np.array([kept.index(name) if name in kept else -1 for name in card.class_names])
+    most: dict[SplitName, int | None] = {"train": images, "validation": None, "test": 1}
     splits = {
-        name: of_classes(load_split(name, ROOT / PREPARED), labels, most)
-        for name, most in (("train", images), ("validation", None), ("test", 1))
+        name: of_classes(load_split(name, ROOT / PREPARED), labels, count)
+        for name, count in most.items()
     }
     params = load_yaml(ROOT / PARAMS_FILE)
     params["train"]["epochs"] = epochs
@@ -179,35 +182,35 @@ def random_phases(images: Images) -> Images:
     return np.clip(made, 0, 255).astype(np.uint8)
 
 
-def probabilities(logits: Logits, beta: float) -> npt.NDArray[np.float64]:
+def probabilities(logits: Values, beta: float) -> Values:
     """What an INT8 softmax gives: multiples of 1/256, at most 255."""
     powers = np.exp(beta * (logits - logits.max(axis=1, keepdims=True)))
     exact = powers / powers.sum(axis=1, keepdims=True)
     return np.clip(np.rint(256 * exact), 0, 255) / 256
 
 
-def largest(found: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def largest(found: Values) -> Values:
     """The largest probability, or logit (Hendrycks and Gimpel 2017, arXiv:1610.02136)."""
     return found.max(axis=1)
 
 
-def margin(found: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def margin(found: Values) -> Values:
     """The largest less the second largest."""
     ordered = np.sort(found, axis=1)
     return ordered[:, -1] - ordered[:, -2]
 
 
-def negative_entropy(found: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def negative_entropy(found: Values) -> Values:
     """The sum of p log p."""
     return (found * np.log(np.maximum(found, 1e-9))).sum(axis=1)
 
 
-def ours(found: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def ours(found: Values) -> Values:
     """The mean of -log p, `spotimes.inference.unknown`'s."""
     return unknown.scores(found.astype(np.float32)) / STEPS
 
 
-def energy(logits: Logits) -> npt.NDArray[np.float64]:
+def energy(logits: Values) -> Values:
     """The logarithm of the sum of the exponentials (Liu et al. 2020, arXiv:2010.03759)."""
     top = logits.max(axis=1)
     return top + np.log(np.exp(logits - top[:, np.newaxis]).sum(axis=1))
@@ -231,8 +234,8 @@ def table(tried: Sets) -> str:
         f"| score | temperature | known kept | {' | '.join(others)} |",
         f"| --- | ---: | ---: |{' ---: |' * len(others)}",
     ]
-    rows: list[tuple[str, str, Callable[[Logits], npt.NDArray[np.float64]]]] = [
-        (name, f"{1 / each:.2f}", lambda logits, f=function, b=each: f(probabilities(logits, b)))
+    rows: list[tuple[str, str, Callable[[Values], Values]]] = [
+        (name, f"{1 / each:.2f}", partial(of_probabilities, function, each))
         for name, function in OF_PROBABILITIES.items()
         for each in dict.fromkeys((1.0, beta))
     ]
@@ -246,6 +249,11 @@ def table(tried: Sets) -> str:
     return "\n".join(lines)
 
 
+def of_probabilities(score: Callable[[Values], Values], beta: float, logits: Values) -> Values:
+    """A score of what a softmax makes of logits."""
+    return score(probabilities(logits, beta))
+
+
 def cell(known: Scores, others: Scores, limit: int) -> str:
     """The share of a foreign set that is rejected, its interval, and AUROC."""
     share = wilson(int(np.sum(others < limit)), len(others))
@@ -253,12 +261,13 @@ def cell(known: Scores, others: Scores, limit: int) -> str:
     return f"{share.value:.1%} ({interval}), {auroc(known, others):.3f}"
 
 
-def steps(found: npt.NDArray[np.float64]) -> Scores:
+def steps(found: Values) -> Scores:
     """Real scores as whole numbers, so that what is equal but for rounding is equal."""
-    return np.rint(found * STEPS).astype(np.int64)
+    whole: Scores = np.rint(found * STEPS).astype(np.int64)
+    return whole
 
 
-def logits_of(model: Path, images: Images) -> Logits:
+def logits_of(model: Path, images: Images) -> Values:
     """A model's logits but for a constant, as a microcontroller computes them, in real values."""
     content = model.read_bytes()
     network = graph.read(content, model)
@@ -266,7 +275,7 @@ def logits_of(model: Path, images: Images) -> Logits:
         reference.logits(network, to_int8(images[start : start + 500]))
         for start in range(0, len(images), 500)
     ]
-    found: Logits = np.concatenate(values).astype(np.float64) * softmax.read(content).scale
+    found: Values = np.concatenate(values).astype(np.float64) * softmax.read(content).scale
     return found
 
 

@@ -78,7 +78,7 @@ def measured(limits: Budgets, int8: Path, found: Measured) -> dict[str, Measure]
         },
         **{
             figure.key: Measure(
-                result.unknown and getattr(result.unknown, figure.key),
+                None if result.unknown is None else getattr(result.unknown, figure.key),
                 NO_LIMIT if result.unknown else UNMEASURED,
             )
             for figure in UNKNOWN

@@ -185,7 +185,8 @@ def _two_colours(
 ) -> Images:
     """One colour where the share is 0, another where it is 1, and between them in between."""
     first, second = rng.integers(0, 256, (2, shape[2]))
-    return (first + (second - first) * share[..., np.newaxis]).astype(np.uint8)
+    made: Images = (first + (second - first) * share[..., np.newaxis]).astype(np.uint8)
+    return made
 
 
 _TEXTURES: list[Callable[[np.random.Generator, tuple[int, ...]], Images]] = [

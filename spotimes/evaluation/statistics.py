@@ -214,8 +214,8 @@ def auroc_difference(first: tuple[Scores, Scores], second: tuple[Scores, Scores]
 def _shares_below(others: Scores, scores: Scores) -> npt.NDArray[np.float64]:
     """For each score the share of others that are below it, equal ones by half."""
     ordered = np.sort(others)
-    ends = (np.searchsorted(ordered, scores, side) for side in ("left", "right"))
-    shares: npt.NDArray[np.float64] = sum(ends) / (2 * len(others))
+    below, up_to = np.searchsorted(ordered, scores), np.searchsorted(ordered, scores, "right")
+    shares: npt.NDArray[np.float64] = (below + up_to) / (2 * len(others))
     return shares
 
 

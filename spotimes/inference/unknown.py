@@ -23,7 +23,7 @@ COSTS = np.array(
 )
 
 
-def scores(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+def scores(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
     """The higher, the more likely a picture shows one of the classes.
 
     Args:

@@ -32,7 +32,7 @@ class Files(NamedTuple):
     fp32: bytes
     int8: bytes
     temperature: Temperature
-    known: KnownLimit | None
+    known: KnownLimit | None = None
 
 
 def quantize(

@@ -79,5 +79,5 @@ def limit_of(found: Scores, share: float) -> KnownLimit:
     count = len(found)
     rank = max(1, math.floor((1 - share) * (count + 1) + 1e-9))
     limit = int(np.sort(found)[rank - 1])
-    low, high = stats.beta.ppf([0.025, 0.975], count + 1 - rank, rank).tolist()
+    low, high = (float(stats.beta.ppf(end, count + 1 - rank, rank)) for end in (0.025, 0.975))
     return KnownLimit(limit, count, float(np.mean(found >= limit)), low, high)

@@ -168,8 +168,8 @@ def table(stages: StageMetrics, result: Evaluation) -> list[list[str]]:
             for figure in ACCURACIES
         ),
         *(
-            (figure.key, [None, result.unknown and getattr(result.unknown, figure.key)])
-            for figure in UNKNOWN
+            (figure.key, [None, getattr(result.unknown, figure.key)])
+            for figure in (UNKNOWN if result.unknown else ())
         ),
         ("bytes", [each.bytes.file for each in sizes]),
         ("arena_bytes", [each.arena_bytes for each in sizes]),

@@ -58,9 +58,13 @@ def test_an_upload_is_answered_as_the_library_does(
 def test_a_picture_of_none_of_the_classes_is_unknown(
     picture_bytes: bytes, picture_pixels: Any, tmp_path: Path
 ) -> None:
-    limits = {10_000: True, int(scores(Classifier(MODEL).probabilities(picture_pixels))): False}
+    limits: dict[int | None, bool | None] = {
+        10_000: True,
+        int(scores(Classifier(MODEL).probabilities(picture_pixels))): False,
+        None: None,
+    }
     contract, model = read_contract(MODEL), tmp_path / "model.tflite"
-    for limit, unknown in {**limits, None: None}.items():
+    for limit, unknown in limits.items():
         model.write_bytes(with_contract(contract._replace(unknown_below=limit)))
         with serving("--model", model) as running:
             assert running.post("/predict", picture_bytes).json["unknown"] is unknown

@@ -16,7 +16,7 @@ def noise(*shape: int) -> foreign.Images:
 def test_tiles_are_the_same_pixels_in_another_order(shape: tuple[int, int, int]) -> None:
     images = noise(20, *shape)
     made = foreign.tiles(images)
-    assert (made.shape, made.dtype) == (images.shape, np.uint8)
+    assert (made.shape, made.dtype.name) == (images.shape, "uint8")
     for image, cut in zip(images, made, strict=True):
         pixels = [each.reshape(-1, shape[2]) for each in (image, cut)]
         assert sorted(map(tuple, pixels[0])) == sorted(map(tuple, pixels[1]))
@@ -37,7 +37,7 @@ def test_each_tile_stays_whole() -> None:
 @pytest.mark.parametrize("shape", [(32, 32, 3), (28, 28, 1), (2, 3, 3), (1, 1, 1)])
 def test_textures_are_of_any_size_and_in_all_colours(shape: tuple[int, int, int]) -> None:
     made = foreign.textures(100, shape)
-    assert (made.shape, made.dtype) == ((100, *shape), np.uint8)
+    assert (made.shape, made.dtype.name) == ((100, *shape), "uint8")
     np.testing.assert_array_equal(foreign.textures(100, shape), made)
     assert len({each.tobytes() for each in made}) > 60
     assert made.min() < 16
@@ -61,7 +61,8 @@ def test_what_is_taken_as_known_is_measured() -> None:
     assert (found.known_kept, found.foreign_accepted) == (0.8, 2 / 6)
     tiles, textures = found.sets["tiles"], found.sets["textures"]
     assert (tiles.images, tiles.accepted, tiles.auroc) == (4, 0.25, 0.75)
-    assert (textures.accepted, textures.auroc) == (0.5, pytest.approx((2 + 1.5 + 2 + 1 + 0.5) / 10))
+    assert textures.accepted == 0.5
+    assert textures.auroc == pytest.approx((2 + 1.5 + 2 + 1 + 0.5) / 10)
     assert found.foreign_auroc == pytest.approx((4 * 0.75 + 2 * textures.auroc) / 6)
     low, high = tiles.accepted_low, tiles.accepted_high
     assert low is not None
