@@ -17,6 +17,7 @@ from pathlib import Path
 from spotimes import usage
 from spotimes.dataset.prepared import PREPARED, load_backbone, load_card, load_split
 from spotimes.evaluation import accuracy, budgets, foreign, layer_error, metrics
+from spotimes.explanation.explainer import Explainer
 from spotimes.inference.classifier import Classifier
 from spotimes.inference.unknown import scores
 from spotimes.nn.architecture import architecture
@@ -25,7 +26,7 @@ from spotimes.params.load import load_group
 from spotimes.params.network import Network
 from spotimes.params.runtime import Runtime
 from spotimes.params.train import Train
-from spotimes.reporting import model_card, report
+from spotimes.reporting import explained, model_card, report
 from spotimes.system import atomic, command
 from spotimes.system.packages import check_installed
 from spotimes.tflite import activation_memory
@@ -78,7 +79,8 @@ def evaluate(params: Evaluate) -> None:
     layers = layer_error.layer_names(network, image_shape)
     errors = layer_error.measure(FP32, INT8, test.images[:LAYER_IMAGES], layers)
     memory = activation_memory.of_file(FP32), activation_memory.of_file(INT8)
-    sections = report.sections(stages, result, predictions, errors, memory)
+    maps = maps_of(FP32), maps_of(INT8)
+    sections = report.sections(stages, result, predictions, errors, memory, maps=maps)
 
     atomic.write_text(REPORT, report.page(card.name, stages, result, sections, PLOTS))
     atomic.write_text(CONFUSION, predictions.table().to_csv(index=False))
@@ -90,6 +92,12 @@ def evaluate(params: Evaluate) -> None:
     print(f"top-1 FP32 {result.fp32.top1:.2%}, INT8 {result.int8.top1:.2%}")
     print(foreign.sentence(unknown))
     print("\n".join(budgets.sentences(verdicts)))
+
+
+def maps_of(model: Path) -> explained.Maps:
+    """What makes maps of an image by a model."""
+    explainer = Explainer(Classifier(model))
+    return lambda image: explainer.explain(image).maps
 
 
 def check(params: Evaluate) -> None:

@@ -218,26 +218,6 @@ def layer_error(errors: Sequence[LayerError], path: Path) -> None:
         axes.grid(False, axis="y")
 
 
-def disagreements(predictions: Predictions, path: Path) -> None:
-    """Draws up to 16 images that FP32 classifies correctly and INT8 does not, in their order."""
-    test = predictions.test
-    class_names = [label(name, ABOVE_A_PICTURE) for name in predictions.class_names]
-    fp32, int8 = (each.argmax(axis=1) for each in (predictions.fp32, predictions.int8))
-    lost = (fp32 == test.labels) & (int8 != test.labels)
-    picks = np.flatnonzero(lost)[:16]
-    with figure(path, (8, 3.6 if len(picks) > 8 else 1.9)) as drawing:
-        grid = drawing.subplots(2 if len(picks) > 8 else 1, 8, squeeze=False)
-        for axes, pick in zip(grid.flat, picks, strict=False):
-            answer = class_names[int8[pick]]
-            pixels = test.images[pick].squeeze()
-            axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-            axes.set_title(f"{answer}\nis {class_names[test.labels[pick]]}", fontsize=8)
-        for axes in grid.flat:
-            axes.set_axis_off()
-        if not len(picks):
-            drawing.text(0.5, 0.5, "none: INT8 is correct wherever FP32 is", ha="center")
-
-
 def _stacked_bars(axes: Axes, stack: Mapping[str, list[float]]) -> None:
     """One bar for each model, of the parts in `stack`; their sum stands on top."""
     colours = (BLUE, ORANGE, PURPLE, GREY) if len(stack) > 2 else (GREY, BLUE)[-len(stack) :]

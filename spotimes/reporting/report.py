@@ -11,7 +11,8 @@ from spotimes.evaluation.accuracy import Predictions
 from spotimes.evaluation.layer_error import LayerError
 from spotimes.evaluation.metrics import Evaluation, StageMetrics
 from spotimes.figures import ACCURACIES, FIGURES, UNKNOWN
-from spotimes.reporting import plots
+from spotimes.reporting import explained, plots
+from spotimes.reporting.explained import Maps
 from spotimes.tflite.activation_memory import OperatorMemory
 
 STYLE = """
@@ -55,6 +56,8 @@ def sections(
     predictions: Predictions,
     errors: Sequence[LayerError],
     memory: tuple[Sequence[OperatorMemory], Sequence[OperatorMemory]],
+    *,
+    maps: tuple[Maps, Maps],
 ) -> list[Section]:
     """The pictures of a run of the pipeline.
 
@@ -64,6 +67,7 @@ def sections(
         predictions: both models' answers.
         errors: each layer's.
         memory: each layer's, of the FP32 model and of the INT8 model.
+        maps: what makes maps of an image, by the FP32 model and by the INT8 model.
     """
     return [
         Section(
@@ -120,9 +124,17 @@ def sections(
         Section(
             "lost",
             "Lost to quantization",
-            "Images that FP32 classifies correctly and INT8 does not: its answer, and what they "
-            "are.",
-            partial(plots.disagreements, predictions),
+            "Images that FP32 classifies correctly and INT8 does not. Below each, what speaks for "
+            "FP32's answer, in orange, and against it, in blue; and the same of INT8's.",
+            partial(explained.disagreements, predictions, *maps),
+            photographs=True,
+        ),
+        Section(
+            "mistakes",
+            "The most confident mistakes",
+            "What INT8 is surest of and wrong about: its answer, what the image is, and beside it "
+            "what speaks for the answer, in orange, and against it, in blue.",
+            partial(explained.mistakes, predictions, maps[1]),
             photographs=True,
         ),
         Section(

@@ -6,6 +6,7 @@ from PIL import Image
 from spotimes.explanation.overlay import AGAINST, FOR, Box, overlaid, side_by_side
 
 MAP = np.array([[1, 0], [0, -2]], np.float32)
+OPPOSITE = np.array([[-0.25, 0], [0, 0.5]], np.float32)
 
 
 def pixels(drawn: Image.Image) -> npt.NDArray[np.uint8]:
@@ -58,7 +59,7 @@ def test_a_map_that_reaches_beyond_the_picture_is_cut() -> None:
 
 def test_the_picture_itself_is_on_the_left_and_the_maps_are_in_their_order_and_one_scale() -> None:
     picture = Image.fromarray(np.random.default_rng(1).integers(0, 256, (300, 280, 3), np.uint8))
-    row = pixels(side_by_side(picture, [MAP, -MAP / 4]))
+    row = pixels(side_by_side(picture, [MAP, OPPOSITE]))
     np.testing.assert_array_equal(row[:, :280], pixels(picture))
     np.testing.assert_array_equal(row[:, 280:560], pixels(overlaid(picture, MAP)))
-    np.testing.assert_array_equal(row[:, 560:], pixels(overlaid(picture, -MAP / 4, largest=2)))
+    np.testing.assert_array_equal(row[:, 560:], pixels(overlaid(picture, OPPOSITE, largest=2)))

@@ -89,10 +89,6 @@ PICTURES: dict[str, Callable[[Path], None]] = {
     "layers drowned": lambda path: plots.layer_error(
         [LayerError("one", float("inf")), LayerError("two", 3), LayerError("three", -2)], path
     ),
-    "lost": lambda path: plots.disagreements(
-        SAME._replace(fp32=np.eye(10, dtype=np.float32)[LABELS]), path
-    ),
-    "none lost": lambda path: plots.disagreements(SAME, path),
     "examples": lambda path: plots.examples(SAME, path),
 }
 
@@ -116,7 +112,7 @@ def test_names_of_any_length_and_script_leave_room(tmp_path: Path, names: list[s
     wrong = SAME.int8[:, ::-1]
     test = Split(TEST.images, LABELS % 2)
     two = Predictions(test, names, SAME.fp32[:, :2], wrong[:, :2])
-    for draw in (plots.confusion, plots.examples, plots.disagreements):
+    for draw in (plots.confusion, plots.examples):
         draw(two, tmp_path / "picture.png")  # a warning of Matplotlib's would be an error
     plots.class_accuracy(compare(two, 10), tmp_path / "picture.png")
 
