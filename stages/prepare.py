@@ -17,7 +17,7 @@ from pathlib import Path
 from spotimes.dataset.image_file import Selected
 from spotimes.dataset.prepared import PREPARED, SPLITS, LazySplit, write_prepared
 from spotimes.ingestion import dataset_figure, dataset_summary, source, unlabelled
-from spotimes.ingestion.dataset_report import metrics_of, report_of
+from spotimes.ingestion.dataset_report import REPORT, metrics_of, report_of
 from spotimes.ingestion.samples import write_samples
 from spotimes.ingestion.selection import select
 from spotimes.params.decoder import Decoder
@@ -32,7 +32,6 @@ from spotimes.system.packages import check_installed
 PARAMS = ("decoder", "prepare", "network.backbone.card")
 METRICS = Path("metrics/prepare.json")
 PICTURE = Path("metrics/dataset.png")
-REPORT = Path("data/report.json")
 SAMPLES = Path("data/samples")
 # A folder's images before they are divided: on the disk that will hold them divided.
 IMAGES = Path("data/.images.tmp")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from spotimes.ingestion.selection import REASONS, Selection
 from spotimes.ingestion.source import Source
 from spotimes.ingestion.split import EXCLUDED, TEST
 from spotimes.ingestion.unlabelled import Unlabelled
-from spotimes.system.validation import Frozen
+from spotimes.system.validation import Frozen, load_json
 
+REPORT = Path("data/report.json")
 FEW_IMAGES = 50  # of a class, in all splits together
 COMMONEST = 10
 LISTED_PAIRS = 10_000
@@ -120,6 +122,14 @@ class WithoutLabels(Frozen):
     near_all: bool
 
 
+class Tested(Frozen):
+    """A picture of the test split: its file's path in the source, and its own size in pixels."""
+
+    name: str
+    width: int
+    height: int
+
+
 class Report(Frozen):
     """What there is to know of a dataset before training.
 
@@ -144,6 +154,8 @@ class Report(Frozen):
         near_pairs_all: whether these are all; else the search found so many that it ended.
         near_pairs: the first `LISTED_PAIRS` of them.
         unlabelled: of the pictures without labels; None if there are none.
+        test: the pictures of the test split, in its order; None of a catalog's dataset, whose
+            images are in no files of their own.
     """
 
     images: dict[str, dict[SplitName, int]]
@@ -162,6 +174,7 @@ class Report(Frozen):
     near_pairs_all: bool
     near_pairs: list[list[Named]]
     unlabelled: WithoutLabels | None
+    test: list[Tested] | None = None
 
     @property
     def groups_across_splits(self) -> list[list[Named]]:
@@ -204,7 +217,17 @@ def report_of(source: Source, selection: Selection, unlabelled: Unlabelled | Non
         near_pairs_all=selection.near_all,
         near_pairs=[named(pair) for pair in selection.near[:LISTED_PAIRS]],
         unlabelled=None if unlabelled is None else _without_labels(unlabelled),
+        test=_tested(source, selection),
     )
+
+
+def load_report(path: Path = REPORT) -> Report:
+    """Reads what prepare found.
+
+    Raises:
+        InputError: it is missing or not what `prepare` writes.
+    """
+    return load_json(path, Report, "prepare")
 
 
 def metrics_of(report: Report, source: Source, selection: Selection) -> dict[str, Any]:
@@ -237,6 +260,16 @@ def metrics_of(report: Report, source: Source, selection: Selection) -> dict[str
         "test_digest": combined_digest(tested),
         **({"unlabelled": of_unlabelled} if of_unlabelled else {}),
     }
+
+
+def _tested(source: Source, selection: Selection) -> list[Tested] | None:
+    if source.files is None:
+        return None
+    sizes = source.headers.sizes
+    return [
+        Tested(name=source.name_of(index), width=int(sizes[index, 0]), height=int(sizes[index, 1]))
+        for index in selection.indices_of(TEST).tolist()
+    ]
 
 
 def _images_of_each_class(source: Source, selection: Selection) -> dict[str, dict[SplitName, int]]:
