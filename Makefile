@@ -4,7 +4,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install repro quick test proof check compare crossvalidate doctor rebuild preset prune search demo serve fuzz lint lock
+.PHONY: help install repro quick test proof check compare crossvalidate doctor rebuild preset prune search mistakes demo serve fuzz lint lock
 .DEFAULT_GOAL := help
 
 help: ## list these verbs
@@ -53,6 +53,9 @@ prune: .venv/pipeline ## narrow network.backbone to evaluate.budgets, in params.
 search: .venv/pipeline ## search architectures within search.limits of params.yaml
 	@python -m spotimes.params
 	python -m spotimes.search
+
+mistakes: .venv/pipeline ## write mistakes.html: what the INT8 model gets wrong on the test images, and why
+	@python -m spotimes.mistakes
 
 crossvalidate: .venv/pipeline ## accuracy of all pictures by K trainings, where the test split is small: make crossvalidate K=5
 	@python -m spotimes.params

@@ -168,7 +168,7 @@ def test_only_what_prepare_makes_of_the_data_is_kept_out_of_git() -> None:
     assert cached == MADE_OF_DATA
 
 
-def test_only_evaluate_compare_and_crossvalidation_read_the_test_split() -> None:
+def test_only_evaluate_compare_crossvalidation_and_mistakes_read_the_test_split() -> None:
     """Whoever says which split by anything but its literal name may read any."""
     readers = []
     for path in [*(ROOT / "stages").glob("*.py"), *(ROOT / "spotimes").rglob("*.py")]:
@@ -178,6 +178,7 @@ def test_only_evaluate_compare_and_crossvalidation_read_the_test_split() -> None
     assert sorted(readers) == [
         "spotimes/compare/comparison.py",
         "spotimes/crossvalidation/pool.py",
+        "spotimes/mistakes/__main__.py",
         "stages/evaluate.py",
     ]
 
