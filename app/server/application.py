@@ -173,7 +173,8 @@ class Application:
     def _predict(self, request: Request) -> Response | Awaitable[Response]:
         query = parse_qs(request.query, keep_blank_values=True) if request.query else {}
         top = _whole(query, "top", 1, self._classes, self._classes)
-        return self._classification.predict(request, top, seen=bool(_whole(query, "seen", 0, 1, 0)))
+        seen, explain = (bool(_whole(query, name, 0, 1, 0)) for name in ("seen", "explain"))
+        return self._classification.predict(request, top, seen=seen, explain=explain)
 
     def _infer(self, request: Request) -> Response | Awaitable[Response]:
         return self._classification.infer(request)

@@ -21,6 +21,7 @@ from app.server.limits import LARGEST_RATIO, Gate, decompressed, is_packed
 from app.server.refusal import RefusalError, busy
 from app.server.upload import picture_in
 from spotimes.errors import InputError, TooManyPixelsError
+from spotimes.explanation.explainer import Explainer
 from spotimes.inference.classifier import Classifier, top_k
 from spotimes.pixels import Images
 from spotimes.preprocessing.decode import decode_image
@@ -33,6 +34,7 @@ QUICK_PIXELS = 1 << 16
 QUICK_SECONDS = 0.005
 TRIALS = 5
 WORK_PHASES = ("queue", "compute_input", "compute_infer", "compute_output")
+DIGITS = 5  # of an explanation's numbers, behind the point
 
 
 class Bounds(NamedTuple):
@@ -77,6 +79,7 @@ class Classification:
         self._gate = gate
         self._metrics = gate.metrics
         self._network = threading.Lock()
+        self._explainer: Explainer | None = None
         self._thread = ThreadPoolExecutor(1, "classifier")
         limits = gate.limits
         self._all = Bounds(limits.pixels, limits.batch, waits=True)
@@ -87,27 +90,32 @@ class Classification:
         """Ends the thread once it is done with what it works on."""
         self._thread.shutdown(cancel_futures=True)
 
-    def predict(self, request: Request, top: int, *, seen: bool) -> Response | Awaitable[Response]:
+    def predict(
+        self, request: Request, top: int, *, seen: bool, explain: bool
+    ) -> Response | Awaitable[Response]:
         """Classifies an uploaded picture.
 
         Args:
             request: its body is the upload.
             top: how many classes to name.
             seen: whether to return the picture as the network sees it.
+            explain: whether to return what speaks for each of these classes, and where.
         """
         kind = request.header(b"content-type") or ""
         limit = self._classifier.contract.unknown_below
 
         def predicted(body: bytes, bounds: Bounds) -> Response:
+            if explain and not bounds.waits:
+                raise SlowError
             image = self._read(picture_in(body, kind), bounds)
             began = time.perf_counter()
             (row,) = self._probabilities(image.pixels[np.newaxis], bounds)
             milliseconds = 1000 * (time.perf_counter() - began)
             names = self._classifier.contract.class_names
+            indices = top_k(row[np.newaxis], top)[0]
             answer: dict[str, Any] = {
                 "predictions": [
-                    {"label": names[index], "probability": float(row[index])}
-                    for index in top_k(row[np.newaxis], top)[0]
+                    {"label": names[index], "probability": float(row[index])} for index in indices
                 ],
                 "unknown": None if limit is None else bool(self._classifier.unknown(row)),
                 "milliseconds": milliseconds,
@@ -116,6 +124,8 @@ class Classification:
             }
             if seen:
                 answer["seen"] = _data_url(image.pixels)
+            if explain:
+                answer["explanation"] = self._explained(image.pixels, indices)
             return Response(200, msgspec.json.encode(answer))
 
         return self._worked(request, predicted)
@@ -205,6 +215,36 @@ class Classification:
             self._network.release()
         self._metrics.add_inference(len(images), time.perf_counter() - began)
         return probabilities
+
+    def _explained(
+        self, pixels: npt.NDArray[np.uint8], indices: npt.NDArray[np.intp]
+    ) -> dict[str, Any]:
+        """What `spotimes.explanation` says of some classes, as a JSON object."""
+        with self._network:
+            began = time.perf_counter()
+            if self._explainer is None:  # few are ever asked for an explanation
+                try:
+                    self._explainer = Explainer(self._classifier)
+                except InputError as error:
+                    raise RefusalError(500, str(error)) from error
+            found = self._explainer.explain(pixels)
+            milliseconds = 1000 * (time.perf_counter() - began)
+        parts: dict[str, npt.NDArray[np.float32]] = {}
+        if found.logits is not None and found.remainders is not None:
+            parts = {"logit": found.logits.values, "bias": found.logits.bias}
+            parts |= {"remainder": found.remainders}
+        return {
+            "method": found.method,
+            "milliseconds": milliseconds,
+            "classes": [
+                {
+                    "label": self._classifier.contract.class_names[index],
+                    **{name: round(float(values[index]), DIGITS) for name, values in parts.items()},
+                    "map": np.round(found.maps[index].astype(np.float64), DIGITS).tolist(),
+                }
+                for index in indices
+            ],
+        }
 
 
 def seconds_of(classifier: Classifier) -> float:

@@ -102,6 +102,30 @@ def test_a_chosen_file(page: Any, file: Path, prediction: str) -> None:
     screenshot(page, "light")
 
 
+def test_what_speaks_for_a_class_is_shown_on_demand(page: Any, file: Path, prediction: str) -> None:
+    """Another class has another map, and another picture none until it is asked for."""
+    drawn = "document.getElementById('map').toDataURL()"
+    page.locator("#file").set_input_files(file)
+    answered(page, prediction)
+    canvas = page.get_by_role("img", name="What speaks for")
+    assert not canvas.is_visible()
+    button = page.get_by_role("button", name="Show what speaks for it")
+    button.click()
+    canvas.wait_for()
+    assert not button.is_visible()
+    choice = page.get_by_label("The class that the map is of")
+    assert choice.evaluate("each => each === document.activeElement && each.length") == 10
+    assert prediction.startswith(choice.input_value())
+    first = page.evaluate(drawn)
+    screenshot(page, "explained")
+    choice.select_option(index=9)
+    assert page.evaluate(drawn) != first
+    assert f"What speaks for {choice.input_value()}," in canvas.get_attribute("aria-label")
+    page.locator("#file").set_input_files(file)
+    button.wait_for()
+    assert not canvas.is_visible()
+
+
 def test_by_keyboard_alone(page: Any, file: Path, prediction: str) -> None:
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "file"

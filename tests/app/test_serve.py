@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spotimes.explanation.explainer import Explainer
 from spotimes.inference.classifier import Classifier
 from spotimes.inference.contract import read_contract
 from spotimes.inference.unknown import scores
@@ -102,6 +103,24 @@ def test_the_picture_as_the_model_sees_it(server: Server, picture_pixels: Any) -
     np.testing.assert_array_equal(seen, np.asarray(expected))
 
 
+def test_what_speaks_for_the_classes_is_told_on_demand(
+    server: Server, picture_bytes: bytes, picture_pixels: Any
+) -> None:
+    assert "explanation" not in server.post("/predict", picture_bytes).json
+    answer = server.post("/predict?top=3&explain=1", picture_bytes).json
+    labels = [each["label"] for each in answer["predictions"]]
+    classifier = Classifier(MODEL)
+    expected = Explainer(classifier).explain(picture_pixels)
+    explanation = answer["explanation"]
+    assert (explanation["method"], len(explanation["classes"])) == ("shares", 3)
+    for label, each in zip(labels, explanation["classes"], strict=True):
+        assert each["label"] == label
+        map_ = expected.maps[classifier.contract.class_names.index(label)]
+        np.testing.assert_allclose(each["map"], map_, atol=1e-5)
+        total = each["bias"] + np.sum(each["map"]) + each["remainder"]
+        assert each["logit"] == pytest.approx(total, abs=1e-3)
+
+
 @pytest.mark.parametrize("path", [INFER, "/v2/models/model_int8/versions/1/infer"])
 def test_inference_is_answered_as_the_library_does(
     server: Server, picture_pixels: Any, answers: Any, path: str
@@ -173,6 +192,7 @@ def test_the_protocols_descriptions(server: Server) -> None:
         ("POST", "/predict?top=x", 400, "top: must be 1 to 10"),
         ("POST", "/predict?top=99999999999999999999", 400, "top: must be 1 to 10"),
         ("POST", "/predict?seen=2", 400, "seen: must be 0 to 1"),
+        ("POST", "/predict?explain=yes", 400, "explain: must be 0 to 1"),
         ("POST", "/predict", 400, "the picture: is empty; a picture is to be PNG, JPEG"),
         ("POST", INFER, 400, "the request is not JSON"),
         ("GET", "/page/../application.py", 404, "GET /"),

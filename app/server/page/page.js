@@ -1,7 +1,11 @@
 "use strict";
 
 const at = (id) => document.getElementById(id);
+const FOR = [230, 159, 0], AGAINST = [0, 114, 178]; // as in spotimes/explanation/overlay.py
+const DENSEST = 0.8; // opacity where a map is at its largest
 let latest = 0; // of several pictures in a row, the last one's answer counts
+let answered = null; // its file
+let maps = []; // of each class that is explained, its name and the map
 
 async function describe() {
   const model = await asked("model");
@@ -75,6 +79,9 @@ function show(answer, blob, name) {
   at("seen").src = answer.seen;
   at("classes").replaceChildren(...answer.predictions.map(row));
   at("latency").textContent = `The network took ${answer.milliseconds.toFixed(2)} ms.`;
+  answered = blob;
+  at("map-figure").hidden = true;
+  at("explain").hidden = false;
   at("answer").hidden = false;
   at("problem").textContent = "";
   const nearest = `${first.label}, ${percent(first.probability)}`;
@@ -83,6 +90,56 @@ function show(answer, blob, name) {
   at("answer-title").textContent = title;
   at("status").textContent = title;
 }
+
+async function explain() {
+  const mine = latest;
+  at("explain").disabled = true;
+  try {
+    const { explanation } = await asked("predict?explain=1", { method: "POST", body: answered });
+    if (mine !== latest) return;
+    maps = explanation.classes;
+    at("map-class").replaceChildren(...maps.map(({ label }) => new Option(label)));
+    at("map-figure").hidden = false;
+    at("explain").hidden = true;
+    draw();
+    at("map-class").focus();
+  } catch (error) {
+    if (mine === latest) refuse(error.message);
+  } finally {
+    at("explain").disabled = false;
+  }
+}
+
+function draw() {
+  const { label, map } = maps[at("map-class").selectedIndex];
+  const largest = Math.max(...maps.flatMap((each) => each.map.flat().map(Math.abs))) || 1;
+  const rows = map.length, columns = map[0].length;
+  const colours = new ImageData(columns, rows);
+  map.flat().forEach((value, index) => {
+    const opacity = 255 * DENSEST * Math.abs(value) / largest;
+    colours.data.set([...(value > 0 ? FOR : AGAINST), opacity], 4 * index);
+  });
+  const small = document.createElement("canvas");
+  small.width = columns;
+  small.height = rows;
+  small.getContext("2d").putImageData(colours, 0, 0);
+  const { naturalWidth, naturalHeight } = at("seen");
+  const factor = Math.ceil(256 / Math.max(naturalWidth, naturalHeight));
+  const canvas = at("map");
+  canvas.width = factor * naturalWidth;
+  canvas.height = factor * naturalHeight;
+  canvas.setAttribute("aria-label", `What speaks for ${label}, and what against it`);
+  const context = canvas.getContext("2d");
+  context.imageSmoothingEnabled = false;
+  context.filter = "grayscale(1)";
+  context.drawImage(at("seen"), 0, 0, canvas.width, canvas.height);
+  context.filter = "none";
+  context.imageSmoothingEnabled = true;
+  context.drawImage(small, 0, 0, canvas.width, canvas.height);
+}
+
+at("explain").addEventListener("click", explain);
+at("map-class").addEventListener("change", draw);
 
 function row({ label, probability }, index) {
   const line = document.createElement("tr");

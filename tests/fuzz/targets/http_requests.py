@@ -64,6 +64,7 @@ PATHS += (
     INFER,
     f"{INFER}?a=%ff",
     "/predict?top=3&seen=1",
+    "/predict?top=3&explain=1",
 )
 PATHS += ("/predict?top=99999999999999999999", "/%00", "//", "/page/..%2f..%2fREADME.md", "*", "")
 METHODS = ("GET", "POST", "HEAD", "PUT", "OPTIONS", "CONNECT", "get", "")
