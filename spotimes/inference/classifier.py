@@ -1,6 +1,7 @@
-"""Runs an image classifier: a .tflite file on LiteRT, FP32 or INT8, one image at a time."""
+"""Runs an image classifier: a .tflite file on LiteRT, FP32 or INT8."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
@@ -10,9 +11,13 @@ import numpy.typing as npt
 
 from spotimes.errors import InputError
 from spotimes.inference.contract import read_contract
-from spotimes.inference.interpreter import as_input, invoke, load_interpreter
+from spotimes.inference.interpreter import as_input, interpreter_of, invoke, read_verified
 from spotimes.inference.unknown import scores
+from spotimes.inference.verification import MOST_BYTES
 from spotimes.pixels import CHANNELS, Images
+
+# Of so many images at once each takes 4% less time than alone, and of 64 no less.
+AT_ONCE = 16
 
 
 class Prediction(NamedTuple):
@@ -50,7 +55,9 @@ class Classifier:
             InputError: the file is missing, damaged or not such a model.
         """
         self.path = path
-        self._interpreter = load_interpreter(path, threads)
+        self._threads = threads
+        self._file = read_verified(path)
+        self._interpreter = interpreter_of(self._file.content, path, threads)
         inputs = self._interpreter.get_input_details()
         outputs = self._interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
@@ -93,10 +100,8 @@ class Classifier:
                 f"images are {images.dtype} of shape {list(images.shape)}, not uint8 or int8 of "
                 f"shape [{shape}] or [images, {shape}]"
             )
-        rows = np.empty((len(batch), self.classes), self._output["dtype"])
         with self._turn:
-            for row, image in zip(rows, batch, strict=True):
-                row[:] = self._run(image)
+            rows = self._run_all(batch)
         if rows.dtype == np.int8:
             scale, zero_point = self._output["quantization"]
             rows = (rows.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
@@ -148,14 +153,36 @@ class Classifier:
                 f"1/{pixels} and {offset - 128}, those of pixel - 128"
             )
 
-    def _as_input(self, image: Images) -> npt.NDArray[Any]:
-        return as_input(image, self.dtype, self.contract.normalization)[np.newaxis]
+    def _run_all(self, batch: Images) -> npt.NDArray[Any]:
+        rows = np.empty((len(batch), self.classes), self._output["dtype"])
+        begin = 0
+        if len(batch) >= AT_ONCE and self._of_several is not None:
+            for begin in range(AT_ONCE, len(batch) + 1, AT_ONCE):
+                several = slice(begin - AT_ONCE, begin)
+                rows[several] = self._run(self._of_several, batch[several])
+        for index in range(begin, len(batch)):
+            rows[index] = self._run(self._interpreter, batch[index : index + 1])[0]
+        return rows
 
-    def _run(self, image: Images) -> npt.NDArray[Any]:
-        self._interpreter.set_tensor(self._input["index"], self._as_input(image))
-        invoke(self._interpreter, "the model")
-        output: npt.NDArray[Any] = self._interpreter.get_tensor(self._output["index"])[0]
+    def _run(self, interpreter: Any, batch: Images) -> npt.NDArray[Any]:
+        tensor = as_input(batch, self.dtype, self.contract.normalization)
+        interpreter.set_tensor(self._input["index"], tensor)
+        invoke(interpreter, "the model")
+        output: npt.NDArray[Any] = interpreter.get_tensor(self._output["index"])
         return output
+
+    @cached_property
+    def _of_several(self) -> Any:
+        """Takes `AT_ONCE` images; None if the model's operators do not, or it needs much memory."""
+        computed = (tensor for tensor in self._file.graph.tensors if tensor.values is None)
+        if AT_ONCE * sum(tensor.bytes for tensor in computed) > MOST_BYTES:
+            return None
+        try:
+            several = interpreter_of(self._file.content, self.path, self._threads, images=AT_ONCE)
+        except InputError:
+            return None
+        (output,) = several.get_output_details()
+        return several if output["shape"].tolist() == [AT_ONCE, self.classes] else None
 
 
 def top_k(probabilities: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.intp]:

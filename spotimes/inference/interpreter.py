@@ -67,7 +67,7 @@ def read_verified(path: Path) -> Verified:
 
 
 def interpreter_of(
-    content: bytes, path: Path, threads: int = 1, *, keep_tensors: bool = False
+    content: bytes, path: Path, threads: int = 1, *, images: int = 1, keep_tensors: bool = False
 ) -> Any:
     """Makes an interpreter of a .tflite file that is verified, as `load_interpreter` does.
 
@@ -75,7 +75,8 @@ def interpreter_of(
         content: the file.
         path: what it is called in messages.
         threads: as for `load_interpreter`.
-        keep_tensors: likewise.
+        images: how many each input is to hold, in place of one.
+        keep_tensors: as for `load_interpreter`.
 
     Raises:
         InputError: LiteRT cannot run it.
@@ -91,6 +92,10 @@ def interpreter_of(
                 experimental_op_resolver_type=resolver,
                 experimental_preserve_all_tensors=keep_tensors,
             )
+            if images > 1:
+                for details in interpreter.get_input_details():
+                    shape = [images, *details["shape"][1:]]
+                    interpreter.resize_tensor_input(details["index"], shape)
             interpreter.allocate_tensors()
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())

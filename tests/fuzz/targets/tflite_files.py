@@ -15,7 +15,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from spotimes.inference.classifier import Classifier
+from spotimes.inference.classifier import AT_ONCE, Classifier
 from spotimes.inference.contract import CONTRACT, LABELS, members
 from spotimes.inference.interpreter import fill_inputs, invoke, load_interpreter, zeros
 from spotimes.tflite import flatbuffer
@@ -155,6 +155,9 @@ def checking(folder: Path) -> Iterator[Check]:
         (image,) = np.zeros((1, *classifier.image_shape), np.uint8)
         _check_probabilities(classifier.probabilities(image), classifier.classes)
         _check_probabilities(classifier.probabilities(image + np.uint8(255)), classifier.classes)
+        batch = np.repeat(image[np.newaxis], AT_ONCE, axis=0)
+        for row in classifier.probabilities(batch):
+            _check_probabilities(row, classifier.classes)
         interpreter = load_interpreter(path, keep_tensors=True)
         fill_inputs(interpreter, zeros)
         invoke(interpreter, path)

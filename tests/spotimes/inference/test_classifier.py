@@ -9,8 +9,10 @@ from ai_edge_litert.interpreter import Interpreter
 
 from spotimes.errors import InputError
 from spotimes.inference import classifier
-from spotimes.inference.classifier import Classifier, top_k
+from spotimes.inference.classifier import AT_ONCE, Classifier, top_k
 from spotimes.inference.contract import Contract, read_contract
+from spotimes.inference.interpreter import Verified, interpreter_of
+from spotimes.inference.verification import Graph
 from tests.programs import output_of
 from tests.project import ROOT
 
@@ -45,7 +47,8 @@ def pretend(monkeypatch: pytest.MonkeyPatch, inputs: list[Any], outputs: list[An
         def get_output_details(self) -> list[Any]:
             return outputs
 
-    monkeypatch.setattr(classifier, "load_interpreter", lambda *_: Model())
+    monkeypatch.setattr(classifier, "read_verified", lambda _: Verified(b"", Graph([], [], [])))
+    monkeypatch.setattr(classifier, "interpreter_of", lambda *_: Model())
     contract = Contract(("cat", "dog"), 4, 4, "rgb", "squash", 255)
     monkeypatch.setattr(classifier, "read_contract", lambda _: contract)
 
@@ -79,6 +82,39 @@ def test_quantized_tensors_and_single_images_give_the_same(path: Path) -> None:
     np.testing.assert_array_equal(model.probabilities(quantized), expected)
     np.testing.assert_array_equal(model.probabilities(images[1]), expected[1])
     np.testing.assert_array_equal(model.probabilities(quantized[2]), expected[2])
+
+
+@pytest.mark.parametrize("path", [INT8, FP32])
+@pytest.mark.parametrize("count", [AT_ONCE - 1, AT_ONCE, 2 * AT_ONCE + 3])
+def test_images_of_a_batch_get_the_bytes_that_they_get_alone(path: Path, count: int) -> None:
+    model, images = Classifier(path), pictures(count)
+    alone = np.stack([model.probabilities(image) for image in images])
+    assert ("_of_several" in vars(model)) is False
+    np.testing.assert_array_equal(model.probabilities(images), alone)
+    assert ("_of_several" in vars(model)) is (count >= AT_ONCE)
+    quantized = (images.astype(np.int16) - 128).astype(np.int8)
+    np.testing.assert_array_equal(model.probabilities(quantized), alone)
+
+
+@pytest.mark.parametrize("why", ["it fails", "another shape", "memory"])
+def test_a_model_that_takes_no_batch_is_run_one_by_one(
+    why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, images = Classifier(INT8), pictures(AT_ONCE + 1)
+    expected = model.probabilities(images)
+    make = interpreter_of
+
+    def other(content: bytes, path: Path, threads: int, *, images: int = 1) -> Any:
+        if why == "it fails" and images > 1:
+            raise InputError("cannot be resized")
+        return make(content, path, threads)  # of one image
+
+    monkeypatch.setattr(classifier, "interpreter_of", other)
+    if why == "memory":
+        monkeypatch.setattr(classifier, "MOST_BYTES", 100_000)
+    model = Classifier(INT8)
+    np.testing.assert_array_equal(model.probabilities(images), expected)
+    assert model._of_several is None
 
 
 def test_the_most_probable_classes_by_name() -> None:
