@@ -15,7 +15,7 @@ from app.server.limits import Gate
 from app.server.metrics import NO_ROUTE, Metrics
 from app.server.refusal import RefusalError, busy
 
-MOST_HEAD_BYTES = 1 << 16
+MOST_OTHER_BYTES = 1 << 16  # of a head, or of what a client sends besides heads and bodies
 MOST_WAITING = 64  # requests that a client may send before the first of them is answered
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 SWEEPS = 10  # within the time limit, in which deadlines are looked at
@@ -82,8 +82,9 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
         self._arriving: Request | None = None
-        self._head_size = 0  # of a request whose head is not complete
+        self._complete = 0  # requests that have arrived
         self._body_size = 0
+        self._other_size = 0  # bytes that came since, and complete no request and are of no body
         self._chunks: list[bytes] = []  # of the body
         self._waiting: deque[Request] = deque()
         self._worked_on: Request | None = None
@@ -119,6 +120,7 @@ class Connection(asyncio.Protocol):
         """Reads requests, and answers those that are complete."""
         if self._is_ending:
             return
+        before = self._complete, self._body_size
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:  # it was answered in HTTP/1.1, as is allowed
@@ -127,7 +129,9 @@ class Connection(asyncio.Protocol):
             if not self._is_ending:
                 self._refuse(RefusalError(400, "Invalid HTTP request received."))
         else:
-            self._check_arriving(len(data))
+            is_other = before == (self._complete, self._body_size)
+            self._other_size = self._other_size + len(data) if is_other else 0
+            self._check_arriving()
 
     def eof_received(self) -> bool:
         """Keeps this side open until all is answered."""
@@ -157,8 +161,8 @@ class Connection(asyncio.Protocol):
             self._arriving.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header."""
-        if self._arriving is not None:
+        """A header; those behind the body are dropped."""
+        if self._arriving is not None and not self._arriving.arrived:
             headers, name = self._arriving.headers, name.lower()
             headers[name] = headers[name] + b", " + value if name in headers else value
 
@@ -167,7 +171,7 @@ class Connection(asyncio.Protocol):
         request = self._arriving
         if request is None:
             return
-        self._head_size, self._body_size, self._chunks = 0, 0, []
+        self._body_size, self._chunks = 0, []
         self._wait()
         request.arrived = time.perf_counter()
         request.method = self._parser.get_method().decode()
@@ -201,6 +205,7 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """A request is complete."""
         request, self._arriving = self._arriving, None
+        self._complete += 1
         if request is None or self._is_ending:
             return
         request.body = b"".join(self._chunks)
@@ -245,18 +250,19 @@ class Connection(asyncio.Protocol):
         if request.headers.get(b"expect", b"").lower() == b"100-continue" and is_next:
             self._transport.write(CONTINUE)
 
-    def _check_arriving(self, size: int) -> None:
+    def _check_arriving(self) -> None:
         """Refuses what is not to be read to its end."""
         request = self._arriving
         if request is None:
             return
-        if not request.arrived:
-            self._head_size += size
-            if self._head_size > MOST_HEAD_BYTES:
-                most = f"{MOST_HEAD_BYTES:,}"
-                self._refuse(RefusalError(431, f"the head is larger than {most} bytes"))
-        elif request.refusal is not None and (
-            self._is_full or request.refusal.status == 413 or b"expect" in request.headers
+        if self._other_size > MOST_OTHER_BYTES:
+            what = "what comes behind the body" if request.arrived else "the head"
+            most = f"{MOST_OTHER_BYTES:,}"
+            self._refuse(RefusalError(431, f"{what} is larger than {most} bytes"))
+        elif (
+            request.arrived
+            and request.refusal is not None
+            and (self._is_full or request.refusal.status == 413 or b"expect" in request.headers)
         ):
             self._refuse(request.refusal)
 

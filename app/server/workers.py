@@ -85,6 +85,8 @@ class _Parent:
             self._start(number)
         while self._workers:
             process, status = os.wait()
+            if process not in self._workers:  # an orphan, which a container's first process gets
+                continue
             number, since = self._workers.pop(process)
             if self._is_stopping:
                 continue
@@ -121,7 +123,8 @@ class _Parent:
         self._is_stopping = True
         self._listening.close()
         for process in self._workers:
-            os.kill(process, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(process, signal.SIGTERM)
 
 
 def _say(pipe: int) -> None:

@@ -135,6 +135,39 @@ def test_a_body_without_a_length_that_is_too_large(limited: Server) -> None:
         assert link.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 
+@pytest.mark.parametrize("begun", [b"0\r\n", b"0\r\nName: ", b"1;"])
+def test_what_is_sent_without_end_and_is_no_body(limited: Server, begun: bytes) -> None:
+    """Trailers, and extensions of chunks."""
+    with limited.connect() as link:
+        head = b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        link.sendall(head + b"1\r\nx\r\n" + begun)
+        line = b"x" if begun[-1:] in b" ;" else b"Name: value\r\n"
+        for _ in range(40):
+            link.sendall(line * (10_000 // len(line)))
+        answer = everything(link)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert b"what comes behind the body is larger than 65,536 bytes" in answer
+
+
+def test_a_trailer_is_no_header(limited: Server, picture_bytes: bytes) -> None:
+    with limited.connect() as link:
+        link.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        link.sendall(b"%x\r\n%b\r\n" % (len(picture_bytes), picture_bytes))
+        link.sendall(b"0\r\nContent-Encoding: gzip\r\nContent-Type: text/plain\r\n\r\n")
+        assert link.recv(1000).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_head_may_come_behind_a_body_of_any_size(impatient: Server) -> None:
+    """In the same packet."""
+    body = bytes(150_000)
+    with impatient.connect() as link:
+        head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        link.sendall(head.encode() + body + b"GET /v2/health/live HTTP/1.1\r\nHos")
+        assert link.recv(10_000).startswith(b"HTTP/1.1 400 ")
+        link.sendall(b"t: x\r\nConnection: close\r\n\r\n")
+        assert everything(link).startswith(b"HTTP/1.1 200 ")
+
+
 @pytest.mark.parametrize(("status", "others"), [(413, 0), (503, CONNECTIONS)])
 def test_an_early_answer_reaches_who_is_still_sending(
     limited: Server, status: int, others: int

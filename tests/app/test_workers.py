@@ -10,8 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.app.serving import Server, serving, started
+from tests.app.serving import Server, announced, serving, started
 from tests.app.test_limits import refuses_connections
+from tests.programs import program
 from tests.waiting import until
 
 COUNT = 3
@@ -108,3 +109,15 @@ def test_a_model_that_cannot_be_used_is_reported_once(tmp_path: Path) -> None:
         started("--workers", 2, "--model", tmp_path / "none.tflite")
     (ended,) = caught.value.args
     assert ended == ("", f"serve: {tmp_path}/none.tflite: no such file; name a .tflite file\n")
+
+
+def test_another_child_that_ends_is_no_worker() -> None:
+    server = announced(program("app_with_another_child", "serve", "--port", 0, "--workers", 2))
+    parent = psutil.Process(server.process.pid)
+    other = min(parent.children(), key=psutil.Process.create_time)
+    other.kill()
+    until(lambda: not other.is_running())  # nor is it left for the parent to ask for
+    assert server.get("/v2/health/live").status == 200
+    server.process.terminate()
+    _, err = server.process.communicate(timeout=60)
+    assert (server.process.returncode, err) == (0, "")
