@@ -1,4 +1,4 @@
-"""How memory and speed of prepare and train change with the number of images.
+"""How memory and speed of train change with the number of images; `prepare_scale` has prepare's.
 
     python -m benchmarks.dataset_size 10000 50000 200000
 
@@ -13,7 +13,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -49,21 +48,17 @@ def main() -> None:
     numbers = parser.parse_args().images
     if min(numbers) < FEWEST:
         parser.error(f"{min(numbers)} images are too few; give {FEWEST:,} or more")
-    print("| images | prepare, MiB | prepare, images/s | train, MiB | train, images/s |")
-    print("| ---: | ---: | ---: | ---: | ---: |")
+    print("| images | MiB | images/s |")
+    print("| ---: | ---: | ---: |")
     for images in numbers:
         with tempfile.TemporaryDirectory(dir=ROOT / "data", prefix=".benchmark-") as name:
             folder = Path(name)
             make_pictures(folder / "pictures", images)
             write_params(folder)
-            memory, seconds = run("prepare", folder)
-            train_memory, _ = run("train", folder)
+            run("prepare", folder)
+            memory = run("train", folder)
             rate = json.loads((folder / "metrics/train.json").read_text())["images_per_second"]
-            print(
-                f"| {images:,} | {memory:.0f} | {images / seconds:,.0f} "
-                f"| {train_memory:.0f} | {rate:,.0f} |",
-                flush=True,
-            )
+            print(f"| {images:,} | {memory:.0f} | {rate:,.0f} |", flush=True)
 
 
 def make_pictures(folder: Path, images: int, size: tuple[int, int] = (SIDE, SIDE)) -> None:
@@ -90,9 +85,8 @@ def write_params(folder: Path) -> None:
     (folder / PARAMS_FILE).write_text(yaml.safe_dump(params), encoding="utf-8")
 
 
-def run(stage: str, folder: Path) -> tuple[float, float]:
-    """Runs a stage there; peak RSS in MiB, and seconds."""
-    began = time.perf_counter()
+def run(stage: str, folder: Path) -> float:
+    """Runs a stage there; its peak RSS in MiB."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.peak_memory", f"stages.{stage}"],
         cwd=folder,
@@ -100,12 +94,11 @@ def run(stage: str, folder: Path) -> tuple[float, float]:
         stdout=subprocess.DEVNULL,
         check=False,
     )
-    seconds = time.perf_counter() - began
     if done.returncode:
         raise InputError(f"{stage} failed with status {done.returncode}")
     lines = (folder / "status").read_text(encoding="utf-8").splitlines()
     (peak,) = (int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
-    return peak / 1024, seconds
+    return peak / 1024
 
 
 if __name__ == "__main__":

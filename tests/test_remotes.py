@@ -25,7 +25,10 @@ print("http://{}:{}".format(*server.get_host_and_port()), flush=True)
 time.sleep(3600)
 """
 KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
-PREPARE = {"source": "data/mine", "images_per_class": {"train": None, "test": None}}
+PREPARE: dict[str, object] = {
+    "source": "data/mine",
+    "images_per_class": {"train": None, "test": None},
+}
 
 
 @pytest.fixture(scope="module")
