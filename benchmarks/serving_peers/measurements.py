@@ -102,13 +102,15 @@ def comparisons(rows: Sequence[Row]) -> list[Comparison]:
     Tensors as bytes are compared with the JSON of every server, which is what they replace.
     """
     names = dict.fromkeys(row.server for row in rows)
-    pairs = [
-        ((OURS, request), (name, request))
-        for request in dict.fromkeys(row.request for row in rows)
-        for name in names
-        if name != OURS
-    ]
-    pairs += [((OURS, "tensor"), (name, "json")) for name in names]
+    pairs = []
+    for request in dict.fromkeys(row.request for row in rows):
+        for name in names:
+            if name.startswith(f"{OURS}, "):  # with several workers
+                pairs.append(((name, request), (OURS, request)))
+            elif name != OURS:
+                pairs.append(((OURS, request), (name, request)))
+    others = [name for name in names if not name.startswith(f"{OURS}, ")]
+    pairs += [((OURS, "tensor"), (name, "json")) for name in others]
     found = []
     for first, second in pairs:
         for connections in dict.fromkeys(row.connections for row in rows):

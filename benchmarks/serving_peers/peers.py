@@ -28,8 +28,9 @@ class Peer(NamedTuple):
     Attributes:
         name: of the server.
         requirements: the file that pins its packages.
-        command: that starts it, of the module that Python is to run on.
-        ports: that it listens at; the first answers HTTP.
+        command: that starts it, of the module that Python is to run on; {port} stands for a free
+            port.
+        ports: that its settings name; the first answers HTTP. None if it takes any.
         ready: a path that answers 200 once requests are answered.
         requests: of `benchmarks.serving.sent_requests`, those that it answers.
     """
@@ -46,8 +47,8 @@ PEERS = (
     Peer(
         "FastAPI",
         HERE / "fastapi.txt",
-        ("uvicorn", "fastapi_app:app", "--port", "8200", "--log-level", "critical"),
-        (8200,),
+        ("uvicorn", "fastapi_app:app", "--port", "{port}", "--log-level", "critical"),
+        (),
         "/openapi.json",
         ("picture",),
     ),
@@ -71,7 +72,8 @@ def running(peer: Peer) -> Iterator[Server]:
     """
     python = python_of(peer.requirements)
     for port in peer.ports:
-        _check_free(port)
+        _bound(port)
+    http_port = peer.ports[0] if peer.ports else _bound(0)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "peers"  # where it may leave files
         shutil.copytree(HERE / "peers", folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -79,7 +81,7 @@ def running(peer: Peer) -> Iterator[Server]:
         with (
             log.open("w", encoding="utf-8") as output,
             subprocess.Popen(
-                [python, "-m", *peer.command],
+                [python, "-m", *(word.format(port=http_port) for word in peer.command)],
                 cwd=folder,
                 env={**os.environ, "MODEL": str(MODEL)},
                 stdout=output,
@@ -87,22 +89,24 @@ def running(peer: Peer) -> Iterator[Server]:
             ) as process,
         ):
             try:
-                url = f"http://127.0.0.1:{peer.ports[0]}{peer.ready}"
+                url = f"http://127.0.0.1:{http_port}{peer.ready}"
                 if not _answers(url, process):
                     last = log.read_text(encoding="utf-8", errors="replace").strip()[-300:]
                     raise InputError(f"does not start: {' '.join(last.split())}")
-                yield Server(process.pid, peer.ports[0])
+                yield Server(process.pid, http_port)
             finally:
                 process.terminate()
 
 
-def _check_free(port: int) -> None:
+def _bound(port: int) -> int:
+    """A port that can be listened at: this one, or any if it is 0."""
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             taken.bind(("127.0.0.1", port))
         except OSError as error:
             raise InputError(f"port {port} is taken; end what listens there") from error
+        return int(taken.getsockname()[1])
 
 
 def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:

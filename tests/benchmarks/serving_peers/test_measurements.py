@@ -73,3 +73,10 @@ def test_what_was_refused_and_what_wrk_limited_is_in_doubt() -> None:
         "Spotimes, json, 8 connections, turn 2: 3 refused, 1 failed",
         "Spotimes, json, 8 connections, turn 2: wrk took 95% of a core, and may be the limit",
     ]
+
+
+def test_several_workers_are_compared_with_one() -> None:
+    several = [row(f"{OURS}, 2 workers", "json", turn, 300) for turn in (1, 2, 3)]
+    found = [each for each in comparisons([*ROWS, *several]) if "2 workers" in each.what[0][0]]
+    assert [(each.what[1], each.rate) for each in found] == [((OURS, "json"), [1.5, 1.5, 3])]
+    assert len(comparisons([*ROWS, *several])) == len(comparisons(ROWS)) + 1

@@ -34,6 +34,12 @@ def test_a_peer_runs_beside_its_files_until_the_block_ends(free_port: int) -> No
         pass
 
 
+def test_a_peer_may_take_any_port(free_port: int) -> None:
+    command = ("http.server", "{port}", "--bind", "127.0.0.1")
+    with running(peer(free_port, *command)._replace(ports=())) as server:
+        socket.create_connection(("127.0.0.1", server.port)).close()
+
+
 def test_reports_one_that_does_not_start(free_port: int) -> None:
     with (
         pytest.raises(InputError, match=r"^does not start: .*No module named no_such"),
