@@ -80,6 +80,7 @@ lint: .venv/tests ## check style and types
 lock: .venv/tests ## compile requirements*.txt anew from requirements*.in
 	uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url --prerelease if-necessary-or-explicit requirements.in --output-file requirements.txt
 	uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url app/requirements.in --output-file app/requirements.txt
+	uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url requirements-postgresql.in --output-file requirements-postgresql.txt
 	uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url requirements-dev.in --output-file requirements-dev.txt
 	for peer in fastapi mlserver; do uv pip compile --quiet --universal --python-version 3.10 --no-emit-index-url benchmarks/serving_peers/$$peer.in --output-file benchmarks/serving_peers/$$peer.txt || exit; done
 

@@ -89,7 +89,7 @@ def link_cards() -> None:
     folder.symlink_to(ROOT / folder)
 
 
-def link_data(prepared: Path) -> None:
+def link_data(prepared: Path, folder: Path = Path()) -> None:
     """Puts a prepared dataset where the stages look for it."""
-    PREPARED.parent.mkdir()
-    PREPARED.symlink_to(prepared)
+    (folder / PREPARED).parent.mkdir()
+    (folder / PREPARED).symlink_to(prepared)

@@ -27,7 +27,8 @@ def modules(folder: str) -> list[Path]:
 
 def test_every_line_of_requirements_in_is_a_pin() -> None:
     peers = (f"benchmarks/serving_peers/{name}.in" for name in ("fastapi", "mlserver"))
-    for file in ("requirements.in", "app/requirements.in", "requirements-dev.in", *peers):
+    ours = ("requirements.in", "app/requirements.in", "requirements-postgresql.in")
+    for file in (*ours, "requirements-dev.in", *peers):
         lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
         for line in lines:
             assert not line.strip() or line.startswith(("#", "-c ", "-r ")) or PIN.match(line), line
@@ -36,6 +37,7 @@ def test_every_line_of_requirements_in_is_a_pin() -> None:
 def test_what_is_asked_for_directly_is_what_is_locked() -> None:
     assert pins("requirements.in")
     assert pins("requirements.in") <= pins("requirements.txt")
+    assert pins("requirements-postgresql.in") <= pins("requirements-postgresql.txt")
     assert pins("requirements-dev.in") <= pins("requirements-dev.txt")
 
 

@@ -1,6 +1,7 @@
 """`search`: which architectures are tried, what they may cost, and how long each is trained."""
 
 import math
+import re
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
@@ -19,6 +20,9 @@ from spotimes.system.validation import Frozen
 
 Repeats = Annotated[int, Field(ge=0, le=16)]
 Limit = Annotated[int, Field(gt=0)]
+STORAGE = re.compile(
+    r"postgresql://([^\s:/@?{}]+@)?([\w.-]+|\[[\da-fA-F:.]+\])?(:\d+)?/[^\s:/@?{}]+(\?[^\s{}]*)?"
+)
 
 
 class Choices(Frozen):
@@ -80,6 +84,7 @@ class Limits(Frozen):
         bytes: of its file.
         arena_bytes: of RAM on a microcontroller.
         c_ram_bytes: of RAM on a microcontroller, as C.
+        c_instructions: an inference's as C, on a Cortex-M4 with DSP instructions, as QEMU counts.
         macs: multiply-accumulates an image.
         latency_ratio: its latency over that of `Search.reference`, both timed interleaved.
     """
@@ -87,6 +92,7 @@ class Limits(Frozen):
     bytes: Limit | None
     arena_bytes: Limit | None
     c_ram_bytes: Limit | None
+    c_instructions: Limit | None
     macs: Limit | None
     latency_ratio: Annotated[float, Field(gt=0)] | None
 
@@ -98,6 +104,8 @@ class Search(Frozen):
         space: the network's blocks, in their order, with what can be chosen of each.
         limits: an architecture above one of them is not trained.
         reference: the .tflite file that latencies are compared with.
+        storage: a PostgreSQL database that machines share, postgresql://USER@HOST:PORT/DATABASE;
+            null is a file of this machine's, .search/study.db.
         trials: how many architectures are trained, those that are pruned among them.
         proposals: how many architectures are proposed, at most.
         random_proposals: so many are drawn at random before the search learns from what it found.
@@ -111,6 +119,7 @@ class Search(Frozen):
     space: Annotated[list[Choices], Field(min_length=1)]
     limits: Limits
     reference: Annotated[str, Field(min_length=1)]
+    storage: str | None
     trials: Annotated[int, Field(ge=1)]
     proposals: Annotated[int, Field(ge=1)]
     random_proposals: Annotated[int, Field(ge=1)]
@@ -118,6 +127,19 @@ class Search(Frozen):
     epochs: Annotated[int, Field(ge=1, le=10_000)]
     validation_fraction: Annotated[float, Field(gt=0, lt=1)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _storage_holds_no_password(cls, values: Any) -> Any:
+        storage = values.get("storage") if isinstance(values, dict) else None
+        if storage is not None and (
+            not STORAGE.fullmatch(str(storage)) or "password" in str(storage).partition("?")[2]
+        ):
+            raise ValueError(  # which does not show it, as a password may be in it
+                "storage must be null, or postgresql://USER@HOST:PORT/DATABASE without a password, "
+                "which is taken from PGPASSWORD or ~/.pgpass"
+            )
+        return values
 
     @model_validator(mode="after")
     def _some_block_is_always_there(self) -> "Search":

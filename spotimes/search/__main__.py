@@ -9,14 +9,17 @@ split; the test split is not read.
 In: data/prepared; `search`, `train` and `network` of params.yaml.
 Out: metrics/search.csv, a row a proposal, and metrics/search.png, rewritten after each; at the end
 the Pareto front is printed, with the most accurate one's blocks as params.yaml has them.
-State: .search/. A search that was interrupted resumes when it is started again, within an
-architecture after its last whole epoch; with other params, data, code or machine it begins anew.
+State: .search/, or what `search.storage` names; docs/search.md says how many machines share that. A
+search that was interrupted resumes when it is started again, within an architecture after its last
+whole epoch; with other params, data, code or versions it begins anew.
 Time: 2 s for a measured proposal, and for a trained one `search.epochs` times an epoch's.
 """
 
 import fcntl
 import time
 from pathlib import Path
+
+from optuna.exceptions import UpdateFinishedTrialError
 
 from spotimes.errors import InputError
 from spotimes.params.load import load_group
@@ -60,21 +63,13 @@ def _search() -> None:
     recipe = load_group("train", Train)
     make_deterministic(recipe.seed, recipe.threads)
     objective = Objective(params, recipe, load_group("network", Network), versions, FOLDER)
-    with study.opened(FOLDER / "study.db", objective.key, params) as proposals:
-        proposals.resume(objective.first)
-        drawn = 0
-        while True:
-            table = record.table(proposals.finished())
-            if not table.empty:  # else an earlier search's record would go before there is another
-                atomic.write_text(RECORD, table.to_csv(index=False, lineterminator="\n"))
-            trained = int((table["epochs"] > 0).sum())
-            if trained > drawn:
-                pareto.draw(table, PICTURE)
-                drawn = trained
-            if trained >= params.trials or (proposal := proposals.propose()) is None:
-                break
+    with study.opened(FOLDER, objective.key, params, objective.first) as proposals:
+        drawn = _record(proposals, 0)
+        while (proposal := proposals.propose()) is not None:
             _evaluate(proposal, objective, proposals)
-        print(record.counts(table, params.size))
+            drawn = _record(proposals, drawn)
+        _record(proposals, drawn)  # what others did while this one waited
+        print(record.counts(record.table(proposals.finished()), params.size))
         front = record.front(proposals.finished())
     if not front:
         raise InputError(
@@ -86,9 +81,27 @@ def _search() -> None:
     print(record.as_params(front[-1]), end="")
 
 
+def _record(proposals: study.Study, drawn: int) -> int:
+    """Writes the record, and draws it if more than `drawn` were trained; gives how many were."""
+    table = record.table(proposals.finished())
+    if table.empty:  # an earlier search's record would go before there is another
+        return 0
+    atomic.write_text(RECORD, table.to_csv(index=False, lineterminator="\n"))
+    trained = int((table["epochs"] > 0).sum())
+    if trained > drawn:
+        pareto.draw(table, PICTURE)
+    return trained
+
+
 def _evaluate(proposal: study.Proposal, objective: Objective, proposals: study.Study) -> None:
     began = time.perf_counter()
-    trial = proposals.tell(proposal.trial, objective(proposal.trial, proposal.blocks))
+    try:
+        with proposals.working(proposal):
+            trial = proposals.tell(proposal.trial, objective(proposal.trial, proposal.blocks))
+    except UpdateFinishedTrialError:
+        number = proposal.trial.number
+        print(f"trial {number}: another worker does it anew, as nothing was heard of this one")
+        return
     if trial.intermediate_values:
         print(f"{record.line(trial)}, {time.perf_counter() - began:.0f} s", flush=True)
     elif trial.params == objective.first:

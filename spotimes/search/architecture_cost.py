@@ -7,7 +7,7 @@ import numpy as np
 
 from spotimes.benchmarking import latency
 from spotimes.blocks import Architecture, Shape, layers
-from spotimes.export import exported
+from spotimes.export import board, exported
 from spotimes.inference.contract import Contract
 from spotimes.nn import network as networks
 from spotimes.pixels import CHANNELS
@@ -47,6 +47,8 @@ class Cost(NamedTuple):
         bytes: of the file.
         arena_bytes: of RAM on a microcontroller, or None where it could not be measured.
         c_ram_bytes: likewise, as C; None where it cannot be exported.
+        c_instructions: of an inference as C, on a Cortex-M4 with DSP instructions; None where it
+            cannot be exported, compiled or emulated.
         macs: multiply-accumulates an image.
         latency_ratio: its latency over that of the reference.
     """
@@ -54,6 +56,7 @@ class Cost(NamedTuple):
     bytes: int
     arena_bytes: int | None
     c_ram_bytes: int | None
+    c_instructions: int | None
     macs: int
     latency_ratio: float
 
@@ -110,6 +113,7 @@ def measure(network: Architecture, contract: Contract, reference: Path) -> Cost:
         len(content),
         arena.measure(content).bytes,
         exported.ram(content).bytes,
+        board.instructions(content).number,
         file.macs(),
         latency.ratio(rounds, "own", "reference").median,
     )

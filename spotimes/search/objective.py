@@ -29,6 +29,10 @@ from spotimes.training.determinism import code_digest, make_deterministic
 from spotimes.training.loop import TrainingData, train
 
 READ = ("dataset.json", "train_images.npy", "train_labels.npy")
+REMEDIES = {
+    "c_instructions": "install Debian's gcc-arm-none-eabi, libnewlib-arm-none-eabi and "
+    "qemu-system-arm, or ",
+}
 ESTIMATES_ERROR = 1500  # bytes, and a twentieth
 
 
@@ -37,7 +41,9 @@ class Objective:
 
     Attributes:
         first: the choices that give `network.blocks`; None if they are not in the space.
-        key: what a search's result depends on (params, data, code, machine), as one string.
+        key: what a search's result depends on, the machine aside (params, data, code, versions), as
+            one string.
+        machine: what else it depends on, as one string.
 
     Args:
         params: `search` of params.yaml.
@@ -85,14 +91,16 @@ class Objective:
             LazySplit(Selected(split.images, indices), split.labels[indices])
             for indices in (np.flatnonzero(~aside), np.flatnonzero(aside))
         )
+        fingerprint = host.fingerprint(versions.model_dump(), self.recipe.threads)
+        self.machine = "; ".join(_shown(fingerprint[name]) for name in host.OF_A_MACHINE)
         self.key = json.dumps(
             [
-                params.model_dump(exclude={"trials", "proposals"}),
+                params.model_dump(exclude={"trials", "proposals", "storage"}),
                 self.recipe.model_dump(),
                 network.model_dump(),
                 file_hash(params.reference),
                 {name: file_hash(str(PREPARED / name)) for name in READ},
-                host.fingerprint(versions.model_dump(), recipe.threads),
+                fingerprint["versions"],
                 code_digest(),
             ],
             sort_keys=True,
@@ -111,9 +119,11 @@ class Objective:
         """
         keras.utils.clear_session()  # the graphs of the architecture before
         network = Architecture(blocks, self.largest_side)
+        cost = trial.user_attrs.get("cost")
         # Of one that was interrupted, a second measurement of latency could find otherwise.
-        cost = trial.user_attrs.get("cost") or self._cost(network)
-        trial.set_user_attr("cost", cost)
+        if cost is None or cost["machine"] != self.machine:
+            cost = {**self._cost(network), "machine": self.machine}
+            trial.set_user_attr("cost", cost)
         beyond = excess(cost, self.params.limits)
         for name, share in beyond.items():
             trial.set_constraint(name, share)
@@ -140,17 +150,20 @@ class Objective:
         if any(excess(lower_bound, limits).values()):
             return estimated
         cost = measure(network, self.contract, Path(self.params.reference))
-        if cost.arena_bytes is None and limits.arena_bytes is not None:
-            raise InputError(
-                "params.yaml: search.limits.arena_bytes: cannot be measured here "
-                f"({described(network.blocks)}); set null, which sets no limit"
-            )
-        return cost._asdict()
+        measured = cost._asdict()
+        for name, limit in limits:
+            if limit is not None and measured[name] is None:
+                remedy = f"{REMEDIES.get(name, '')}set null, which sets no limit"
+                raise InputError(
+                    f"params.yaml: search.limits.{name}: cannot be measured here "
+                    f"({described(network.blocks)}); {remedy}"
+                )
+        return measured
 
     def _trained(self, trial: Trial, network: Architecture) -> float | None:
         """Trains an architecture; returns its accuracy, or None if it was pruned."""
         make_deterministic(self.recipe.seed, self.recipe.threads)
-        key = f"{self.key} {described(network.blocks)}"
+        key = f"{self.key} {self.machine} {described(network.blocks)}"
         checkpoint = PruningCheckpoint(self.folder / "train.npz", key, trial, self.recipe.epochs)
         try:
             accuracy = train(
@@ -216,6 +229,13 @@ class PruningCheckpoint(Checkpoint):
         # After the last epoch there is nothing left to save by pruning.
         if self.reported < self.epochs and self.trial.should_prune():
             raise optuna.TrialPruned
+
+
+def _shown(part: object) -> str:
+    """A part of a fingerprint as text."""
+    if isinstance(part, dict):
+        return " ".join(f"{name} {value}" for name, value in part.items())
+    return str(part)
 
 
 def excess(cost: dict[str, Any], limits: Limits) -> dict[str, float]:

@@ -8,7 +8,13 @@ import pandas as pd
 
 from spotimes.plotting.figure import BLUE, GREY, ORANGE, figure
 
-AXES = {"bytes": ("file (kB)", 1000.0), "latency_ratio": ("latency over the reference's", 1.0)}
+AXES = {
+    "bytes": ("file (kB)", 1000.0),
+    "latency_ratio": ("latency over the reference's", 1.0),
+    "c_ram_bytes": ("RAM as C (kB)", 1000.0),
+    "c_instructions": ("instructions as C (million)", 1e6),
+}
+MACHINES_OWN = "latency_ratio"  # of two machines' latencies neither is the better one
 
 
 def front(costs: Sequence[float], accuracies: Sequence[float]) -> list[int]:
@@ -29,18 +35,19 @@ def front(costs: Sequence[float], accuracies: Sequence[float]) -> list[int]:
 
 
 def draw(trials: pd.DataFrame, path: Path) -> None:
-    """Draws accuracy against bytes and against latency, with both fronts.
+    """Draws accuracy against each cost, with its front; of latency there is one for each machine.
 
     Args:
         trials: the search's record; with `spotimes.search.record.COLUMNS`.
         path: the PNG to write.
     """
-    trained = trials[trials["outcome"] == "trained"]
-    pruned = trials[trials["outcome"] == "pruned"]
-    with figure(path, (10, 4.2), refine=False) as drawing:
+    with figure(path, (10, 8), refine=False) as drawing:
         for axes, (column, (label, unit)) in zip(
-            drawing.subplots(1, 2, sharey=True), AXES.items(), strict=True
+            drawing.subplots(2, 2, sharey=True).flat, AXES.items(), strict=True
         ):
+            known = trials[trials[column].notna()].astype({column: float})
+            trained = known[known["outcome"] == "trained"]
+            pruned = known[known["outcome"] == "pruned"]
             axes.scatter(
                 pruned[column] / unit,
                 100 * pruned["val_accuracy"],
@@ -51,19 +58,30 @@ def draw(trials: pd.DataFrame, path: Path) -> None:
             axes.scatter(
                 trained[column] / unit, 100 * trained["val_accuracy"], color=BLUE, label="trained"
             )
-            best = trained.iloc[front(trained[column].tolist(), trained["val_accuracy"].tolist())]
-            axes.plot(
-                best[column] / unit,
-                100 * best["val_accuracy"],
-                color=ORANGE,
-                drawstyle="steps-post",
-                label="Pareto front",
-            )
-            for number, x, y in zip(
-                best["trial"], best[column] / unit, 100 * best["val_accuracy"], strict=True
-            ):
-                axes.annotate(f"{number}", (x, y), (4, 4), textcoords="offset points", fontsize=8)
+            for best in _fronts(trained, column):
+                axes.plot(
+                    best[column] / unit,
+                    100 * best["val_accuracy"],
+                    color=ORANGE,
+                    drawstyle="steps-post",
+                    label="Pareto front",
+                )
+                for number, x, y in zip(
+                    best["trial"], best[column] / unit, 100 * best["val_accuracy"], strict=True
+                ):
+                    axes.annotate(
+                        f"{number}", (x, y), (4, 4), textcoords="offset points", fontsize=8
+                    )
             axes.set_xlabel(label)
-        drawing.axes[0].set_ylabel("validation accuracy (%)")
+        for axes in drawing.axes[::2]:
+            axes.set_ylabel("validation accuracy (%)")
         entries = drawing.axes[0].get_legend_handles_labels()
         drawing.legend(*entries, loc="outside upper center", ncols=3, fontsize=8)
+
+
+def _fronts(trained: pd.DataFrame, column: str) -> list[pd.DataFrame]:
+    """The rows on each front."""
+    rows = [trained]
+    if column == MACHINES_OWN:
+        rows = [of_one for _, of_one in trained.groupby("machine")]
+    return [each.iloc[front(each[column].tolist(), each["val_accuracy"].tolist())] for each in rows]

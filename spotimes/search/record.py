@@ -17,7 +17,10 @@ COLUMNS = (
     "val_accuracy",  # after the last epoch that it was trained
     "epochs",
     *Cost._fields,  # of one over a limit by its estimate, bytes and macs alone, as estimated
+    "machine",  # that measured the latencies, and trained
 )
+
+COUNTS = ("bytes", "arena_bytes", "c_ram_bytes", "c_instructions", "macs")
 
 
 def table(trials: Sequence[FrozenTrial]) -> pd.DataFrame:
@@ -37,7 +40,7 @@ def table(trials: Sequence[FrozenTrial]) -> pd.DataFrame:
             }
         )
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return frame.astype(dict.fromkeys(("bytes", "arena_bytes", "c_ram_bytes", "macs"), "Int64"))
+    return frame.astype(dict.fromkeys(COUNTS, "Int64"))
 
 
 def counts(frame: pd.DataFrame, size: int) -> str:

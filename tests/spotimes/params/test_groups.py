@@ -217,6 +217,40 @@ def test_only_what_can_be_limited_may_be_optional(group: str, name: str) -> None
     assert said.startswith(f"{group}.optional[0]: '{name}' is not allowed: input should be 'bytes'")
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "postgresql://searcher:secret@host/searches",
+        "postgresql://searcher:@host/searches",
+        "postgresql://host/searches?password=secret",
+        "postgresql://searcher:se/cret@host/searches",
+        "postgresql+psycopg2://searcher@host/secret",
+        "sqlite:///secret.db",
+        "postgresql://host",
+        ["postgresql://searcher:secret@host/searches"],
+        "",
+        False,
+    ],
+)
+def test_storage_is_a_database_without_a_password(value: object) -> None:
+    assert refusal("search", ("storage",), value) == (
+        "search: storage must be null, or postgresql://USER@HOST:PORT/DATABASE without a "
+        "password, which is taken from PGPASSWORD or ~/.pgpass"
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "postgresql://searcher@host.example.org:5433/searches?sslmode=require",
+        "postgresql://[::1]/searches",
+        "postgresql:///searches?host=/run/postgresql",
+    ],
+)
+def test_storage_is_a_url_of_postgresql(value: str) -> None:
+    validated(changed("search", ("storage",), value), schema("search"), "search")
+
+
 @pytest.mark.parametrize("value", ["all", [1], [5, 1], [1, 1], [0, "1"], [0, INFINITY], None, 4095])
 def test_a_range_is_two_words_or_two_numbers(value: object) -> None:
     assert refusal("prepare", ("image", "range"), value).endswith(

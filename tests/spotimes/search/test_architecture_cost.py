@@ -5,7 +5,7 @@ import pytest
 
 from spotimes.blocks import Architecture
 from spotimes.errors import InputError
-from spotimes.export import exported
+from spotimes.export import board, exported
 from spotimes.inference.contract import Contract, read_contract
 from spotimes.search.architecture_cost import estimate, measure
 from spotimes.tflite import arena
@@ -31,6 +31,7 @@ def test_untrained_it_costs_what_it_costs_trained(committed: Architecture) -> No
     assert cost.macs == TFLiteFile(content).macs()
     assert cost.arena_bytes == arena.measure(content).bytes
     assert cost.c_ram_bytes == exported.ram(content).bytes
+    assert cost.c_instructions == pytest.approx(board.instructions(content).number, rel=0.01)
     assert cost.latency_ratio > 0
 
 

@@ -42,15 +42,15 @@ def test_nothing_beats_the_front_and_something_on_it_beats_the_rest() -> None:
 
 def test_the_picture_shows_every_trained_one(tmp_path: Path) -> None:
     rows = [
-        (0, "over a limit", "conv 8", None, 0, 200_000, 9, 9, 9, 2.0),
-        (1, "trained", "conv 8", 0.7, 2, 50_000, 9, 9, 9, 0.5),
-        (2, "pruned", "conv 8", 0.3, 1, 70_000, 9, 9, 9, 0.7),
-        (5, "trained", "conv 8", 0.8, 2, 90_000, 9, 9, 9, 0.9),
+        (0, "over a limit", "conv 8", None, 0, 200_000, 9, 9, 9, 9, 2.0, "a"),
+        (1, "trained", "conv 8", 0.7, 2, 50_000, 9, 9, 9, 9, 0.5, "a"),
+        (2, "pruned", "conv 8", 0.3, 1, 70_000, 9, 9, 9, 9, 0.7, "a"),
+        (5, "trained", "conv 8", 0.8, 2, 90_000, 9, 9, 9, 9, 0.9, "a"),
     ]
     path = tmp_path / "search.png"
     pareto.draw(pd.DataFrame(rows, columns=list(COLUMNS)), path)
     both = path.read_bytes()
     with Image.open(path) as picture:
-        assert picture.size == (1000, 420)
+        assert picture.size == (1000, 800)
     pareto.draw(pd.DataFrame(rows[:3], columns=list(COLUMNS)), path)
     assert path.read_bytes() != both

@@ -8,39 +8,30 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import optuna
 import pandas as pd
 import pytest
 import yaml
 
 from spotimes.blocks import Architecture, Block
 from spotimes.errors import InputError
-from spotimes.nn.frameworks import keras
-from spotimes.params.search import Limits
+from spotimes.params.load import load_group
+from spotimes.params.network import Network
+from spotimes.params.search import Search
+from spotimes.params.train import Train
+from spotimes.params.versions import Versions
 from spotimes.search import __main__ as search
-from spotimes.search import objective, pareto
-from spotimes.search.architecture_cost import Cost, estimate
+from spotimes.search.objective import Objective
 from spotimes.search.space import described
-from spotimes.system.validation import load_yaml
+from spotimes.system import host
+from tests.pretended_search import measure, pretend
 from tests.project import ROOT
-from tests.repository import link_data, save_params
+from tests.repository import link_data
+from tests.searches import COMMITTED, LIMITS, SPACE, write_params, write_reference
 
-COMMITTED = load_yaml(ROOT / "params.yaml")
 OneLine = Callable[[str, Callable[[], None]], str]
-LIMITS = tuple(Limits.model_fields)
-SPACE = [
-    {"kind": ["conv"], "channels": [4, 6, 8, 64], "stride": 2, "kernel": [3], "repeats": [1]},
-    {
-        "kind": ["conv", "separable"],
-        "channels": [8, 12, 16],
-        "stride": 2,
-        "kernel": [3],
-        "repeats": [1, 2],
-    },
-]
-
 pytestmark = pytest.mark.usefixtures("reseed")
 
 
@@ -50,39 +41,6 @@ def repository(repository: Path, int8: bytes) -> Path:
     write_reference(int8)
     write_params()
     return repository
-
-
-def write_reference(int8: bytes) -> None:
-    Path("metrics").mkdir()
-    Path("reference.tflite").write_bytes(int8)
-
-
-def write_params(network: dict[str, Any] = COMMITTED["network"], **changes: Any) -> None:
-    group = {
-        "space": SPACE,
-        "limits": {
-            "bytes": 12_000,
-            "arena_bytes": None,
-            "c_ram_bytes": None,
-            "macs": None,
-            "latency_ratio": None,
-        },
-        "reference": "reference.tflite",
-        "trials": 3,
-        "proposals": 100,
-        "random_proposals": 4,
-        "unpruned_trials": 2,
-        "epochs": 3,
-        "validation_fraction": 0.2,
-        "seed": 1,
-    }
-    params = {
-        **{name: COMMITTED[name] for name in ("versions", "runtime")},
-        "network": network,
-        "train": COMMITTED["train"] | {"batch_size": 32, "threads": 2},
-        "search": group | changes,
-    }
-    save_params(params)
 
 
 def recorded() -> pd.DataFrame:
@@ -97,23 +55,7 @@ def pretended(repository: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """
     begun: list[str] = []
 
-    def train(network: Architecture, recipe: Any, *others: Any) -> Any:
-        _, checkpoint, _ = others
-        begun.append(described(network.blocks))
-        rows = []
-        for epoch in range(recipe.epochs):
-            rows.append({"val_accuracy": network.blocks[0].channels / 10 + epoch / 100})
-            checkpoint.save({}, {"history": rows})
-        return SimpleNamespace(val_accuracy=rows[-1]["val_accuracy"])
-
-    def measure(network: Architecture, *_: Any) -> Cost:
-        guess = estimate(network, (32, 32, 3), 10)
-        return Cost(guess.bytes, 1000, 500, guess.macs, guess.macs / 1e5)
-
-    monkeypatch.setattr(objective, "train", train)
-    monkeypatch.setattr(objective, "measure", measure)
-    monkeypatch.setattr(keras.utils, "clear_session", lambda: None)
-    monkeypatch.setattr(pareto, "draw", lambda table, path: path.write_text(f"{len(table)}"))
+    pretend(monkeypatch, lambda network: begun.append(described(network.blocks)))
     return begun
 
 
@@ -186,8 +128,7 @@ def test_it_says_that_the_network_of_params_is_over_a_limit(
     blocks = [{"kind": "conv", "channels": 6, "stride": 2}] + [
         {"kind": "separable", "channels": 12, "stride": stride} for stride in (2, 1)
     ]
-    unlimited = dict.fromkeys(("arena_bytes", "c_ram_bytes", "macs", "latency_ratio"))
-    limits = {"bytes": 10, **unlimited}
+    limits = dict.fromkeys(LIMITS) | {"bytes": 10}
     write_params(
         trials=1, proposals=2, limits=limits, network=COMMITTED["network"] | {"blocks": blocks}
     )
@@ -214,6 +155,39 @@ def test_started_again_it_resumes_and_with_another_seed_begins_anew(pretended: l
     write_params(trials=2, seed=2**32 - 1)
     search.main()
     assert len(pretended) == 6
+
+
+def test_on_another_machine_it_goes_on_and_the_record_says_so(
+    pretended: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_params(trials=2)
+    search.main()
+    first = recorded()
+    here = host.describe()
+    monkeypatch.setattr(host, "describe", lambda: {**here, "family": "another"})
+    write_params(trials=4)
+    search.main()
+    pd.testing.assert_frame_equal(recorded()[: len(first)], first)
+    machines = recorded()["machine"]
+    assert machines.nunique() == 2 and machines.iloc[-1].startswith("another; ")
+
+
+def test_a_latency_of_another_machine_is_measured_anew(pretended: list[str]) -> None:
+    objective = Objective(
+        load_group("search", Search),
+        load_group("train", Train),
+        load_group("network", Network),
+        load_group("versions", Versions),
+        folder=Path(),
+    )
+    block = Block(kind="conv", channels=4, stride=2)
+    cost = {**measure(Architecture([block], 48))._asdict(), "machine": objective.machine}
+    for machine, kept in ((objective.machine, True), ("another", False)):
+        known = cost | {"machine": machine, "latency_ratio": 7.0}
+        trial = optuna.create_study().ask()
+        trial.set_user_attr("cost", known)
+        objective(trial, [block])
+        assert trial.user_attrs["cost"] == (known if kept else cost)
 
 
 @pytest.mark.parametrize(
