@@ -116,7 +116,7 @@ def workers(tmp_path: Path, prepared: Path, int8: bytes, database: Server) -> It
         "storage": database.url,
         "limits": dict.fromkeys(LIMITS) | {"bytes": 8000},
         "trials": 1000,
-        "proposals": 60,
+        "proposals": 45,
         "random_proposals": 1000,  # of which each worker proposes the same, in whatever order
         "unpruned_trials": 4,
     }
