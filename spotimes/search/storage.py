@@ -188,16 +188,9 @@ class Database:
     def __init__(self, url: str, name: str, folder: Path) -> None:
         self._own = folder / "working.json"
         self._name = name
-        url = url.replace("postgresql", "postgresql+psycopg", 1)
         try:
-            # Of two workers that create the tables at once, one would fail.
-            engine = sqlalchemy.create_engine(
-                url, poolclass=sqlalchemy.NullPool, connect_args=CONNECTION
-            )
-            with engine.begin() as connection:
-                connection.execute(TURN, {"lock": LOCK, "study": 0})
-                self._storage = _Retrying(url)
-                self.study = _study(self._storage, name)
+            _connect(url)  # a wrong password or address is reported at once
+            self._storage, self.study = _retried(lambda: _opened(url, name))
         except ImportError as error:
             raise InputError(
                 "params.yaml: search.storage: PostgreSQL needs a package more: "
@@ -257,6 +250,29 @@ class Database:
             # Where the database does not answer, the next beat may find that it does.
             with suppress(DBAPIError), self._storage.engine.begin() as connection:
                 connection.execute(BEAT, {"study": self._id, "number": number})
+
+
+def _connect(url: str) -> None:
+    with _engine(url).connect():
+        pass
+
+
+def _opened(url: str, name: str) -> tuple[optuna.storages.RDBStorage, optuna.Study]:
+    # Of two workers that create the tables at once, one would fail.
+    with _engine(url).begin() as connection:
+        connection.execute(TURN, {"lock": LOCK, "study": 0})
+        storage = _Retrying(_with_driver(url))
+        return storage, _study(storage, name)
+
+
+def _engine(url: str) -> sqlalchemy.Engine:
+    return sqlalchemy.create_engine(
+        _with_driver(url), poolclass=sqlalchemy.NullPool, connect_args=CONNECTION
+    )
+
+
+def _with_driver(url: str) -> str:
+    return url.replace("postgresql", "postgresql+psycopg", 1)
 
 
 class _SharedTurn:

@@ -216,14 +216,15 @@ def found_alone(workers: Workers, **changes: Any) -> tuple[pd.DataFrame, float]:
 def test_killed_workers_of_a_restarted_database_find_what_a_single_one_does(
     workers: Workers, database: Server, study: Callable[[], list[FrozenTrial]]
 ) -> None:
-    workers.open(0.3)
+    workers.params["proposals"] = 30
+    workers.open(0.2)
     single, seconds = found_alone(workers)
     disturb(workers, database, kills=8, restarts=1, pause=seconds / 3)
     check(study(), workers, single)
     assert PASSWORD not in "".join(path.read_text() for path in workers.folder.glob("*/log"))
 
 
-@pytest.mark.proof  # a quarter of an hour
+@pytest.mark.proof  # ten minutes
 def test_a_hundred_kills_and_five_restarts_of_the_database(
     workers: Workers, database: Server, study: Callable[[], list[FrozenTrial]]
 ) -> None:
