@@ -44,11 +44,12 @@ int main(void)
 {
     static int8_t output[SPOTIMES_CLASSES];
     const int32_t file = open_argument();
+    int32_t pictures = 0;
     SYSTICK_RELOAD = MOST_TICKS;
     SYSTICK_VALUE = 0;
     SYSTICK_CONTROL = 5; /* on, by the processor's clock */
     if (file < 0) {
-        print("no picture: name a file on the command line\n");
+        print("no picture: name a file that exists on the command line\n");
         end_program(0);
     }
     for (;;) {
@@ -61,6 +62,7 @@ int main(void)
         if (!picture.is_complete) {
             break;
         }
+        ++pictures;
         for (index = 1; index < SPOTIMES_CLASSES; ++index) {
             best = output[index] > output[best] ? index : best;
         }
@@ -73,6 +75,12 @@ int main(void)
         print(", ");
         print_number((int32_t)ticks);
         print(" ticks\n");
+    }
+    if (pictures == 0) {
+        print("no picture: the file is shorter than one, which takes ");
+        print_number(SPOTIMES_INPUT_SIZE);
+        print(" bytes\n");
+        end_program(0);
     }
     print("data ");
     print_number((int32_t)((uintptr_t)bss_end - (uintptr_t)data_begin));

@@ -139,6 +139,33 @@ def test_instructions_of_a_multiply_accumulate(
     assert instructions / default.network.macs < most
 
 
+@pytest.mark.parametrize(
+    ("picture", "expected"),
+    [(None, "name a file that exists"), (b"short", "shorter than one, which takes 3072 bytes")],
+)
+def test_no_picture(
+    picture: bytes | None, expected: str, default: Exported, tmp_path: Path
+) -> None:
+    default.sources.write(tmp_path, "spotimes_model")
+    if picture is not None:
+        (tmp_path / "pictures.raw").write_bytes(picture)
+    folders = (f"MODEL={tmp_path}", f"BUILD={tmp_path}", f"PICTURE={tmp_path / 'pictures.raw'}")
+    done = make("run", "BOARD=microbit", *folders)
+    assert done.returncode != 0
+    assert expected in done.stdout
+
+
+def test_an_unknown_board() -> None:
+    assert "BOARD=pico is not known; choose one of " in make("BOARD=pico").stderr
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs it in the project's folder."""
+    return subprocess.run(
+        ["make", *arguments], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+
+
 @pytest.mark.proof
 @pytest.mark.parametrize("board", BOARDS)
 def test_the_default_on_test_images(board: str, default: Exported, run: Any) -> None:
