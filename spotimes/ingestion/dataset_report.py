@@ -122,7 +122,7 @@ class WithoutLabels(Frozen):
     near_all: bool
 
 
-class Tested(Frozen):
+class SourcePicture(Frozen):
     """A picture of the test split: its file's path in the source, and its own size in pixels."""
 
     name: str
@@ -174,7 +174,7 @@ class Report(Frozen):
     near_pairs_all: bool
     near_pairs: list[list[Named]]
     unlabelled: WithoutLabels | None
-    test: list[Tested] | None = None
+    test: list[SourcePicture] | None = None
 
     @property
     def groups_across_splits(self) -> list[list[Named]]:
@@ -262,12 +262,14 @@ def metrics_of(report: Report, source: Source, selection: Selection) -> dict[str
     }
 
 
-def _tested(source: Source, selection: Selection) -> list[Tested] | None:
+def _tested(source: Source, selection: Selection) -> list[SourcePicture] | None:
     if source.files is None:
         return None
     sizes = source.headers.sizes
     return [
-        Tested(name=source.name_of(index), width=int(sizes[index, 0]), height=int(sizes[index, 1]))
+        SourcePicture(
+            name=source.name_of(index), width=int(sizes[index, 0]), height=int(sizes[index, 1])
+        )
         for index in selection.indices_of(TEST).tolist()
     ]
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from spotimes.dataset.image_file import ImageSource
 from spotimes.evaluation import statistics
 from spotimes.evaluation.accuracy import Predictions
-from spotimes.ingestion.dataset_report import Tested
+from spotimes.ingestion.dataset_report import SourcePicture
 
 AT_ONCE = 500  # images
 GROUPS = 5
@@ -63,7 +63,7 @@ class Tables(NamedTuple):
     groups: dict[str, list[Group]]
 
 
-def tables(predictions: Predictions, tested: Sequence[Tested] | None) -> Tables:
+def tables(predictions: Predictions, tested: Sequence[SourcePicture] | None) -> Tables:
     """Counts what goes wrong.
 
     Args:
@@ -109,7 +109,7 @@ def grouped(values: Values, correct: statistics.Correct) -> list[Group]:
     Images of one value are in one group, so there are fewer groups where there are few values.
     """
     shares = np.linspace(0, 1, GROUPS + 1)[:-1]
-    lowest = np.unique(np.quantile(values, shares, method="nearest"))
+    lowest = np.unique(np.quantile(values, shares, method="higher"))
     of = np.searchsorted(lowest, values, side="right") - 1
     return [
         Group(

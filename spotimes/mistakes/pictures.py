@@ -12,7 +12,7 @@ from tqdm import tqdm
 from spotimes.dataset.image_file import ImageSource
 from spotimes.evaluation.accuracy import Predictions
 from spotimes.explanation.explainer import Explainer
-from spotimes.ingestion.dataset_report import Tested
+from spotimes.ingestion.dataset_report import SourcePicture
 from spotimes.reporting.explained import most_confident_mistakes
 
 MOST_WRONG, MOST_CORRECT = 1000, 300
@@ -43,7 +43,7 @@ class Shown(NamedTuple):
 
 
 def chosen(
-    predictions: Predictions, explainer: Explainer, tested: Sequence[Tested] | None
+    predictions: Predictions, explainer: Explainer, tested: Sequence[SourcePicture] | None
 ) -> Shown:
     """Chooses and explains: the most confident mistakes, and correct answers drawn at random.
 

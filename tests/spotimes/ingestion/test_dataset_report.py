@@ -33,6 +33,21 @@ def test_every_used_image_is_counted_in_its_class_and_split() -> None:
     assert found.few_images == {"class 2": 0}
 
 
+def test_the_pictures_of_the_test_split_are_named_in_its_order_with_their_own_sizes() -> None:
+    sizes = np.stack([np.arange(120) + 10, np.arange(120) + 500], axis=1)
+    split_of = np.zeros(120)
+    split_of[[5, 3, 90]] = 2
+    found = report(split_of, {"sizes": sizes}).test
+    assert found is not None
+    assert [(each.name, each.width, each.height) for each in found] == [
+        ("3.png", 13, 503),
+        ("5.png", 15, 505),
+        ("90.png", 100, 590),
+    ]
+    source = source_of(IMAGES, CLASSES)._replace(files=None, given=np.zeros(120, np.int8))
+    assert report_of(source, selection_of(source)).test is None
+
+
 def test_classes_with_few_images_come_the_fewest_first() -> None:
     source = source_of(IMAGES, CLASSES, labels=np.repeat([0, 1, 2], [60, 40, 20]))
     assert list(report_of(source, selection_of(source)).few_images.items()) == [
