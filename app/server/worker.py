@@ -5,6 +5,7 @@ import socket
 
 from app.server.application import Application
 from app.server.connection import Connection, Connections
+from app.server.listening import BACKLOG
 from app.server.workers import STOPPING, Place
 
 PAUSE_SECONDS = 1  # where no file may be opened
@@ -23,7 +24,7 @@ async def _work(application: Application, listening: socket.socket, place: Place
         loop.add_reader(place.parent, stopped.set)
     connections = Connections(application.find_route, application.gate, application.metrics)
     connections.sweep()
-    _Accepting(listening, connections).begin()
+    _Accepting(listening, connections, BACKLOG if place.parent is None else 1).begin()
     place.announce()
     await stopped.wait()
     if place.parent is not None:
@@ -35,12 +36,21 @@ async def _work(application: Application, listening: socket.socket, place: Place
 
 
 class _Accepting:
-    """Accepts connections one after another, so that idle workers get some of them, too."""
+    """Accepts connections.
 
-    def __init__(self, listening: socket.socket, connections: Connections) -> None:
+    Args:
+        listening: where clients connect.
+        connections: gets them.
+        at_once: how many, before others are answered. Several workers take one each, so that idle
+            ones get some, too; alone, a worker that took one would answer all others before the
+            next.
+    """
+
+    def __init__(self, listening: socket.socket, connections: Connections, at_once: int) -> None:
         self._loop = asyncio.get_running_loop()
         self._listening = listening
         self._connections = connections
+        self._at_once = at_once
         self._tasks: set[asyncio.Task[object]] = set()
 
     def begin(self) -> None:
@@ -50,13 +60,15 @@ class _Accepting:
 
     def _accept(self) -> None:
         try:
-            accepted, _ = self._listening.accept()
+            for _ in range(self._at_once):
+                self._connect(self._listening.accept()[0])
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return  # another worker was faster, or the client has gone
+            pass  # there are no more, or the client has gone
         except OSError:
             self._loop.remove_reader(self._listening)
             self._loop.call_later(PAUSE_SECONDS, self.begin)
-            return
+
+    def _connect(self, accepted: socket.socket) -> None:
         accepted.setblocking(False)
         task = self._loop.create_task(
             self._loop.connect_accepted_socket(lambda: Connection(self._connections), accepted)

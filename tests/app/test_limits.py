@@ -7,6 +7,7 @@ and `impatient`, which waits for 0.3 s.
 import gzip
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -246,6 +247,23 @@ def test_too_many_connections_are_refused_for_a_second(
         link.close()
     until(lambda: is_live(limited))
     assert limited.metric('spotimes_requests_total{route="none",status="503"}') > 0
+
+
+def test_who_connects_does_not_wait_for_many_answers_to_others(picture_bytes: bytes) -> None:
+    head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(picture_bytes)}\r\n\r\n"
+    request = head.encode() + picture_bytes
+    with serving() as server, ExitStack() as stack:
+        server.process.send_signal(signal.SIGSTOP)
+        links = [stack.enter_context(server.connect()) for _ in range(60)]
+        for link in links:
+            link.sendall(request)
+        server.process.send_signal(signal.SIGCONT)
+        first, last, answers = links[0], links[-1], 0
+        while not select.select([last], [], [], 0)[0]:
+            assert first.recv(10_000).startswith(b"HTTP/1.1 200 ")
+            first.sendall(request)
+            answers += 1
+    assert answers < 10
 
 
 def test_a_body_that_does_not_arrive(impatient: Server) -> None:
