@@ -2,9 +2,9 @@
 
     search_workers [EPOCH_SECONDS]
 
-With EPOCH_SECONDS trainings only pretend. A line on standard input is a folder: a worker is started
-there, and its process ID printed. What it prints goes to `log` in the folder, its status, once it
-has ended, to `status`. When the input ends, the workers are killed.
+With EPOCH_SECONDS trainings only pretend. A line on standard input is a folder and a core, -1 for
+all: a worker is started there, and its process ID printed. What it prints goes to `log` in the folder,
+its status, once it has ended, to `status`. When the input ends, the workers are killed.
 """
 
 import os
@@ -46,9 +46,12 @@ def main() -> None:
     begun = []
     print("ready", flush=True)
     for line in sys.stdin:
-        folder = Path(line.strip())
+        name, _, core = line.strip().rpartition(" ")
+        folder = Path(name)
         process = os.fork()
         if not process:
+            if int(core) >= 0:
+                os.sched_setaffinity(0, {int(core)})
             status = work(folder)
             (folder / "status").write_text(str(status))
             os._exit(status)

@@ -28,7 +28,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.slow
 
 OneLine = Callable[[str, Callable[[], None]], str]
-WINDOW = 60  # seconds in which trials are counted
+WINDOW = 80  # seconds in which trials are counted
 ENDED = 1200  # seconds in which workers whom nobody disturbs come to their end
 
 
@@ -72,11 +72,11 @@ class Workers:
         write_params(folder=folder, threads=1, **self.params | changes)
         return folder
 
-    def start(self, folder: Path) -> None:
-        """Starts a worker in a clone."""
+    def start(self, folder: Path, core: int = -1) -> None:
+        """Starts a worker in a clone, as if its machine had that core alone."""
         assert self._process is not None and self._process.stdin is not None
         (folder / "status").unlink(missing_ok=True)
-        print(folder, file=self._process.stdin, flush=True)
+        print(folder, core, file=self._process.stdin, flush=True)
         self.running[folder] = int(self._said())
 
     def kill(self, folder: Path) -> bool:
@@ -239,14 +239,14 @@ def test_a_hundred_kills_and_five_restarts_of_the_database(
 def test_two_workers_train_nearly_twice_as_many_in_the_same_time(
     workers: Workers, study: Callable[[], list[FrozenTrial]]
 ) -> None:
-    workers.params |= {"limits": dict.fromkeys(LIMITS), "epochs": 20, "seed": 3}
+    workers.params |= {"limits": dict.fromkeys(LIMITS), "seed": 3}
     workers.open()
     rates = {}
     for count in (1, 2):
         workers.params["unpruned_trials"] = 1000 + count  # a study of its own, without pruning
         folders = [workers.clone(f"{number + 1} of {count}") for number in range(count)]
-        for folder in folders:
-            workers.start(folder)
+        for core, folder in enumerate(folders):
+            workers.start(folder, core)
         for folder in folders:
             until((folder / "metrics/search.csv").exists)
         time.sleep(WINDOW)
@@ -264,7 +264,7 @@ def rate(trials: list[FrozenTrial], workers: int) -> float:
         for trial in trials
         if trial.state == TrialState.COMPLETE and trial.datetime_complete is not None
     )[workers - 1 :]
-    assert len(ends) >= 10
+    assert len(ends) >= 6
     return (len(ends) - 1) / (ends[-1] - ends[0]).total_seconds()
 
 
