@@ -9,7 +9,7 @@ limits in params.yaml, and what measures it: for one of `ACCURACIES`
 
 from typing import Literal, NamedTuple
 
-Unit = Literal["bytes", "MACs", "instructions", "ms", "us", "share"]
+Unit = Literal["bytes", "MACs", "instructions", "ms", "us", "share", "steps"]
 
 
 class Figure(NamedTuple):
@@ -86,6 +86,12 @@ _ROWS = (
     Figure("worst_class", "top-1 in the worst class", "share", higher_is_better=True),
     # FP32's top-1 less INT8's.
     Figure("top1_loss", "top-1 lost against FP32", "share", gated=False),
+    # Expected, of the highest probability (spotimes.evaluation.calibration).
+    Figure("calibration_error", "calibration error", "share"),
+    # As C or in TensorFlow Lite Micro (spotimes.evaluation.device), beside LiteRT here.
+    Figure("device_top1", "top-1 on a microcontroller", "share", higher_is_better=True),
+    Figure("device_agreement", "same answer on a microcontroller", "share", higher_is_better=True),
+    Figure("device_difference", "largest difference there, in 256ths", "steps"),
     # Of the test images, by the limit in the model's file (spotimes.inference.unknown).
     Figure("known_kept", "taken as known, of known pictures", "share", higher_is_better=True),
     # Of pictures of none of the classes (spotimes.evaluation.foreign), by the same limit.
@@ -96,6 +102,7 @@ _ROWS = (
 
 FIGURES = {figure.key: figure for figure in _ROWS}
 ACCURACIES = tuple(FIGURES[key] for key in ("top1", "balanced_accuracy", "worst_class"))
+DEVICE = tuple(FIGURES[key] for key in ("device_top1", "device_agreement", "device_difference"))
 UNKNOWN = tuple(FIGURES[key] for key in ("known_kept", "foreign_accepted", "foreign_auroc"))
 # The parts of a .tflite file, which add up to all of it.
 FILE_PARTS = ("weights", "quantization", "metadata", "rest")

@@ -4,7 +4,7 @@ In: models/model_fp32.tflite, models/model_int8.tflite, the test split of data/p
 other stage reads, and the metrics of the other stages.
 Out: metrics/evaluate.json, metrics/confusion.csv (INT8; `dvc plots show`), metrics/plots/*.png, the
 same in one page, metrics/report.html, and the model card, models/README.md.
-Takes about 10 seconds on two cores.
+Takes about a minute on two cores.
 Expect the INT8 model within half a point of the FP32 one and the same answer for 98% of images.
 
 `python -m stages.evaluate --check` only holds the metrics files against the budgets in params.yaml:
@@ -16,7 +16,16 @@ from pathlib import Path
 
 from spotimes import usage
 from spotimes.dataset.prepared import PREPARED, load_backbone, load_card, load_split
-from spotimes.evaluation import accuracy, budgets, foreign, layer_error, metrics
+from spotimes.evaluation import (
+    accuracy,
+    budgets,
+    calibration,
+    device,
+    foreign,
+    layer_error,
+    metrics,
+)
+from spotimes.evaluation.calibration import Confidence
 from spotimes.explanation.explainer import Explainer
 from spotimes.inference.classifier import Classifier
 from spotimes.inference.unknown import scores
@@ -68,10 +77,25 @@ def evaluate(params: Evaluate) -> None:
 
     predictions = accuracy.predict(FP32, INT8, test, card.class_names)
     result = accuracy.compare(predictions, params.calibration_bins)
+    uncalibrated = accuracy.at_temperature_1(INT8, test, len(card.class_names))
+    before, after = (
+        calibration.reliability(Confidence.of(each, test.labels), params.calibration_bins)
+        for each in (uncalibrated, predictions.int8)
+    )
     int8 = Classifier(INT8)
     scored = foreign.scored(int8, test.images, scores(predictions.int8))
     unknown = foreign.measure(scored)
-    result = result.model_copy(update={"unknown": unknown})
+    result = result.model_copy(
+        update={
+            "calibration": calibration.measure(
+                uncalibrated, predictions.int8, test.labels, params.calibration_bins
+            ),
+            "device": device.measure(
+                device.steps(predictions.int8), device.outputs(INT8, test.images), test.labels
+            ),
+            "unknown": unknown,
+        }
+    )
     found = budgets.Measured(stages.size, stages.export, stages.cost, result)
     verdicts = budgets.judge(params.budgets, INT8, found)
     result = result.model_copy(update={"budgets": verdicts})
@@ -80,7 +104,9 @@ def evaluate(params: Evaluate) -> None:
     errors = layer_error.measure(FP32, INT8, test.images[:LAYER_IMAGES], layers)
     memory = activation_memory.of_file(FP32), activation_memory.of_file(INT8)
     maps = maps_of(FP32), maps_of(INT8)
-    sections = report.sections(stages, result, predictions, errors, memory, maps=maps)
+    sections = report.sections(
+        stages, result, predictions, errors, memory, reliable=(before, after), maps=maps
+    )
 
     atomic.write_text(REPORT, report.page(card.name, stages, result, sections, PLOTS))
     atomic.write_text(CONFUSION, predictions.table().to_csv(index=False))
@@ -90,6 +116,7 @@ def evaluate(params: Evaluate) -> None:
     )
     atomic.write_json(METRICS, result.model_dump(exclude_defaults=True))
     print(f"top-1 FP32 {result.fp32.top1:.2%}, INT8 {result.int8.top1:.2%}")
+    print(f"calibration error {result.int8.calibration_error:.2%}")
     print(foreign.sentence(unknown))
     print("\n".join(budgets.sentences(verdicts)))
 

@@ -13,6 +13,7 @@ from spotimes.compare import flips, gates
 from spotimes.compare.comparison import compare
 from spotimes.compare.rendering import as_json, markdown
 from spotimes.params.compare import Compare
+from spotimes.params.evaluate import Evaluate
 from spotimes.params.load import load_group
 from spotimes.system import command
 
@@ -38,7 +39,8 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     params = load_group("compare", Compare)
-    compared = compare(arguments.before, arguments.after, params)
+    bins = load_group("evaluate", Evaluate).calibration_bins
+    compared = compare(arguments.before, arguments.after, params, bins)
     if arguments.flips:
         flips.draw(compared.images, **compared.flips, path=arguments.flips)
     checked = []

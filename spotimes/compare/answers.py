@@ -10,7 +10,9 @@ from spotimes.compare import verdict
 from spotimes.compare.flips import Flip
 from spotimes.compare.verdict import Verdict
 from spotimes.dataset.prepared import LabelledImages
-from spotimes.evaluation import foreign
+from spotimes.errors import InputError
+from spotimes.evaluation import device, foreign
+from spotimes.evaluation.device import Outputs
 from spotimes.evaluation.foreign import Scored
 from spotimes.evaluation.statistics import Correct, correct_by_class
 from spotimes.inference.classifier import Classifier
@@ -28,12 +30,16 @@ class Answers(NamedTuple):
         predicted: int64, shape (images,).
         class_names: of the classifier.
         scored: the scores of its answers, for these images and for foreign pictures.
+        steps: its probabilities in 256ths, int16, shape (images, classes).
+        device: those that a microcontroller gives, or why there are none.
     """
 
     labels: npt.NDArray[np.int64]
     predicted: npt.NDArray[np.int64]
     class_names: tuple[str, ...]
     scored: Scored
+    steps: Outputs
+    device: Outputs | str
 
     @property
     def correct(self) -> Correct:
@@ -73,14 +79,26 @@ def classify(classifier: Classifier, split: LabelledImages, class_names: Sequenc
     names = classifier.contract.class_names
     index_of = {name: index for index, name in enumerate(names)}
     own = np.array([index_of.get(name, -1) for name in class_names], np.int64)
-    predicted, known = [], []
+    predicted, known, steps = [], [], []
     for start in range(0, len(split.labels), BATCH):
         images = split.images[start : start + BATCH]
         probabilities = classifier.probabilities(images)
         predicted.append(probabilities.argmax(axis=1))
         known.append(scores(probabilities))
+        steps.append(device.steps(probabilities))
     scored = foreign.scored(classifier, split.images, np.concatenate(known))
-    return Answers(own[split.labels], np.concatenate(predicted), names, scored)
+    try:
+        on_device: Outputs | str = device.outputs(classifier.path, split.images)
+    except InputError as error:
+        on_device = str(error)
+    return Answers(
+        own[split.labels],
+        np.concatenate(predicted),
+        names,
+        scored,
+        np.concatenate(steps),
+        on_device,
+    )
 
 
 def common_classes(before: Answers, after: Answers) -> dict[str, tuple[Correct, Correct]]:

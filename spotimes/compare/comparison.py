@@ -39,13 +39,14 @@ class Comparison(NamedTuple):
     unshared_classes: tuple[list[str], list[str]]
 
 
-def compare(before: str, after: str | None, params: Compare) -> Comparison:
+def compare(before: str, after: str | None, params: Compare, bins: int) -> Comparison:
     """Compares two revisions.
 
     Args:
         before: a revision.
         after: another, or None for the working tree.
         params: how.
+        bins: of the calibration error.
 
     Raises:
         InputError: a revision is unknown, a model is damaged, or neither has one.
@@ -81,6 +82,8 @@ def compare(before: str, after: str | None, params: Compare) -> Comparison:
             *rows.cost_rows(*costs),
             rows.latency_row(latency, params.smallest_ratio),
             *rows.accuracy_rows(one, other, "; ".join(untested)),
+            rows.calibration_row(one, other, bins, "; ".join(untested)),
+            *rows.device_rows(one, other, "; ".join(untested)),
             *rows.unknown_rows(one, other, "; ".join(untested)),
         ],
         ratio=latency and latency.ratio,

@@ -10,8 +10,10 @@ from spotimes.compare import verdict
 from spotimes.compare.answers import Answers, common_classes
 from spotimes.compare.paired_latency import PairedLatency
 from spotimes.compare.verdict import Outcome, Verdict
-from spotimes.evaluation import foreign
+from spotimes.evaluation import calibration, device, foreign
+from spotimes.evaluation.calibration import Confidence
 from spotimes.evaluation.foreign import Scored
+from spotimes.evaluation.metrics import Device
 from spotimes.evaluation.statistics import (
     ACCURACY_STATISTICS,
     ByClass,
@@ -21,7 +23,7 @@ from spotimes.evaluation.statistics import (
     paired_difference,
 )
 from spotimes.export import exported
-from spotimes.figures import ACCURACIES, FIGURES, FILE_PARTS, UNKNOWN, Figure
+from spotimes.figures import ACCURACIES, DEVICE, FIGURES, FILE_PARTS, UNKNOWN, Figure
 from spotimes.tflite import arena, instructions
 from spotimes.tflite.tflite_file import TFLiteFile
 
@@ -151,6 +153,93 @@ def accuracy_rows(
     return [_accuracy_row(figure, classes) for figure in ACCURACIES]
 
 
+def calibration_row(
+    before: Answers | None, after: Answers | None, bins: int, reason: str = ONE_MODEL
+) -> Row:
+    """The row of the calibration error, on the images whose class both models know.
+
+    Args:
+        before: the one model's answers, or None.
+        after: the other's.
+        bins: of the error.
+        reason: why there are none.
+    """
+    figure = FIGURES["calibration_error"]
+    sides = [each for each in (before, after) if each is not None]
+    known = np.all([each.labels >= 0 for each in sides], axis=0)
+    if not np.any(known):
+        return _unknown(figure, None, None, reason)
+    found = [
+        each
+        and Confidence.of(each.steps[known].astype(np.float64) / device.STEPS, each.labels[known])
+        for each in (before, after)
+    ]
+    first, second = (each and each.error(bins) for each in found)
+    if found[0] is None or found[1] is None:
+        return _unknown(figure, first, second, reason)
+    change = calibration.difference(found[0], found[1], bins)
+    return Row(figure, figure.heading, first, second, _points(change), _of_loss(change))
+
+
+def device_rows(
+    before: Answers | None, after: Answers | None, reason: str = ONE_MODEL
+) -> list[Row]:
+    """The rows of what a microcontroller answers, on the images whose class both models know.
+
+    Args:
+        before: the one model's answers, or None.
+        after: the other's.
+        reason: why there are none.
+    """
+    sides = [each for each in (before, after) if each is not None]
+    known = np.all([each.labels >= 0 for each in sides], axis=0)
+    if not np.any(known):
+        return [_unknown(figure, None, None, reason) for figure in DEVICE]
+    reasons = [each.device for each in sides if isinstance(each.device, str)]
+    first, second = (_on_device(each, known) for each in (before, after))
+    if first is None or second is None:
+        why = "; ".join(reasons) or reason
+        return [
+            _unknown(figure, _value(first, figure), _value(second, figure), why)
+            for figure in DEVICE
+        ]
+    pairs = {
+        "device_top1": (first.correct, second.correct),
+        "device_agreement": (first.same, second.same),
+    }
+    rows = []
+    for figure in DEVICE:
+        one, other = _value(first, figure), _value(second, figure)
+        if figure.key in pairs:
+            change = paired_difference(*pairs[figure.key])
+            judged = verdict.of_difference(change)
+            rows.append(Row(figure, figure.heading, one, other, _points(change), judged))
+        else:
+            rows.append(_counted(figure, one, other))
+    return rows
+
+
+class _OnDevice(NamedTuple):
+    """What a microcontroller answers: the figures, what is correct, and what is as LiteRT's."""
+
+    found: Device
+    correct: Correct
+    same: Correct
+
+
+def _value(side: _OnDevice | None, figure: Figure) -> float | None:
+    return None if side is None else getattr(side.found, figure.key)
+
+
+def _on_device(answers: Answers | None, known: Correct) -> _OnDevice | None:
+    if answers is None or isinstance(answers.device, str):
+        return None
+    here, there = answers.steps[known], answers.device[known]
+    labels, answered = answers.labels[known], there.argmax(axis=1)
+    found = device.measure(here, there, labels)
+    return _OnDevice(found, answered == labels, answered == here.argmax(axis=1))
+
+
 def unknown_rows(
     before: Answers | None, after: Answers | None, reason: str = ONE_MODEL
 ) -> list[Row]:
@@ -188,11 +277,15 @@ def _unknown_row(figure: Figure, before: Scored | None, after: Scored | None, re
         difference = paired_difference(
             *(getattr(each, scores) >= each.unknown_below for each in (before, after))
         )
-    better = difference
+    judged = verdict.of_difference(difference)
     if not figure.higher_is_better:
-        better = Difference(-difference.value, -difference.high, -difference.low)
-    judged = verdict.of_difference(better)
+        judged = _of_loss(difference)
     return Row(figure, figure.heading, first, second, _points(difference), judged)
+
+
+def _of_loss(change: Difference) -> Verdict:
+    """Of what is the better, the lower it is."""
+    return verdict.of_difference(Difference(-change.value, -change.high, -change.low))
 
 
 def _accuracy_row(figure: Figure, classes: Mapping[str, tuple[Correct, Correct]]) -> Row:

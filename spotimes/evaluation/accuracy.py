@@ -11,9 +11,12 @@ from tqdm import tqdm
 from spotimes.dataset.prepared import LabelledImages
 from spotimes.errors import InputError
 from spotimes.evaluation import statistics
+from spotimes.evaluation.calibration import Confidence
 from spotimes.evaluation.metrics import Accuracy, Disagreement, Evaluation
 from spotimes.figures import ACCURACIES
 from spotimes.inference.classifier import Classifier
+from spotimes.system import atomic
+from spotimes.tflite import softmax
 
 BATCH = 500
 
@@ -66,9 +69,27 @@ def predict(fp32: Path, int8: Path, test: LabelledImages, class_names: list[str]
         InputError: a model cannot be run, or has another number of classes.
     """
     fp32_probabilities, int8_probabilities = (
-        _probabilities(path, test, len(class_names)) for path in (fp32, int8)
+        classify(path, test, len(class_names)) for path in (fp32, int8)
     )
     return Predictions(test, class_names, fp32_probabilities, int8_probabilities)
+
+
+def classify(path: Path, test: LabelledImages, classes: int) -> Probabilities:
+    """Classifies the test images by one model, as `predict` does."""
+    model = Classifier(path)
+    if model.classes != classes:
+        raise InputError(f"{path}: has {model.classes} classes, the data has {classes}")
+    starts = tqdm(range(0, len(test.labels), BATCH), desc=path.name, unit="image", unit_scale=BATCH)
+    return np.concatenate([model.probabilities(test.images[i : i + BATCH]) for i in starts])
+
+
+def at_temperature_1(int8: Path, test: LabelledImages, classes: int) -> Probabilities:
+    """What the INT8 model would answer if its temperature were 1, as `predict` does."""
+    content = softmax.with_beta(int8.read_bytes(), 1)
+    with atomic.scratch(len(content)) as folder:
+        path = folder / "temperature_1.tflite"
+        path.write_bytes(content)
+        return classify(path, test, classes)
 
 
 def compare(predictions: Predictions, bins: int) -> Evaluation:
@@ -100,14 +121,6 @@ def compare(predictions: Predictions, bins: int) -> Evaluation:
     )
 
 
-def _probabilities(path: Path, test: LabelledImages, classes: int) -> Probabilities:
-    model = Classifier(path)
-    if model.classes != classes:
-        raise InputError(f"{path}: has {model.classes} classes, the data has {classes}")
-    starts = tqdm(range(0, len(test.labels), BATCH), desc=path.name, unit="image", unit_scale=BATCH)
-    return np.concatenate([model.probabilities(test.images[i : i + BATCH]) for i in starts])
-
-
 def _accuracy(
     probabilities: Probabilities, labels: Labels, class_names: list[str], bins: int
 ) -> Accuracy:
@@ -122,7 +135,7 @@ def _accuracy(
         | {
             "top1_low": interval.low,
             "top1_high": interval.high,
-            "calibration_error": statistics.expected_calibration_error(probabilities, labels, bins),
+            "calibration_error": Confidence.of(probabilities, labels).error(bins),
             "class_top1": {name: float(correct.mean()) for name, correct in by_class.items()},
         }
     )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from spotimes.errors import LimitBrokenError
 from spotimes.evaluation.metrics import Benchmark, Evaluation, Export, Quantization, Verdict
-from spotimes.figures import ACCURACIES, FIGURES, UNKNOWN
+from spotimes.figures import ACCURACIES, DEVICE, FIGURES, UNKNOWN
 from spotimes.params.evaluate import Budgets
 from spotimes.tflite import instructions
 
@@ -75,6 +75,11 @@ def measured(limits: Budgets, int8: Path, found: Measured) -> dict[str, Measure]
         **{
             figure.key: Measure(getattr(result.int8, figure.key), UNMEASURED)
             for figure in ACCURACIES
+        },
+        "calibration_error": Measure(result.int8.calibration_error),
+        **{
+            figure.key: Measure(getattr(result.device, figure.key, None), UNMEASURED)
+            for figure in DEVICE
         },
         **{
             figure.key: Measure(

@@ -181,6 +181,38 @@ class Disagreement(Metrics):
     p_value: float
 
 
+class Calibration(Metrics):
+    """The INT8 model's expected calibration error, of the highest probability, a share.
+
+    Attributes:
+        error: with `error_low` and `error_high`, the ends of its 95% interval.
+        error_at_1: what it would be at temperature 1; likewise.
+    """
+
+    error: float
+    error_low: float
+    error_high: float
+    error_at_1: float
+    error_at_1_low: float
+    error_at_1_high: float
+
+
+class Device(Metrics):
+    """What a microcontroller answers, by `spotimes.evaluation.device`.
+
+    Attributes:
+        device_top1: its share of correct answers.
+        device_agreement: the share of images that it answers as LiteRT does here.
+        device_difference: by how many of 256 steps a probability differs at most.
+        same_bytes: the share of probabilities that do not differ.
+    """
+
+    device_top1: float
+    device_agreement: float
+    device_difference: int
+    same_bytes: float
+
+
 class ForeignSet(Metrics):
     """How a set of foreign pictures is told from the test images.
 
@@ -234,7 +266,7 @@ class Verdict(Metrics):
 class Evaluation(Metrics):
     """metrics/evaluate.json: `agreement` and `top1_loss` are shares of the test images.
 
-    `unknown` is None where evaluate did not measure it, as it did not at first.
+    What is None evaluate did not measure, as it did not at first.
     """
 
     images: int
@@ -243,6 +275,8 @@ class Evaluation(Metrics):
     top1_loss: float
     agreement: float
     mcnemar: Disagreement
+    calibration: Calibration | None = None
+    device: Device | None = None
     unknown: Unknown | None = None
     budgets: dict[str, Verdict]
 

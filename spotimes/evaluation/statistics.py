@@ -219,29 +219,6 @@ def _shares_below(others: Scores, scores: Scores) -> npt.NDArray[np.float64]:
     return shares
 
 
-def expected_calibration_error(
-    probabilities: npt.NDArray[np.floating], labels: Labels, bins: int
-) -> float:
-    """How far confidence is from accuracy (Guo et al. 2017, arXiv:1706.04599, equation 3).
-
-    Each image falls into one of `bins` equal bins ((b - 1) / bins, b / bins] by its highest
-    probability; the error is the mean over images of their bin's |accuracy - mean confidence|.
-
-    Args:
-        probabilities: shape (images, classes).
-        labels: shape (images,).
-        bins: at least 1.
-
-    Returns:
-        0, calibrated, to 1.
-    """
-    confidence = probabilities.max(axis=1).astype(np.float64)
-    correct = probabilities.argmax(axis=1) == labels
-    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = np.bincount(bin_of, weights=correct - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
-
-
 def correct_by_class(
     predicted: Labels, labels: Labels, class_names: Sequence[str]
 ) -> dict[str, Correct]:

@@ -8,6 +8,8 @@ from spotimes.dataset.backbone import NO_BACKBONE, Backbone
 from spotimes.dataset.prepared import Card
 from spotimes.evaluation.metrics import (
     Accuracy,
+    Calibration,
+    Device,
     Evaluation,
     Export,
     ForeignSet,
@@ -15,10 +17,11 @@ from spotimes.evaluation.metrics import (
     Quantization,
     StageMetrics,
     Teacher,
+    Temperature,
     Training,
     Unknown,
 )
-from spotimes.figures import ACCURACIES, FIGURES, FILE_PARTS
+from spotimes.figures import ACCURACIES, DEVICE, FIGURES, FILE_PARTS
 from spotimes.params.optional_file import NONE
 from spotimes.pixels import Normalization, colour_of
 from spotimes.reporting.markdown import escaped
@@ -63,10 +66,13 @@ def render(
     Returns:
         Markdown, whose pictures are in ../metrics/plots.
     """
+    found = result.calibration
     sections = [
         _summary(image_shape, card, stages.size, result),
         _use(image_shape, card, network.normalization),
         _accuracy(result),
+        *([_probabilities(stages.size.temperature, found)] if found else []),
+        *([_device(result.device)] if result.device else []),
         *([_unknown(result.unknown)] if result.unknown else []),
         _cost(stages.size, stages.export),
         _budgets(result),
@@ -186,6 +192,40 @@ def _accuracy_row(name: str, accuracy: Accuracy) -> tuple[str, ...]:
         *(figure.text(getattr(accuracy, figure.key)) for figure in ACCURACIES[1:]),
         f"{accuracy.calibration_error:.4f}",
     )
+
+
+def _probabilities(temperature: Temperature, found: Calibration) -> str:
+    fitted = ""
+    if temperature.low is not None and temperature.high is not None:
+        fitted = (
+            f",\nfitted on {_thousands(temperature.images)} validation images (95% interval "
+            f"{temperature.low:g} to {temperature.high:g})"
+        )
+    return f"""
+## Probabilities
+
+Both models divide their logits by a temperature of {temperature.value:g}{fitted}. The INT8 model's
+highest probability is so {_percent(found.error)} from how often it is correct, on average over the
+test images ({_percent(found.error_low)} to {_percent(found.error_high)}; expected calibration error
+in equal bins, 95% interval by the bootstrap); at a temperature of 1 it would be {
+        _percent(found.error_at_1)
+    } ({_percent(found.error_at_1_low)} to
+{_percent(found.error_at_1_high)}).
+
+![How often answers are correct, by how probable they are called](../metrics/plots/calibration.png)
+"""
+
+
+def _device(found: Device) -> str:
+    rows = [(each.title, each.text(getattr(found, each.key))) for each in DEVICE]
+    return f"""
+## On a microcontroller
+
+What the C of `models/c` answers for the test images, and TensorFlow Lite Micro, byte for byte. The
+figures above are those of LiteRT, which scales by floating point where these do by integers.
+
+{_table(("", "INT8"), [*rows, ("same bytes of output", _percent(found.same_bytes))])}
+"""
 
 
 def _unknown(found: Unknown) -> str:

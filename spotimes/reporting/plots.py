@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from spotimes.evaluation.accuracy import Predictions
+from spotimes.evaluation.calibration import Reliability
 from spotimes.evaluation.layer_error import LayerError, largest_drop
 from spotimes.evaluation.metrics import Benchmark, Evaluation, Quantization
 from spotimes.figures import FILE_PARTS
@@ -63,6 +64,34 @@ def confusion(predictions: Predictions, path: Path) -> None:
                 text = f"{share:.1f}" if share < 99.95 else "100"
                 colour = "white" if share > 30 else "black"
                 axes.text(column, row, text, color=colour, ha="center", va="center", fontsize=8)
+
+
+def reliability(before: Sequence[Reliability], after: Sequence[Reliability], path: Path) -> None:
+    """Draws a reliability diagram (DeGroot and Fienberg 1983, The Statistician 32:12) of each.
+
+    Args:
+        before: the bins at temperature 1.
+        after: those at the model's own.
+        path: the PNG to write.
+    """
+    with figure(path, (8, 4.6)) as drawing:
+        rows = drawing.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3, 1))
+        for column, (title, colour, bins) in enumerate(
+            (("temperature 1", ORANGE, before), ("the model's temperature", BLUE, after))
+        ):
+            claimed = [each.claimed for each in bins]
+            correct = [each.correct for each in bins]
+            upper, lower = rows[0][column], rows[1][column]
+            upper.plot((0, 1), (0, 1), color=GREY, linestyle=":")
+            upper.vlines(claimed, claimed, correct, color=GREY)
+            upper.plot(claimed, correct, "o-", color=colour, markersize=5)
+            upper.set_title(title, fontsize=10, loc="left")
+            lower.bar(claimed, [each.images for each in bins], 0.04, color=colour)
+            lower.set_xlabel("highest probability")
+            lower.xaxis.set_major_formatter(PercentFormatter(1))
+        rows[0][0].set(ylabel="answers that are correct", xlim=(0, 1.03), ylim=(0, 1.03))
+        rows[0][0].yaxis.set_major_formatter(PercentFormatter(1))
+        rows[1][0].set_ylabel("images")
 
 
 def class_accuracy(result: Evaluation, path: Path) -> None:

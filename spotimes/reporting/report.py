@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spotimes.evaluation.accuracy import Predictions
+from spotimes.evaluation.calibration import Reliability
 from spotimes.evaluation.layer_error import LayerError
 from spotimes.evaluation.metrics import Evaluation, StageMetrics
-from spotimes.figures import ACCURACIES, FIGURES, UNKNOWN
+from spotimes.figures import ACCURACIES, DEVICE, FIGURES, UNKNOWN
 from spotimes.reporting import explained, plots
 from spotimes.reporting.explained import Maps
 from spotimes.tflite.activation_memory import OperatorMemory
@@ -58,6 +59,7 @@ def sections(
     memory: tuple[Sequence[OperatorMemory], Sequence[OperatorMemory]],
     *,
     maps: tuple[Maps, Maps],
+    reliable: tuple[Sequence[Reliability], Sequence[Reliability]],
 ) -> list[Section]:
     """The pictures of a run of the pipeline.
 
@@ -68,6 +70,7 @@ def sections(
         errors: each layer's.
         memory: each layer's, of the FP32 model and of the INT8 model.
         maps: what makes maps of an image, by the FP32 model and by the INT8 model.
+        reliable: the INT8 model's reliability at temperature 1 and at its own.
     """
     return [
         Section(
@@ -113,6 +116,13 @@ def sections(
             "Confusion",
             "What the INT8 model takes each class for.",
             partial(plots.confusion, predictions),
+        ),
+        Section(
+            "calibration",
+            "Calibration",
+            "How often the INT8 model's answers are correct, by how probable it calls them: on the "
+            "line they are as often as it says. Below, how many images that is.",
+            partial(plots.reliability, *reliable),
         ),
         Section(
             "layers",
@@ -178,6 +188,14 @@ def table(stages: StageMetrics, result: Evaluation) -> list[list[str]]:
         *(
             (figure.key, [getattr(each, figure.key) for each in (result.fp32, result.int8)])
             for figure in ACCURACIES
+        ),
+        (
+            "calibration_error",
+            [each.calibration_error for each in (result.fp32, result.int8)],
+        ),
+        *(
+            (figure.key, [None, getattr(result.device, figure.key)])
+            for figure in (DEVICE if result.device else ())
         ),
         *(
             (figure.key, [None, getattr(result.unknown, figure.key)])

@@ -35,6 +35,10 @@ BUDGETS: dict[str, float | None] = {
     "balanced_accuracy": 0,
     "worst_class": 0,
     "top1_loss": 1,
+    "calibration_error": 1,
+    "device_top1": 0,
+    "device_agreement": 0.5,
+    "device_difference": 256,
     "known_kept": None,
     "foreign_accepted": None,
     "foreign_auroc": 0,
@@ -60,7 +64,8 @@ RAM = {f"layer{number}": 90 for number in range(13)}
 METRICS: dict[str, Any] = {
     "prepare": {"images": {"train": 90, "validation": 10, "test": 60}},
     "train": {"val_accuracy": 0.9, "epochs": 2},
-    "quantize": {"fp32": SIZE, "int8": SIZE, "ratio": 1, "parameters": 10, "macs": 100},
+    "quantize": {"fp32": SIZE, "int8": SIZE, "ratio": 1, "parameters": 10, "macs": 100}
+    | {"temperature": {"value": 0.7, "low": 0.6, "high": 0.8, "images": 10}},
     "export": {"ram_bytes": 90, "ram_by_layer": RAM, "flash": {"constants": 80}},
     "benchmark": {
         "fp32": COST,
@@ -124,7 +129,7 @@ def _draws_nothing_else(request: pytest.FixtureRequest, monkeypatch: pytest.Monk
 
 
 def draw_nothing(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(report, "sections", lambda *_: [])
+    patch.setattr(report, "sections", lambda *_, **__: [])
     patch.setattr(dataset_figure, "draw", lambda *_: None)
 
 
@@ -196,9 +201,9 @@ def test_what_is_written(repository: Path, monkeypatch: pytest.MonkeyPatch) -> N
         "reason": "no wheel",
     }
     assert evaluate.MODEL_CARD.read_text().startswith("# Model card")
-    assert len(list(evaluate.PLOTS.glob("*.png"))) == 9
+    assert len(list(evaluate.PLOTS.glob("*.png"))) == 10
     page = evaluate.REPORT.read_text()
-    assert page.count("data:image/png;base64,") == 9
+    assert page.count("data:image/png;base64,") == 10
     assert "http://" not in page
     assert "https://" not in page
 

@@ -14,7 +14,8 @@ NAMES = ("cat", "dog")
 
 def made(labels: list[int], predicted: list[int], names: tuple[str, ...] = NAMES) -> Answers:
     scored = Scored(np.zeros(len(labels), np.int64), {}, None)
-    return Answers(np.array(labels), np.array(predicted), names, scored)
+    steps = np.zeros((len(labels), len(names)), np.int16)
+    return Answers(np.array(labels), np.array(predicted), names, scored, steps, steps)
 
 
 def test_answers_are_the_classifiers(cifar10: dict[SplitName, Split], card: Card) -> None:

@@ -216,11 +216,11 @@ def test_a_revision_without_a_model_passes_no_gate(run: Run) -> None:
     status, out, err = run("main~2", "main", "--check")
     assert status == 3
     gates = [line for line in out.splitlines() if line.startswith("- ") and "not measured" in line]
-    assert len(gates) == 10
+    assert len(gates) == 13
     passing = [line for line in gates if not line.endswith("as compare.optional does not name it")]
     assert passing == ["- instructions: not measured: no"]
     broken = "bytes, arena_bytes, c_ram_bytes, macs, latency, top1, balanced_accuracy, worst_class"
-    broken += ", foreign_auroc"
+    broken += ", calibration_error, device_top1, device_agreement, foreign_auroc"
     assert err.splitlines()[-1].endswith(f"broken: {broken}")
 
 

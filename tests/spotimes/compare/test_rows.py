@@ -35,7 +35,8 @@ def made(
         for middle, count in ((known, len(labels)), (foreign, 400))
     )
     scored = Scored(own, {"tiles": others[:100], "textures": others[100:]}, unknown_below)
-    return Answers(np.array(labels), np.array(predicted), names, scored)
+    steps = 200 * np.eye(len(names), dtype=np.int16)[predicted]
+    return Answers(np.array(labels), np.array(predicted), names, scored, steps, steps)
 
 
 def by_key(found: list[Row]) -> dict[str, Row]:
@@ -189,3 +190,41 @@ def test_a_model_without_a_limit_can_still_tell_known_from_foreign() -> None:
     }
     assert found["known_kept"].after == 1
     assert found["foreign_auroc"].before is not None
+
+
+def test_calibration_is_better_the_lower_it_is() -> None:
+    labels = [0] * 180 + [1] * 20  # 90% are answered correctly
+    sure, unsure = (
+        made(labels, [0] * 200)._replace(
+            steps=np.tile(np.array([[claimed, 0]], np.int16), (200, 1))
+        )
+        for claimed in (230, 150)
+    )
+    row = rows.calibration_row(unsure, sure, 15)
+    assert row.before == pytest.approx(0.9 - 150 / 256)
+    assert row.after == pytest.approx(0.9 - 230 / 256, abs=1e-9)
+    assert row.verdict.outcome == Outcome.BETTER
+    assert rows.calibration_row(sure, unsure, 15).verdict.outcome == Outcome.WORSE
+    assert rows.calibration_row(sure, None, 15).before == row.after
+    assert rows.calibration_row(sure, None, 15).verdict.outcome == Outcome.UNKNOWN
+
+
+def test_a_device_that_answers_otherwise_is_worse() -> None:
+    labels = [0, 1] * 100
+    before = made(labels, labels)
+    wrong = before.steps.copy()
+    wrong[:50] = wrong[:50, ::-1]
+    after = before._replace(device=wrong)
+    found = by_key(rows.device_rows(before, after))
+    assert (found["device_top1"].before, found["device_top1"].after) == (1, 0.75)
+    assert (found["device_agreement"].before, found["device_agreement"].after) == (1, 0.75)
+    assert (found["device_difference"].before, found["device_difference"].after) == (0, 200)
+    assert {row.verdict.outcome for row in found.values()} == {Outcome.WORSE}
+
+
+def test_a_model_that_no_device_runs_says_why() -> None:
+    before = made([0, 1], [0, 1])
+    found = rows.device_rows(before, before._replace(device="is not INT8"))
+    assert [(row.before, row.after) for row in found] == [(1, None), (1, None), (0, None)]
+    assert {row.verdict for row in found} == {(Outcome.UNKNOWN, "is not INT8")}
+    assert {row.verdict.reason for row in rows.device_rows(None, before)} == {rows.ONE_MODEL}

@@ -154,28 +154,6 @@ def test_intervals_of_a_balanced_difference_hold_it_as_often_as_they_say(sizes: 
     assert held / 400 > 0.917
 
 
-def test_calibration_error_by_hand() -> None:
-    # Bin (0.5, 0.75]: confidence 0.6 and 0.7, one of two correct: |0.5 - 0.65| = 0.15.
-    # Bin (0.75, 1]: confidence 0.9 and 1.0, both correct: |1 - 0.95| = 0.05.
-    probabilities = np.array([[0.6, 0.4], [0.3, 0.7], [0.9, 0.1], [0.0, 1.0]], np.float32)
-    labels = np.array([0, 0, 0, 1])
-    found = statistics.expected_calibration_error(probabilities, labels, bins=4)
-    assert found == pytest.approx((2 * 0.15 + 2 * 0.05) / 4, abs=1e-6)
-
-
-def test_a_confidence_on_a_bins_end_is_in_the_bin_below() -> None:
-    # 0.5 shares no bin with 0.6, so their errors, of opposite sign, do not cancel.
-    probabilities = np.array([[0.5, 0.5], [0.6, 0.4]])
-    found = statistics.expected_calibration_error(probabilities, np.array([0, 1]), bins=2)
-    assert found == pytest.approx((0.5 + 0.6) / 2)
-
-
-def test_one_bin_compares_the_means() -> None:
-    probabilities = np.array([[0.5, 0.5], [0.6, 0.4]])
-    found = statistics.expected_calibration_error(probabilities, np.array([0, 1]), bins=1)
-    assert found == pytest.approx(0.05)
-
-
 def test_confusion_by_hand() -> None:
     labels, predicted = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 2, 1, 0])
     np.testing.assert_array_equal(

@@ -100,6 +100,17 @@ FIGURES: dict[str, Any] = {
         top1_loss=0.01,
         agreement=0.97,
         mcnemar=metrics.Disagreement(fp32_only_correct=40, int8_only_correct=20, p_value=0.0135),
+        calibration=metrics.Calibration(
+            error=0.0123,
+            error_low=0.009,
+            error_high=0.016,
+            error_at_1=0.0703,
+            error_at_1_low=0.065,
+            error_at_1_high=0.075,
+        ),
+        device=metrics.Device(
+            device_top1=0.8385, device_agreement=0.987, device_difference=22, same_bytes=0.77
+        ),
         unknown=UNKNOWN,
         budgets={
             "bytes": metrics.Verdict(limit=4000, measured=3000, met=True),
@@ -254,3 +265,24 @@ def test_the_input_is_written_as_the_network_takes_it() -> None:
         **FIGURES | {"network": shifted}
     )
     assert "| FP32 input | float32, `pixel / 255` |" in render(**FIGURES)
+
+
+def test_it_says_how_far_probabilities_are_off() -> None:
+    text = render(**FIGURES)
+    assert (
+        "temperature of 0.65,\nfitted on 1,234 validation images (95% interval 0.59 to 0.71)"
+        in text
+    )
+    assert "highest probability is so 1.23% from how often it is correct" in text
+    assert "at a temperature of 1 it would be 7.03% (6.50% to\n7.50%)" in text
+
+
+def test_it_says_what_a_microcontroller_answers() -> None:
+    text = render(**FIGURES)
+    for row in (
+        "| top-1 on a microcontroller | 83.85% |",
+        "| same answer on a microcontroller | 98.70% |",
+        "| largest difference there, in 256ths | 22 |",
+        "| same bytes of output | 77.00% |",
+    ):
+        assert row in text

@@ -11,6 +11,7 @@ from PIL import Image
 
 from spotimes.dataset.prepared import Split
 from spotimes.evaluation.accuracy import Predictions, compare
+from spotimes.evaluation.calibration import Reliability
 from spotimes.evaluation.layer_error import LayerError
 from spotimes.evaluation.metrics import (
     Accuracy,
@@ -37,6 +38,7 @@ SAME = Predictions(TEST, NAMES, PROBABILITIES, PROBABILITIES)
 
 PARTS = FileParts(file=100_000, weights=80_000, quantization=9_000, metadata=1_000, rest=10_000)
 SIZE = ModelSize(bytes=PARTS, arena_bytes=60_000, arena_note=None)
+RELIABLE = [Reliability(0.5, 0.6, 10), Reliability(0.7, 0.8, 40), Reliability(0.99, 1, 100)]
 TEMPERATURE = Temperature(value=1, low=None, high=None, images=0)
 SIZES = Quantization(fp32=SIZE, int8=SIZE, ratio=1, parameters=1, macs=1, temperature=TEMPERATURE)
 MODEL_COST = ModelCost(
@@ -75,6 +77,7 @@ PICTURES: dict[str, Callable[[Path], None]] = {
     "training": lambda path: plots.training_curves(HISTORY, path),
     "confusion": lambda path: plots.confusion(SAME, path),
     "classes": lambda path: plots.class_accuracy(compare(SAME, 10), path),
+    "calibration": lambda path: plots.reliability(RELIABLE, RELIABLE[1:], path),
     "cost": lambda path: plots.cost(SIZES, COST, path),
     "latency": lambda path: plots.latency(PERCENTILES, path),
     "memory": lambda path: plots.memory(
