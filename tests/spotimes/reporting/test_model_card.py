@@ -160,7 +160,7 @@ def test_nothing_in_it_depends_on_the_machine() -> None:
 def test_the_pictures_are_those_that_evaluate_draws() -> None:
     source = (ROOT / "spotimes/reporting/report.py").read_text(encoding="utf-8")
     linked = re.findall(r"\]\(\.\./metrics/plots/(\w+)\.png\)", render(**FIGURES))
-    assert len(linked) == 5
+    assert len(linked) == 6
     assert set(linked) <= set(re.findall(r'Section\(\n +"(\w+)"', source))
 
 
