@@ -3,8 +3,8 @@
     search_workers [EPOCH_SECONDS]
 
 With EPOCH_SECONDS trainings only pretend. A line on standard input is a folder and a core, -1 for
-all: a worker is started there, and its process ID printed. What it prints goes to `log` in the folder,
-its status, once it has ended, to `status`. When the input ends, the workers are killed.
+all: a worker is started there, and its process ID printed. What it prints goes to `log` in the
+folder, its status, once it has ended, to `status`. When the input ends, the workers are killed.
 """
 
 import os
