@@ -16,7 +16,7 @@ from pathlib import Path
 
 from spotimes.dataset.image_file import Selected
 from spotimes.dataset.prepared import PREPARED, SPLITS, LazySplit, write_prepared
-from spotimes.ingestion import dataset_figure, dataset_summary, source, unlabelled
+from spotimes.ingestion import dataset_figure, dataset_summary, disk, source, unlabelled
 from spotimes.ingestion.dataset_report import REPORT, metrics_of, report_of
 from spotimes.ingestion.samples import write_samples
 from spotimes.ingestion.selection import select
@@ -47,7 +47,11 @@ def main() -> None:
     try:
         without_labels = unlabelled.find(params)
         also = len(without_labels.paths) if without_labels else 0
-        found = source.read(params, IMAGES, unlabelled=also)
+        found = source.read(
+            params,
+            IMAGES,
+            lambda images, shape: disk.check(images._replace(unlabelled=also), shape),
+        )
         selection = select(found, params)
         others = without_labels and unlabelled.read(
             without_labels, found, selection, params, UNLABELLED

@@ -17,22 +17,25 @@ NUMBERS = 2 * 8
 OTHERS = 1 << 24
 
 
+Shape = tuple[int, int, int]  # height, width, channels
+
+
 class Images(NamedTuple):
     """The images that prepare is about to write.
 
     Attributes:
         labelled: how many, before some are left out.
-        unlabelled: likewise.
-        classes: of the labelled ones.
+        classes: of these.
         per_class: how many of each are taken.
         are_copied: whether they are written twice, first together and then divided.
+        unlabelled: how many others there are.
     """
 
     labelled: int
-    unlabelled: int
     classes: int
     per_class: ImagesPerClass
     are_copied: bool
+    unlabelled: int = 0
 
     @property
     def kept(self) -> int:
@@ -44,7 +47,7 @@ class Images(NamedTuple):
         return most + self.unlabelled
 
 
-def check(images: Images, shape: tuple[int, int, int]) -> None:
+def check(images: Images, shape: Shape) -> None:
     """Prints what disk is needed.
 
     In DVC's stage its cache counts, too, to which DVC copies what prepare has made: not where the

@@ -1,6 +1,6 @@
 """What `prepare.source` can name: a catalog file or a folder of pictures, each read alike."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -13,8 +13,9 @@ from spotimes.dataset.image_file import ImageFile, ImageSource, ImageWriter
 from spotimes.dataset.prepared import SPLITS, Card
 from spotimes.downloads import download
 from spotimes.errors import InputError
-from spotimes.ingestion import disk, own_images, readers
+from spotimes.ingestion import own_images, readers
 from spotimes.ingestion.catalog import Catalog, load_catalog
+from spotimes.ingestion.disk import Images, Shape
 from spotimes.ingestion.fingerprints import Fingerprints, fingerprints_of
 from spotimes.ingestion.groups import ALONE, Groups
 from spotimes.ingestion.headers import Headers, headers_of_images
@@ -102,29 +103,30 @@ class Source(NamedTuple):
         return f"{SPLITS[split]} {index - first}"
 
 
-def read(params: Prepare, images_npy: Path, *, unlabelled: int = 0) -> Source:
+def read(
+    params: Prepare, images_npy: Path, before: Callable[[Images, Shape], None] = lambda *_: None
+) -> Source:
     """Reads the source.
 
     Args:
         params: where it is, and how it is to be read and its pictures fitted.
         images_npy: a file that images which are not the source's own can be written to; it must
             stay while they are read.
-        unlabelled: how many pictures are to become such images besides.
+        before: is called before anything is written, with how many images of which shape will be.
 
     Raises:
-        InputError: there is no such source, it cannot be fetched, is broken, or the disk has no
-            room for its images.
+        InputError: there is no such source, it cannot be fetched, or is broken.
     """
     path = Path(params.source)
     if path.is_dir():
-        return _folder(path, params, images_npy, unlabelled)
+        return _folder(path, params, images_npy, before)
     catalog = load_catalog(path)
     if params.group is not None:
         raise InputError(
             f"prepare.group: is {params.group}, but the images of a catalog's dataset have no "
             "paths; set it to null"
         )
-    return _catalog(path, catalog, params, images_npy, unlabelled)
+    return _catalog(path, catalog, params, images_npy, before)
 
 
 def least_rows(params: Prepare) -> float:
@@ -132,13 +134,12 @@ def least_rows(params: Prepare) -> float:
     return 1 if params.truncated == "refuse" else params.truncated
 
 
-def _folder(path: Path, params: Prepare, images_npy: Path, unlabelled: int) -> Source:
-    def check_disk(files: LabelledFiles, target: Target) -> None:
-        classes = len(files.class_names)
-        images = disk.Images(
-            len(files.paths), unlabelled, classes, params.images_per_class, are_copied=True
-        )
-        disk.check(images, target.shape)
+def _folder(
+    path: Path, params: Prepare, images_npy: Path, before: Callable[[Images, Shape], None]
+) -> Source:
+    def before_images(files: LabelledFiles, target: Target) -> None:
+        count, classes = len(files.paths), len(files.class_names)
+        before(Images(count, classes, params.images_per_class, are_copied=True), target.shape)
 
     how = Reading(
         params.split_folders,
@@ -146,7 +147,7 @@ def _folder(path: Path, params: Prepare, images_npy: Path, unlabelled: int) -> S
         "missing" in params.leave_out,
         least_rows(params),
     )
-    pictures = own_images.read_folder(path, params.image, images_npy, how, check_disk)
+    pictures = own_images.read_folder(path, params.image, images_npy, how, before_images)
     files = pictures.files
     card = Card(
         name=path.resolve().name,
@@ -180,17 +181,17 @@ def _range(image: Image, wide: WideValues | None) -> list[float] | None:
 
 
 def _catalog(
-    path: Path, catalog: Catalog, params: Prepare, images_npy: Path, unlabelled: int
+    path: Path,
+    catalog: Catalog,
+    params: Prepare,
+    images_npy: Path,
+    before: Callable[[Images, Shape], None],
 ) -> Source:
     target = _target(catalog, params.image)
-    images = disk.Images(
-        catalog.splits.train.images + catalog.splits.test.images,
-        unlabelled,
-        len(catalog.class_names),
-        params.images_per_class,
-        are_copied=target.shape != tuple(catalog.image_shape),
-    )
-    disk.check(images, target.shape)
+    count = catalog.splits.train.images + catalog.splits.test.images
+    are_copied = target.shape != tuple(catalog.image_shape)
+    images = Images(count, len(catalog.class_names), params.images_per_class, are_copied)
+    before(images, target.shape)
     mirror, files = download.fetch_any(catalog.mirrors)
     canonical = readers.read(catalog, mirror, files)
     catalog.check(canonical, f"{path}: {mirror.files[0].url}")

@@ -16,7 +16,7 @@ from tests.project import ROOT
 from tests.repository import init
 
 ALL = ImagesPerClass(train=None, test=None)
-MEGA = Images(1_000_000, 0, 10, ALL, are_copied=True)
+MEGA = Images(1_000_000, 10, ALL, are_copied=True)
 SHAPE = (32, 32, 3)
 IMAGE, NUMBERS, OTHERS = 3072, 16, 2**24
 
