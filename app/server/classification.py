@@ -112,10 +112,10 @@ class Classification:
             (row,) = self._probabilities(image.pixels[np.newaxis], bounds)
             milliseconds = 1000 * (time.perf_counter() - began)
             names = self._classifier.contract.class_names
-            indices = top_k(row[np.newaxis], top)[0]
+            indices, shares = top_k(row[np.newaxis], top)[0].tolist(), row.tolist()
             answer: dict[str, Any] = {
                 "predictions": [
-                    {"label": names[index], "probability": float(row[index])} for index in indices
+                    {"label": names[index], "probability": shares[index]} for index in indices
                 ],
                 "unknown": None if limit is None else bool(self._classifier.unknown(row)),
                 "milliseconds": milliseconds,
@@ -216,9 +216,7 @@ class Classification:
         self._metrics.add_inference(len(images), time.perf_counter() - began)
         return probabilities
 
-    def _explained(
-        self, pixels: npt.NDArray[np.uint8], indices: npt.NDArray[np.intp]
-    ) -> dict[str, Any]:
+    def _explained(self, pixels: npt.NDArray[np.uint8], indices: list[int]) -> dict[str, Any]:
         """What `spotimes.explanation` says of some classes, as a JSON object."""
         with self._network:
             began = time.perf_counter()

@@ -91,7 +91,9 @@ def is_packed(encoding: str | None) -> bool:
     Raises:
         RefusalError: it is not by gzip or deflate, or more than once.
     """
-    codings = [coding.strip().lower() for coding in (encoding or "").split(",")]
+    if encoding is None:
+        return False
+    codings = [coding.strip().lower() for coding in encoding.split(",")]
     codings = [coding for coding in codings if coding not in ("", "identity")]
     if len(codings) > 1 or not {*codings} <= {*ENCODINGS, SAME_AS_GZIP}:
         raise RefusalError(

@@ -1,6 +1,7 @@
 """A process that answers, until it gets a signal to stop."""
 
 import asyncio
+import gc
 import socket
 
 from app.server.application import Application
@@ -25,6 +26,8 @@ async def _work(application: Application, listening: socket.socket, place: Place
     connections = Connections(application.find_route, application.gate, application.metrics)
     connections.sweep()
     _Accepting(listening, connections, BACKLOG if place.parent is None else 1).begin()
+    gc.collect()
+    gc.freeze()  # what is there stays; to look through it takes 10 ms, in which nobody is answered
     place.announce()
     await stopped.wait()
     if place.parent is not None:
