@@ -5,8 +5,8 @@
 For each number it makes a study of as many trials in the database, of params.yaml's space with
 costs and accuracies that are made up, and takes 20 turns there. A row each: seconds a turn,
 statements that the database gets in one, and the turns that all workers can have in a minute.
-The studies stay in the database: use one that can be dropped. To fill it takes longest: a second
-for every ten trials.
+The studies stay in the database: use one that can be dropped. To fill it takes longest, minutes
+for 1,000 trials.
 """
 
 import random
