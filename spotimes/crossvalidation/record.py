@@ -28,6 +28,7 @@ def document(result: Result, made: Mapping[str, Any]) -> dict[str, Any]:
         **result.pooled.model_dump(exclude_defaults=True, exclude={"budgets"}),
         "spread": spread(result),
         "confusions": result.confusions,
+        "temperature": result.temperature._asdict(),
         "test_split": test and {"images": test.images, "int8": test.int8.model_dump()},
     }
 
@@ -84,6 +85,9 @@ def lines(result: Result) -> Iterator[str]:
             for each in result.confusions[:PRINTED]
         ]
         yield f"most often confused: {'; '.join(most)}"
+    yield (
+        f"{result.temperature} outside the test split; quantize.temperature in params.yaml takes it"
+    )
     if (test := result.test_split) is not None:
         yield (
             f"the test split alone, by metrics/evaluate.json: {_top1(test.int8)} of "

@@ -13,6 +13,7 @@ from spotimes.errors import InputError
 from spotimes.evaluation import accuracy, metrics
 from spotimes.evaluation.accuracy import Predictions
 from spotimes.evaluation.metrics import Accuracy, Evaluation
+from spotimes.quantization.temperature import MOST_IMAGES, Temperature, fit
 
 CONFUSIONS = 10
 
@@ -23,11 +24,13 @@ class Answers(NamedTuple):
     Attributes:
         fp32: the FP32 model's probabilities, float32, shape (images, classes).
         int8: the INT8 model's.
+        logits: the INT8 model's, as `spotimes.quantization.temperature.logits_of` has them.
         seconds: how long it took to train, quantize and test them.
     """
 
     fp32: npt.NDArray[np.float32]
     int8: npt.NDArray[np.float32]
+    logits: npt.NDArray[np.float64]
     seconds: float
 
 
@@ -39,6 +42,7 @@ class Result(NamedTuple):
             are those of `spotimes.crossvalidation.interval`.
         of_folds: of the images that each fold held out.
         confusions: how many images of a class were taken for another, by the INT8 models.
+        temperature: the one that all images but the test split's make most likely.
         test_split: what evaluate found of the test split alone, by the one network that is
             committed; None if it did not, or of another split.
     """
@@ -46,6 +50,7 @@ class Result(NamedTuple):
     pooled: Evaluation
     of_folds: list[Evaluation]
     confusions: list[dict[str, Any]]
+    temperature: Temperature
     test_split: Evaluation | None
 
 
@@ -63,9 +68,11 @@ def result_of(
     """
     shape = (len(pool.labels), len(class_names))
     fp32, int8 = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    logits = np.empty(shape)
     of_folds = []
     for fold, found in zip(folds, answers, strict=True):
         fp32[fold.held_out], int8[fold.held_out] = found.fp32, found.int8
+        logits[fold.held_out] = found.logits
         own = Predictions(pool.split(fold.held_out), class_names, found.fp32, found.int8)
         of_folds.append(accuracy.compare(own, bins))
     everything = Predictions(pool.split(np.arange(shape[0])), class_names, fp32, int8)
@@ -78,8 +85,16 @@ def result_of(
         pooled.model_copy(update=intervals),
         of_folds,
         list(_confusions(everything)),
+        _temperature(logits, pool),
         _of_test_split(pool.sizes[-1]),
     )
+
+
+def _temperature(logits: npt.NDArray[np.float64], pool: Pool) -> Temperature:
+    # A choice: so none of the test split, whose images are the pool's last.
+    count = sum(pool.sizes[:-1])
+    chosen = np.random.default_rng(1).permutation(count)[:MOST_IMAGES]
+    return fit(logits[chosen], pool.labels[chosen])
 
 
 def _with_interval(found: Accuracy, probabilities: accuracy.Probabilities, pool: Pool) -> Accuracy:

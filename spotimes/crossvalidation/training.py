@@ -31,6 +31,7 @@ from spotimes.params.runtime import Runtime
 from spotimes.params.train import Train
 from spotimes.params.versions import Versions
 from spotimes.quantization.files import quantize
+from spotimes.quantization.temperature import logits_of
 from spotimes.system import atomic, host
 from spotimes.system.cores import at_most_allowed
 from spotimes.system.packages import check_installed
@@ -99,7 +100,7 @@ def kept_answers(kept: Checkpoint) -> Answers | None:
     if (saved := kept.load()) is None:
         return None
     arrays, facts = saved
-    return Answers(arrays["fp32"], arrays["int8"], facts["seconds"])
+    return Answers(arrays["fp32"], arrays["int8"], arrays["logits"], facts["seconds"])
 
 
 def train_fold(recipe: Recipe, pool: Pool, fold: Fold, kept: Checkpoint) -> Answers:
@@ -154,12 +155,15 @@ def train_fold(recipe: Recipe, pool: Pool, fold: Fold, kept: Checkpoint) -> Answ
         fp32, int8 = scratch / "fp32.tflite", scratch / "int8.tflite"
         fp32.write_bytes(files.fp32)
         int8.write_bytes(files.int8)
-        tested = accuracy.predict(fp32, int8, pool.split(fold.held_out), class_names)
+        held_out = pool.split(fold.held_out)
+        tested = accuracy.predict(fp32, int8, held_out, class_names)
+        tested_logits = logits_of(files.int8, held_out)
     seconds += sum(trained.seconds) + time.perf_counter() - began
-    kept.save({"fp32": tested.fp32, "int8": tested.int8}, {"seconds": seconds})
+    arrays = {"fp32": tested.fp32, "int8": tested.int8, "logits": tested_logits}
+    kept.save(arrays, {"seconds": seconds})
     for checkpoint in (of_teacher, asked, of_student):
         checkpoint.remove()
-    return Answers(tested.fp32, tested.int8, seconds)
+    return Answers(tested.fp32, tested.int8, tested_logits, seconds)
 
 
 def _check_nothing_was_learnt(recipe: Train) -> None:

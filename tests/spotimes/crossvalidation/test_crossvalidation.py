@@ -72,6 +72,7 @@ class Pretended:
     def __init__(self) -> None:
         self.epochs: list[int] = []
         self.stop_after: int | None = None
+        self.logits = 5 * np.eye(10) - 5  # of an answer, which is always correct
 
     def train(self, *arguments: Any, **_: Any) -> Any:
         _, recipe, data, checkpoint, _ = arguments
@@ -98,6 +99,9 @@ class Pretended:
 def pretended(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Pretended:
     pretended = Pretended()
     monkeypatch.setattr(training, "train", pretended.train)
+    monkeypatch.setattr(
+        training, "logits_of", lambda _, split: pretended.logits[np.asarray(split.labels)]
+    )
     monkeypatch.setattr(training, "quantize", lambda *_, **__: Files(b"", b"", Temperature(1)))
     monkeypatch.setattr("spotimes.evaluation.accuracy.predict", pretended.predict)
     monkeypatch.setattr(keras.utils, "clear_session", lambda: None)
@@ -131,8 +135,13 @@ def test_all_pictures_are_answered_and_all_folds_recorded(
     assert {each["predicted"] for each in found["confusions"]} == {"truck"}
     assert sum(each["images"] for each in found["confusions"]) == round((1 - top1) * 370)
     assert found["test_split"] is None
+    temperature = found["temperature"]
+    assert temperature["images"] == 320  # all but the 50 of the test split
+    assert 0.2 < temperature["low"] <= temperature["value"] <= temperature["high"] < 1
 
     printed = capsys.readouterr().out.splitlines()
+    (line,) = (each for each in printed if "quantize.temperature" in each)
+    assert line.startswith(f"temperature {temperature['value']:g} (95% interval ")
     first = table.iloc[0]
     assert printed[:2] == [
         f"370 pictures: 5 folds that hold out about {first['held_out']:.0f}, train on "
