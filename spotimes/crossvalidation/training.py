@@ -159,8 +159,9 @@ def train_fold(recipe: Recipe, pool: Pool, fold: Fold, kept: Checkpoint) -> Answ
         tested = accuracy.predict(fp32, int8, held_out, class_names)
         tested_logits = logits_of(files.int8, held_out)
     seconds += sum(trained.seconds) + time.perf_counter() - began
-    arrays = {"fp32": tested.fp32, "int8": tested.int8, "logits": tested_logits}
-    kept.save(arrays, {"seconds": seconds})
+    kept.save(
+        {"fp32": tested.fp32, "int8": tested.int8, "logits": tested_logits}, {"seconds": seconds}
+    )
     for checkpoint in (of_teacher, asked, of_student):
         checkpoint.remove()
     return Answers(tested.fp32, tested.int8, tested_logits, seconds)
