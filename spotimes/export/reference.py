@@ -5,7 +5,7 @@ makes the vectors of the self-test, and says what a microcontroller answers. Of 
 an image takes 4 ms of a Zen 1.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,13 +69,24 @@ def _vectors(network: Network, images: Int8, *, behind: int) -> Int8:
     return found
 
 
+def layer_output(network: Network, index: int, computed: Sequence[Int8]) -> Int8:
+    """Computes one layer.
+
+    Args:
+        network: the model.
+        index: of the layer.
+        computed: the maps that it reads, among others, as `feature_maps` has them.
+    """
+    layer = network.layers[index]
+    sources = [computed[source] for source in layer.sources]
+    maps = [network.maps[source] for source in layer.sources]
+    return _COMPUTED[type(layer)](layer, sources, maps, network.maps[layer.target])
+
+
 def _computed(network: Network, images: Int8, count: int) -> list[Int8]:
     computed = [images]
-    for layer in network.layers[:count]:
-        sources = [computed[index] for index in layer.sources]
-        maps = [network.maps[index] for index in layer.sources]
-        target = network.maps[layer.target]
-        computed.append(_COMPUTED[type(layer)](layer, sources, maps, target))
+    for index in range(count):
+        computed.append(layer_output(network, index, computed))
     return computed
 
 
