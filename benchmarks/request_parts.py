@@ -149,6 +149,7 @@ def by_tensor(classifier: Classifier, sent: Sent) -> bytes:
     length = sent.headers.get(protocol.HEADER_LENGTH)
     model = protocol.Model(MODEL.stem, "1", classifier.contract)
     request = protocol.parse(sent.body, length, model.contract, 1)
+    assert not isinstance(request.images, list)  # of picture files, which are not sent here
     return protocol.render(request, classifier.probabilities(request.images), model).body
 
 

@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from spotimes.errors import InputError
 from spotimes.explanation.ending import Real, ending_of, real, score_of, step_of
+from spotimes.explanation.outputs import with_outputs
 from spotimes.inference.classifier import Classifier
 from spotimes.inference.interpreter import as_input, interpreter_of, invoke, read_verified
-from spotimes.inference.outputs import with_outputs
 from spotimes.pixels import Images, to_uint8
 
 GRID = 8  # rows and columns of an occlusion map, where the image has as many pixels

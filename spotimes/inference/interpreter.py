@@ -26,7 +26,7 @@ def load_interpreter(path: Path, threads: int = 1, *, keep_tensors: bool = False
         threads: of the runtime, at least 1.
         keep_tensors: keep what each operator writes, to be read after `invoke`. XNNPACK, which
             keeps nothing, is then not used; TensorFlow Lite's own kernels round otherwise, so that
-            a few INT8 answers differ (`spotimes.inference.outputs` keeps some tensors of XNNPACK).
+            a few INT8 answers differ.
 
     Returns:
         A LiteRT interpreter whose tensors are allocated.

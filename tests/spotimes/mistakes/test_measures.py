@@ -68,7 +68,7 @@ def test_images_without_an_inner_pixel_have_no_sharpness() -> None:
 
 def test_the_pictures_own_size_is_a_table_where_it_is_known_and_differs() -> None:
     def titles(widths: list[int] | None) -> list[str]:
-        tested = widths and [SourcePicture(name="x", width=width, height=9) for width in widths]
+        tested = [SourcePicture(name="x", width=width, height=9) for width in widths or []]
         return [*measures.tables(PREDICTIONS, tested or None).groups]
 
     assert len(titles(None)) == len(titles([32] * 60)) == 2

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import numpy as np
 
+from spotimes.explanation.outputs import with_outputs
 from spotimes.inference.interpreter import interpreter_of, invoke, read_verified
-from spotimes.inference.outputs import with_outputs
 from spotimes.inference.verification import verify
 from tests.project import ROOT
 
