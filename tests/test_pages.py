@@ -25,7 +25,12 @@ PAGES = sorted(
 )
 BLOCK = re.compile(r"(?:^    .*\n|^\n(?=    ))+", re.MULTILINE)
 # What the pipeline's packages do not suffice for, as it imports or starts the server.
-OF_THE_SERVER = {"app.serve", "benchmarks.request_parts", "benchmarks.server_load"}
+OF_THE_SERVER = {
+    "app.serve",
+    "benchmarks.request_parts",
+    "benchmarks.server_load",
+    "benchmarks.serving_peers",
+}
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 
 
