@@ -29,6 +29,7 @@ pytestmark = pytest.mark.slow
 
 OneLine = Callable[[str, Callable[[], None]], str]
 WINDOW = 80  # seconds in which trials are counted
+AGAIN = ("the database cannot be used (connection failed", "another search is under way")
 ENDED = 1200  # seconds in which workers whom nobody disturbs come to their end
 
 
@@ -81,19 +82,27 @@ class Workers:
 
     def kill(self, folder: Path) -> bool:
         """Kills a clone's worker, unless it has come to its end."""
-        process = self.running.pop(folder)
         if self.ended(folder):
             return False
+        process = self.running.pop(folder)
         os.kill(process, signal.SIGKILL)
         until(lambda: psutil.Process(process).status() == psutil.STATUS_ZOMBIE)
         return True
 
     def ended(self, folder: Path) -> bool:
-        """Whether a worker has; it must not have failed."""
+        """Whether a worker has.
+
+        It must not have failed, but for two reasons, for which it is begun again, as the compose
+        file would: the database was away, or a child of a killed one still held the lock.
+        """
         status = folder / "status"
         if not status.exists() or not (text := status.read_text()):
             return False
-        assert text == "0", (folder / "log").read_text()
+        log = (folder / "log").read_text()
+        if text == "2" and any(reason in log.splitlines()[-1] for reason in AGAIN):
+            self.start(folder)
+            return False
+        assert text == "0", log
         return True
 
     def wait(self) -> None:
