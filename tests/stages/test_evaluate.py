@@ -201,9 +201,9 @@ def test_what_is_written(repository: Path, monkeypatch: pytest.MonkeyPatch) -> N
         "reason": "no wheel",
     }
     assert evaluate.MODEL_CARD.read_text().startswith("# Model card")
-    assert len(list(evaluate.PLOTS.glob("*.png"))) == 10
+    assert len(list(evaluate.PLOTS.glob("*.png"))) == 11
     page = evaluate.REPORT.read_text()
-    assert page.count("data:image/png;base64,") == 10
+    assert page.count("data:image/png;base64,") == 11
     assert "http://" not in page
     assert "https://" not in page
 
