@@ -10,6 +10,7 @@ from spotimes.errors import InputError
 
 if TYPE_CHECKING:
     from app.server.limits import Limits
+    from spotimes.inference.classifier import Classifier
 
 SAMPLES = Path("data/samples")  # written by `prepare`; a device may have none
 
@@ -44,24 +45,27 @@ def run(arguments: argparse.Namespace) -> None:
             available.
     """
     _check(arguments)
+    # Workers are forked before what they import, so only one that is alone can be ready before.
+    ready = _loaded(arguments) if arguments.workers == 1 else None
     listening = listen(arguments.host, arguments.port, arguments.max_connections)
 
     def work(place: workers.Place) -> None:
-        # Only now: importing these takes longer than an answer, and workers are forked before.
+        # Only now: importing these takes longer than an answer.
         from app.server.application import Application  # noqa: PLC0415
         from app.server.worker import work  # noqa: PLC0415
-        from spotimes.inference.classifier import Classifier  # noqa: PLC0415
 
         samples = arguments.samples or (SAMPLES if _is_folder(SAMPLES) else None)
-        classifier = Classifier(arguments.model, arguments.threads)
-        work(
-            Application(classifier, chosen_limits(arguments), samples, place),
-            listening.socket,
-            place,
-        )
+        classifier, limits = ready or _loaded(arguments)
+        work(Application(classifier, limits, samples, place), listening.socket, place)
 
     with listening.socket:
         workers.run(arguments.workers, listening.socket, work, listening.url)
+
+
+def _loaded(arguments: argparse.Namespace) -> "tuple[Classifier, Limits]":
+    from spotimes.inference.classifier import Classifier  # noqa: PLC0415
+
+    return Classifier(arguments.model, arguments.threads), chosen_limits(arguments)
 
 
 def chosen_limits(arguments: argparse.Namespace) -> "Limits":

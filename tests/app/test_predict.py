@@ -319,6 +319,7 @@ def test_standard_input(kind: str, picture_bytes: bytes, picture_pixels: Any) ->
     assert json.loads(done.stdout) == {
         "input": "standard input",
         "predictions": expected(MODEL, picture_pixels),
+        "unknown": False,
     }
     assert done.stderr == b""
 
@@ -523,7 +524,11 @@ def test_in_a_folder_content_decides_and_not_the_name(
     status, out, err = app("predict", "--model", MODEL, "--json", tmp_path / "in")
     assert (status, err) == (0, "")
     assert [json.loads(line) for line in out.splitlines()] == [
-        {"input": str(tmp_path / "in" / each), "predictions": expected(MODEL, picture_pixels)}
+        {
+            "input": str(tmp_path / "in" / each),
+            "predictions": expected(MODEL, picture_pixels),
+            "unknown": False,
+        }
         for each in sorted((name, "tensor.dat"))
     ]
 
