@@ -63,6 +63,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _loaded(arguments: argparse.Namespace) -> "tuple[Classifier, Limits]":
+    import app.server.worker  # noqa: F401, PLC0415  # if a package is missing, it is said first
     from spotimes.inference.classifier import Classifier  # noqa: PLC0415
 
     return Classifier(arguments.model, arguments.threads), chosen_limits(arguments)

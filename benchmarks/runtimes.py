@@ -21,9 +21,9 @@ from tqdm import tqdm
 from spotimes import usage
 from spotimes.dataset.prepared import load_split
 from spotimes.errors import InputError
+from spotimes.explanation.outputs import with_outputs
 from spotimes.export import graph, reference, source
 from spotimes.inference.interpreter import fill_inputs, interpreter_of, invoke, read_verified
-from spotimes.inference.outputs import with_outputs
 from spotimes.pixels import to_int8
 from spotimes.system import command
 

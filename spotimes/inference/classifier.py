@@ -173,7 +173,12 @@ class Classifier:
 
     @cached_property
     def _of_several(self) -> Any:
-        """Takes `AT_ONCE` images; None if the model's operators do not, or it needs much memory."""
+        """Takes `AT_ONCE` images; None if the model's operators do not, or it needs much memory.
+
+        Only of an INT8 model: in FP32 a batch's sums are added up in another order.
+        """
+        if self._output["dtype"] != np.int8:
+            return None
         computed = (tensor for tensor in self._file.graph.tensors if tensor.values is None)
         if AT_ONCE * sum(tensor.bytes for tensor in computed) > MOST_BYTES:
             return None

@@ -7,9 +7,9 @@ loads nothing from anywhere; it holds test images, so it is not in Git. Takes ha
 cores.
 """
 
-import argparse
 from pathlib import Path
 
+from spotimes import usage
 from spotimes.dataset.prepared import load_card, load_split
 from spotimes.evaluation import accuracy
 from spotimes.explanation.explainer import Explainer
@@ -25,9 +25,7 @@ PAGE = Path("mistakes.html")
 
 def main() -> None:
     """Measures, and writes the page."""
-    parser = argparse.ArgumentParser(
-        prog="python -m spotimes.mistakes", description=(__doc__ or "").partition("\n")[0]
-    )
+    parser = usage.parser("spotimes.mistakes", __doc__, "make mistakes")
     parser.add_argument(
         "--out", type=Path, default=PAGE, metavar="HTML", help=f"the file to write ({PAGE})"
     )

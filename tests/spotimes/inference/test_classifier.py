@@ -84,7 +84,7 @@ def test_quantized_tensors_and_single_images_give_the_same(path: Path) -> None:
     np.testing.assert_array_equal(model.probabilities(quantized[2]), expected[2])
 
 
-@pytest.mark.parametrize("path", [INT8, FP32])
+@pytest.mark.parametrize("path", [INT8, FP32])  # of which INT8 alone is run several at once
 @pytest.mark.parametrize("count", [AT_ONCE - 1, AT_ONCE, 2 * AT_ONCE + 3])
 def test_images_of_a_batch_get_the_bytes_that_they_get_alone(path: Path, count: int) -> None:
     model, images = Classifier(path), pictures(count)
@@ -92,6 +92,7 @@ def test_images_of_a_batch_get_the_bytes_that_they_get_alone(path: Path, count: 
     assert ("_of_several" in vars(model)) is False
     np.testing.assert_array_equal(model.probabilities(images), alone)
     assert ("_of_several" in vars(model)) is (count >= AT_ONCE)
+    assert (vars(model).get("_of_several") is not None) is (count >= AT_ONCE and path == INT8)
     quantized = (images.astype(np.int16) - 128).astype(np.int8)
     np.testing.assert_array_equal(model.probabilities(quantized), alone)
 
