@@ -81,7 +81,14 @@ def counted(model: Exported, image: bytes, board: str, *, dsp: bool) -> list[int
         settings = f"-DLAYERS={layers} -DNANOSECONDS={2**SHIFT}"
         done = subprocess.run(
             [
-                *("make", "run", f"BOARD={board}", f"PICTURE={picture}", f"SHIFT={SHIFT}"),
+                *(
+                    "make",
+                    "--no-print-directory",
+                    "run",
+                    f"BOARD={board}",
+                    f"PICTURE={picture}",
+                    f"SHIFT={SHIFT}",
+                ),
                 *(f"OPTIMIZATION=-O2 {settings}", *(["DSP=1"] if dsp else [])),
             ],
             cwd=project,

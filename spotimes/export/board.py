@@ -41,7 +41,13 @@ def instructions(content: bytes) -> Instructions:
         noise = np.random.default_rng(0).integers(0, 256, image.bytes, np.uint8)
         (folder / "picture.raw").write_bytes(noise.tobytes())
         places = {"MODEL": "model", "BUILD": "build", "PICTURE": "picture.raw"}
-        command = ["make", "run", *BOARD, *(f"{key}={folder / at}" for key, at in places.items())]
+        command = [
+            "make",
+            "--no-print-directory",
+            "run",
+            *BOARD,
+            *(f"{key}={folder / at}" for key, at in places.items()),
+        ]
         try:
             done = subprocess.run(
                 command,
