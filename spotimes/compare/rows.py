@@ -165,8 +165,7 @@ def calibration_row(
         reason: why there are none.
     """
     figure = FIGURES["calibration_error"]
-    sides = [each for each in (before, after) if each is not None]
-    known = np.all([each.labels >= 0 for each in sides], axis=0)
+    known = _of_known_class(before, after)
     if not np.any(known):
         return _unknown(figure, None, None, reason)
     found = [
@@ -191,11 +190,10 @@ def device_rows(
         after: the other's.
         reason: why there are none.
     """
-    sides = [each for each in (before, after) if each is not None]
-    known = np.all([each.labels >= 0 for each in sides], axis=0)
+    known = _of_known_class(before, after)
     if not np.any(known):
         return [_unknown(figure, None, None, reason) for figure in DEVICE]
-    reasons = [each.device for each in sides if isinstance(each.device, str)]
+    reasons = [each.device for each in (before, after) if each and isinstance(each.device, str)]
     first, second = (_on_device(each, known) for each in (before, after))
     if first is None or second is None:
         why = "; ".join(reasons) or reason
@@ -217,6 +215,13 @@ def device_rows(
         else:
             rows.append(_counted(figure, one, other))
     return rows
+
+
+def _of_known_class(before: Answers | None, after: Answers | None) -> Correct:
+    """Which images are of a class that all models here know."""
+    sides = [each for each in (before, after) if each is not None]
+    known: Correct = np.all([each.labels >= 0 for each in sides], axis=0)
+    return known
 
 
 class _OnDevice(NamedTuple):
@@ -250,8 +255,7 @@ def unknown_rows(
         after: the other's.
         reason: why there are none.
     """
-    sides = [each for each in (before, after) if each is not None]
-    known = np.all([each.labels >= 0 for each in sides], axis=0)
+    known = _of_known_class(before, after)
     if not np.any(known):
         return [_unknown(figure, None, None, reason) for figure in UNKNOWN]
     first, second = (

@@ -324,16 +324,25 @@ def test_standard_input(kind: str, picture_bytes: bytes, picture_pixels: Any) ->
     assert done.stderr == b""
 
 
-def test_whoever_has_read_enough_may_go(tmp_path: Path, picture_bytes: bytes) -> None:
+@pytest.fixture
+def running(tmp_path: Path, picture_bytes: bytes) -> subprocess.Popen[bytes]:
+    """`predict` of 5,000 pictures, which has printed its first answer."""
     (tmp_path / "one.png").write_bytes(picture_bytes)
+    # Under nohup and the like SIGINT is ignored, and a child would ignore it, too.
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "app", "predict"]
     running = subprocess.Popen(
-        [sys.executable, "-m", "app", "predict", *[str(tmp_path / "one.png")] * 5000],
+        [*command, *[str(tmp_path / "one.png")] * 5000],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
     assert running.stdout is not None
     assert running.stdout.readline()
+    return running
+
+
+def test_whoever_has_read_enough_may_go(running: subprocess.Popen[bytes]) -> None:
+    assert running.stdout is not None
     running.stdout.close()
     _, err = running.communicate(timeout=60)
     assert (running.returncode, err) == (141, b"")
@@ -390,16 +399,7 @@ def test_large_pictures_are_decoded_one_after_another(
     assert most == 4
 
 
-def test_it_can_be_interrupted(tmp_path: Path, picture_bytes: bytes) -> None:
-    (tmp_path / "one.png").write_bytes(picture_bytes)
-    running = subprocess.Popen(
-        [sys.executable, "-m", "app", "predict", *[str(tmp_path / "one.png")] * 5000],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert running.stdout is not None
-    assert running.stdout.readline()
+def test_it_can_be_interrupted(running: subprocess.Popen[bytes]) -> None:
     running.send_signal(signal.SIGINT)
     out, err = running.communicate(timeout=60)
     assert (running.returncode, err) == (130, b"predict: interrupted\n")
