@@ -193,7 +193,7 @@ class Database:
             self._storage, self.study = _retried(lambda: _opened(url, name))
         except ImportError as error:
             raise InputError(
-                "params.yaml: search.storage: PostgreSQL needs a package more: "
+                "params.yaml: search.storage: PostgreSQL needs one more package: "
                 f"python -m pip install --requirement {REQUIREMENTS}"
             ) from error
         except (DBAPIError, OptunaError, RuntimeError) as error:
