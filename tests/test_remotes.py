@@ -10,6 +10,7 @@ import pytest
 
 from spotimes.dataset.prepared import Card, Split, SplitName
 from tests.folders import write_folder
+from tests.programs import output_of
 from tests.project import ROOT
 from tests.repository import commit, git
 from tests.test_pipeline import clone, dvc, files, ran
@@ -68,7 +69,7 @@ def test_a_fresh_clone_pulls_what_was_pushed(
     dvc(project, "remote", "add", "--default", "--force", "shared", url)
     if kind == "s3":
         dvc(project, "remote", "modify", "shared", "endpointurl", s3)
-        make_bucket(s3)
+        output_of("make_bucket", s3)
     commit(folder=project)
     assert re.search(r"\d+ files? pushed", dvc(project, "push"))
     fresh = tmp_path / "fresh"
@@ -77,13 +78,6 @@ def test_a_fresh_clone_pulls_what_was_pushed(
     dvc(fresh, "pull")
     assert contents(fresh) == contents(project)
     assert "up to date" in dvc(fresh, "repro", "prepare")
-
-
-def make_bucket(url: str) -> None:
-    script = (
-        f"import boto3\nboto3.client('s3', endpoint_url={url!r}).create_bucket(Bucket='bucket')\n"
-    )
-    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -41,6 +41,7 @@ from spotimes.system import command, cores
 from stages import prepare
 from tests.folders import write_folder
 from tests.pictures import drawn
+from tests.programs import program
 from tests.project import ROOT
 from tests.repository import link_cards, network_group, prepare_group, save_params
 from tests.waiting import until
@@ -396,14 +397,8 @@ def stage(repo: Path) -> Iterator["subprocess.Popen[str]"]:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("L", (3000, 3000), number).save(path, compress_level=1)
     write_params(source="large")
-    script = (
-        "from spotimes.system import command, cores\n"
-        "cores.allowed = lambda: 2\n"
-        "from stages import prepare\n"
-        "command.run('prepare', prepare.main)\n"
-    )
     with subprocess.Popen(
-        [sys.executable, "-c", script],
+        program("prepare_on_two_cores"),
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

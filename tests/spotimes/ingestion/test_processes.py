@@ -1,7 +1,6 @@
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from spotimes.errors import InputError
 from spotimes.ingestion import processes
 from spotimes.ingestion.processes import WORTH_STARTING, Processes
+from tests.programs import program
 from tests.project import ROOT
 from tests.tasks import Deadly, Faulty, Task
 from tests.waiting import until
@@ -111,15 +111,8 @@ def test_a_defect_keeps_its_traceback() -> None:
 
 
 def test_none_outlives_the_process_that_it_works_for() -> None:
-    script = (
-        "from spotimes.ingestion.processes import Processes, WORTH_STARTING\n"
-        "from tests.tasks import Task\n"
-        "with Processes(2, 1) as pool:\n"
-        "    for _ in pool.results((Task(number=n) for n in range(10**9)), WORTH_STARTING):\n"
-        "        print('.', flush=True)\n"
-    )
     with subprocess.Popen(
-        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        program("work_without_end"), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as leader:
         assert leader.stdout is not None and leader.stderr is not None
         assert leader.stdout.readline() == b".\n"
